@@ -1,0 +1,1 @@
+"""Sluice's shared layer: the nouns of the platform, each a pure core with its ports and adapters."""

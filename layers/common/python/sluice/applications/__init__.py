@@ -1,0 +1,1 @@
+"""Applications that send logs, and their API keys."""

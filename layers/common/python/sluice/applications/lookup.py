@@ -1,0 +1,75 @@
+"""From the key a client sent to the application it speaks for: process cache, then shared cache, then store."""
+
+import hmac
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sluice.applications.keys import ApiKey, hash_secret, is_expired, read_key
+from sluice.applications.model import KeyRecord, Scope
+from sluice.applications.ports import Clock, KeyCache, KeyStore
+from sluice.errors import Denied, Unavailable
+
+FRESH = timedelta(seconds=5)
+STALE = timedelta(minutes=10)  # how long a key known good is served while the store is down
+_MAX_REMEMBERED = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Remembered:
+    key: KeyRecord | None
+    at: datetime
+
+
+class KeyLookup:
+    """Authenticates keys. A revoked key is refused after at most FRESH plus the shared cache's lifetime."""
+
+    def __init__(self, store: KeyStore, cache: KeyCache, pepper: bytes, clock: Clock) -> None:
+        self._store, self._cache, self._pepper, self._clock = store, cache, pepper, clock
+        self._remembered: dict[str, _Remembered] = {}
+
+    def authenticate(self, text: str | None, scope: Scope) -> KeyRecord:
+        """The live key behind ``text``, holding ``scope``.
+
+        Raises Denied ``missing_key``, ``invalid_key`` (401) or ``missing_scope`` (403), and Unavailable when the store
+        is down and the key is not remembered.
+        """
+        if not text:
+            raise Denied("missing_key", "send your API key in the X-API-Key header")
+        sent = read_key(text, self._pepper)
+        key = self._find(sent) if sent else None
+        if key is None or is_expired(key.expires_at, self._clock()):
+            raise Denied("invalid_key", "this API key is unknown, revoked or expired")
+        if scope not in key.scopes:
+            raise Denied("missing_scope", f"this API key lacks the scope {scope.value!r}", status=403)
+        return key
+
+    def _find(self, sent: ApiKey) -> KeyRecord | None:
+        key = self._known(sent.key_id)
+        if key is None or not hmac.compare_digest(key.secret_hash, hash_secret(sent.secret, self._pepper)):
+            return None
+        return key
+
+    def _known(self, key_id: str) -> KeyRecord | None:
+        now = self._clock()
+        remembered = self._remembered.get(key_id)
+        if remembered and now - remembered.at < FRESH:
+            return remembered.key
+        try:
+            key = self._fetch(key_id)
+        except Unavailable:
+            if remembered and remembered.key and now - remembered.at < STALE:
+                return remembered.key
+            raise
+        if len(self._remembered) >= _MAX_REMEMBERED:
+            self._remembered.clear()
+        self._remembered[key_id] = _Remembered(key, now)
+        return key
+
+    def _fetch(self, key_id: str) -> KeyRecord | None:
+        cached = self._cache.fetch_key(key_id)
+        if cached is not None:
+            return cached
+        key = self._store.find_key(key_id)
+        if key is not None:
+            self._cache.keep_key(key)
+        return key

@@ -1,0 +1,1 @@
+"""Chunks: the unit of work that drain hands to process_chunk."""

@@ -1,0 +1,73 @@
+"""Rows of the log table as COPY text, built from packed entries by prefixing each line."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from sluice.entries.packing import RECORD_COLUMNS
+from sluice.streams.model import StreamEntry, UnreadableEntry
+
+COLUMNS = ("application_id", "batch_id", "received_at", "retention_class", *RECORD_COLUMNS)
+_MAX_DETAIL_CHARACTERS = 500
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One record of an entry."""
+
+    entry: StreamEntry
+    line: bytes  # packed, with its line feed
+
+    @property
+    def text(self) -> bytes:
+        """The row as COPY text."""
+        return _prefix(self.entry) + self.line
+
+    @property
+    def position(self) -> int:
+        """The record's position in the client's request."""
+        return int(self.line.partition(b"\t")[0])
+
+
+@dataclass(frozen=True, slots=True)
+class DeadRow:
+    """A record, or a whole unreadable entry, on its way to the dead letters."""
+
+    source: Row | UnreadableEntry
+    reason: str
+    detail: str
+
+    def values(self) -> tuple[Any, ...]:
+        """Shard, stream id, position, application id, batch id, part, received at, reason, detail, queued bytes."""
+        detail = _UNSTORABLE.sub("\ufffd", self.detail)[:_MAX_DETAIL_CHARACTERS]
+        if isinstance(self.source, UnreadableEntry):
+            source = self.source
+            return source.shard, source.entry_id, None, None, None, None, None, self.reason, detail, source.raw
+        entry = self.source.entry
+        return (
+            *(entry.shard, entry.entry_id, self.source.position, entry.application_id, entry.batch_id.hex, entry.part),
+            *(entry.received_at, self.reason, detail, self.source.line),
+        )
+
+
+def unreadable_row(entry: UnreadableEntry) -> DeadRow:
+    """The dead row of an entry that cannot be read."""
+    return DeadRow(entry, "unreadable_entry", entry.detail)
+
+
+def entry_text(entry: StreamEntry) -> bytes:
+    """All rows of an entry as COPY text: inside a packed line no bare line feed exists, so one replacement does it."""
+    prefix = _prefix(entry)
+    return prefix + entry.lines[:-1].replace(b"\n", b"\n" + prefix) + b"\n"
+
+
+def entry_rows(entry: StreamEntry) -> Iterator[Row]:
+    """The rows of an entry one by one."""
+    return (Row(entry, line) for line in entry.lines.splitlines(keepends=True))
+
+
+def _prefix(entry: StreamEntry) -> bytes:
+    received_at = entry.received_at.isoformat()
+    return f"{entry.application_id}\t{entry.batch_id}\t{received_at}\t{entry.retention_class}\t".encode()

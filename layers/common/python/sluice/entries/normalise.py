@@ -1,0 +1,85 @@
+"""Makes text and metadata storable: whatever JSON can say and Postgres cannot keep gets a documented stand-in.
+
+U+0000 and lone surrogates become U+FFFD; NaN, infinities and integers beyond 64 bits become text; what lies deeper than
+20 levels becomes its JSON text; an object's keys beyond 256 are folded into one key, ``_more``, as JSON text.
+"""
+
+import json
+import math
+import re
+from typing import Any
+
+from sluice.entries.model import MAX_METADATA_DEPTH, MAX_METADATA_KEYS, Flag
+
+OVERFLOW_KEY = "_more"
+MAX_INTEGER_DIGITS = 400  # beyond any number that means something; Python itself refuses to parse over 4,300
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+_INTEGERS = range(-(2**63), 2**63)
+
+
+class NumberText(str):
+    """A number too long to parse, kept as the text it was sent as."""
+
+
+def integer(digits: str) -> int | NumberText:
+    """What JSON's integers become (``parse_int`` of json.loads)."""
+    return int(digits) if len(digits) <= MAX_INTEGER_DIGITS else NumberText(digits)
+
+
+def storable_text(text: str) -> tuple[str, Flag]:
+    """``text`` without U+0000 and lone surrogates, and TEXT_REPLACED if there were any."""
+    replaced, count = _UNSTORABLE.subn("\ufffd", text)
+    return replaced, Flag.TEXT_REPLACED if count else Flag(0)
+
+
+def storable_metadata(metadata: dict[str, Any]) -> tuple[dict[str, Any], Flag]:
+    """A copy of ``metadata`` (parsed JSON) in normal form, and what was changed."""
+    walk = _Walk()
+    return walk.object(metadata, 1), walk.flags
+
+
+def json_text(value: Any) -> str:
+    """Compact JSON, non-ASCII kept as it is; NaN and infinities as Python writes them (callers keep those as text)."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+class _Walk:
+    """One pass over one record's metadata; ``flags`` gathers what it changed."""
+
+    def __init__(self) -> None:
+        self.flags = Flag(0)
+
+    def object(self, value: dict[str, Any], depth: int) -> dict[str, Any]:
+        items = list(value.items())
+        kept = {self.text(key): self.value(item, depth) for key, item in items[:MAX_METADATA_KEYS]}
+        if len(items) > MAX_METADATA_KEYS:
+            self.flags |= Flag.VALUES_ALTERED
+            kept[OVERFLOW_KEY] = self.text(json_text(dict(items[MAX_METADATA_KEYS:])))
+        return kept
+
+    def value(self, value: Any, depth: int) -> Any:
+        if isinstance(value, NumberText):
+            self.flags |= Flag.VALUES_ALTERED
+            return str(value)
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, dict | list) and depth >= MAX_METADATA_DEPTH:
+            self.flags |= Flag.VALUES_ALTERED
+            return self.text(json_text(value))
+        if isinstance(value, dict):
+            return self.object(value, depth + 1)
+        if isinstance(value, list):
+            return [self.value(item, depth + 1) for item in value]
+        return self.number(value)
+
+    def number(self, value: Any) -> Any:
+        too_large = type(value) is int and value not in _INTEGERS
+        if too_large or (isinstance(value, float) and not math.isfinite(value)):
+            self.flags |= Flag.VALUES_ALTERED
+            return str(value)
+        return value
+
+    def text(self, text: str) -> str:
+        replaced, flag = storable_text(text)
+        self.flags |= flag
+        return replaced

@@ -1,0 +1,1 @@
+"""The conservation ledger: every accepted record is stored, a duplicate, dead-lettered or in flight."""

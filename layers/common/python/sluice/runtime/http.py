@@ -1,0 +1,107 @@
+"""Chalice under API Gateway: routes with and without a trailing slash, errors as problem+json (RFC 9457)."""
+
+import json
+from collections.abc import Callable, Mapping
+from functools import wraps
+from http import HTTPStatus
+from typing import Any, cast
+
+from aws_lambda_powertools import Logger, Metrics
+from chalice.app import Chalice, Request, Response
+
+from sluice.errors import Denied, RejectedInput, Rejection, SluiceError, Throttled, Unavailable
+from sluice.runtime.observability import count
+
+_Handler = Callable[[], Response]
+_JSON = "application/json"
+_PROBLEM = "application/problem+json"
+
+
+class HttpApi:
+    """The routes of one function. Call it with a REST API proxy event."""
+
+    def __init__(self, name: str, logger: Logger, metrics: Metrics) -> None:
+        self._chalice = Chalice(app_name=name, configure_logs=False)
+        self._logger, self._metrics = logger, metrics
+
+    def route(self, method: str, path: str) -> Callable[[Callable[[Request], Response]], _Handler]:
+        """Registers a view for any content type. Whatever it raises is answered as problem+json."""
+
+        def register(view: Callable[[Request], Response]) -> _Handler:
+            @wraps(view)
+            def answer() -> Response:
+                return self._answer(view)
+
+            self._chalice.route(path, methods=[method], content_types=["*/*"])(answer)
+            return answer
+
+        return register
+
+    def __call__(self, event: dict[str, Any], context: Any) -> Any:
+        """The proxy answer to a proxy event."""
+        event["requestContext"]["resourcePath"] = event["requestContext"]["resourcePath"].rstrip("/")
+        return self._chalice(event, context)
+
+    def _answer(self, view: Callable[[Request], Response]) -> Response:
+        try:
+            return view(cast(Request, self._chalice.current_request))
+        except SluiceError as error:
+            return self._problem(error)
+        except Exception:  # the edge of the function: whatever it is, the client gets a problem, not a stack trace
+            self._logger.exception("unexpected error")
+            count(self._metrics, "error_internal_error", 1)
+            return _problem_response(500, "internal_error", "Sluice failed; the request can be retried", {}, ())
+
+    def _problem(self, error: SluiceError) -> Response:
+        count(self._metrics, f"error_{error.code}", 1)
+        match error:
+            case RejectedInput():
+                return _problem_response(error.status, error.code, error.detail, {}, error.rejections)
+            case Denied():
+                headers = {"WWW-Authenticate": "ApiKey"} if error.status == 401 else {}
+                return _problem_response(error.status, error.code, error.detail, headers, ())
+            case Throttled():
+                return _problem_response(429, error.code, error.detail, _retry_after(error.retry_after_seconds), ())
+            case Unavailable():
+                self._logger.error("unavailable", extra={"code": error.code, "detail": error.detail})
+                detail = "a server behind Sluice is down or full: retry later"
+                return _problem_response(503, error.code, detail, _retry_after(error.retry_after_seconds), ())
+            case _:
+                self._logger.error("internal error", extra={"code": error.code, "detail": error.detail})
+                return _problem_response(500, error.code, "Sluice failed; the request can be retried", {}, ())
+
+
+def json_response(body: Mapping[str, Any], status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """A JSON answer."""
+    return _response(body, status, _JSON, headers or {})
+
+
+def rejection_documents(rejections: tuple[Rejection, ...]) -> list[dict[str, Any]]:
+    """Rejections as clients see them."""
+    return [
+        {"index": item.index, "pointer": item.pointer, "code": item.code, "detail": item.detail} for item in rejections
+    ]
+
+
+def _problem_response(
+    status: int, code: str, detail: str, headers: Mapping[str, str], rejections: tuple[Rejection, ...]
+) -> Response:
+    body: dict[str, Any] = {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+        "code": code,
+    }
+    if rejections:
+        body["errors"] = rejection_documents(rejections)
+    return _response(body, status, _PROBLEM, headers)
+
+
+def _response(body: Mapping[str, Any], status: int, content_type: str, headers: Mapping[str, str]) -> Response:
+    text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+    return Response(body=text, status_code=status, headers={"Content-Type": content_type, **headers})
+
+
+def _retry_after(seconds: int) -> dict[str, str]:
+    return {"Retry-After": str(seconds)}

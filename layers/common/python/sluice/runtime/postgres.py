@@ -1,0 +1,107 @@
+"""One Postgres connection per execution environment, and transactions on it."""
+
+import time
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+
+import psycopg2
+from psycopg2.extensions import connection, cursor
+
+from sluice.errors import ContractError, Poison, SluiceError, Unavailable
+
+_IDLE_SECONDS = 10  # a connection silent for longer may have died while the environment was frozen
+_LATER = ("08", "40", "53", "55", "57", "58", "XX")  # SQLSTATE classes that may pass by themselves
+_NEVER = ("21", "22", "54")  # classes that condemn the data
+
+
+class Database:
+    """Transactions on one connection, opened on first use and reopened after a failure. Not for several threads."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._connection: connection | None = None
+        self._used_at = 0.0
+
+    @contextmanager
+    def transaction(self) -> Iterator[cursor]:
+        """A cursor inside a transaction that commits at the end of the block, or rolls back if it raises.
+
+        Driver errors leave as Unavailable, Poison or ContractError. A failed COMMIT is Unavailable: its outcome is
+        unknown.
+        """
+        live = self._live()
+        try:
+            with live.cursor() as open_cursor:
+                yield open_cursor
+            live.commit()
+            self._used_at = time.monotonic()
+        except psycopg2.Error as error:
+            self._abandon()
+            raise translate(error) from error
+        except BaseException:
+            self._abandon()
+            raise
+
+    def close(self) -> None:
+        """Closes the connection; the next transaction opens a new one."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _live(self) -> connection:
+        if self._connection is not None and time.monotonic() - self._used_at > _IDLE_SECONDS:
+            self._check(self._connection)
+        if self._connection is None:
+            try:
+                self._connection = psycopg2.connect(self._url, connect_timeout=3, application_name="sluice")
+            except psycopg2.Error as error:
+                raise translate(error) from error
+        return self._connection
+
+    def _check(self, idle: connection) -> None:
+        try:
+            with idle.cursor() as open_cursor:
+                open_cursor.execute("SELECT 1")
+            idle.rollback()
+        except psycopg2.Error:
+            self.close()
+
+    def _abandon(self) -> None:
+        """Rolls back, and gives the connection up if that fails."""
+        if self._connection is None:
+            return
+        try:
+            self._connection.rollback()
+        except psycopg2.Error:
+            self.close()
+
+
+def translate(error: psycopg2.Error) -> SluiceError:
+    """Our error for a driver's: by SQLSTATE class; without one, the connection itself failed."""
+    state = error.pgcode
+    summary = str(error).strip().partition("\n")[0]
+    if state is None or state.startswith(_LATER):
+        return Unavailable("database_unavailable", f"{state or 'no connection'}: {summary}")
+    if state.startswith(_NEVER):
+        return Poison(f"sqlstate_{state.lower()}", summary)
+    return ContractError("database_contract", f"{state}: {summary}")
+
+
+@contextmanager
+def savepoint(open_cursor: cursor) -> Iterator[None]:
+    """A block whose failure leaves the transaction around it usable. Raises what ``translate`` makes of the error."""
+    open_cursor.execute("SAVEPOINT inner_block")
+    try:
+        yield
+    except psycopg2.Error as error:
+        translated = translate(error)
+        if isinstance(translated, Poison):
+            open_cursor.execute("ROLLBACK TO SAVEPOINT inner_block")
+        raise translated from error
+    open_cursor.execute("RELEASE SAVEPOINT inner_block")
+
+
+def show_applications(open_cursor: cursor, visible: Collection[int] | None) -> None:
+    """Lets the rest of the transaction see these applications' rows (None: all), see is_visible in the schema."""
+    setting = "*" if visible is None else ",".join(map(str, visible))
+    open_cursor.execute("SELECT set_config('sluice.applications', %s, true)", (setting,))

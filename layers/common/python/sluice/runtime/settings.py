@@ -1,0 +1,178 @@
+"""Settings of each function: only what it uses, read once, every problem reported at once.
+
+The only module that knows the names of environment variables; ``from_env`` takes any mapping.
+"""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Self
+from urllib.parse import urlsplit
+
+from sluice.errors import ConfigError
+
+
+class _Reader:
+    """Reads variables of one environment and gathers what is wrong with them."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        self.problems: list[str] = []
+
+    def text(self, name: str) -> str:
+        value = self._environ.get(name, "").strip()
+        if not value:
+            self.problems.append(f"{name} is not set")
+        return value
+
+    def url(self, name: str, *schemes: str) -> str:
+        value = self.text(name)
+        if value and urlsplit(value).scheme not in schemes:
+            self.problems.append(f"{name} must be a URL that begins with {' or '.join(schemes)}://")
+        return value
+
+    def positive(self, name: str) -> int:
+        value = self.text(name)
+        if value and not (value.isascii() and value.isdigit() and int(value) > 0):
+            self.problems.append(f"{name} must be a whole number above 0, not {value!r}")
+            return 1
+        return int(value or 1)
+
+    def pepper(self, name: str) -> bytes:
+        value = self.text(name)
+        try:
+            pepper = bytes.fromhex(value)
+        except ValueError:
+            pepper = b""
+        if value and len(pepper) < 32:
+            self.problems.append(f"{name} must be at least 64 hexadecimal digits")
+        return pepper
+
+    def database(self) -> str:
+        return self.url("DATABASE_URL", "postgresql", "postgres")
+
+    def redis(self) -> str:
+        return self.url("REDIS_URL", "redis", "rediss")
+
+
+def _load[Settings](environ: Mapping[str, str], build: Callable[[_Reader], Settings]) -> Settings:
+    reader = _Reader(environ)
+    settings = build(reader)
+    if reader.problems:
+        raise ConfigError(reader.problems)
+    return settings
+
+
+@dataclass(frozen=True, slots=True)
+class IngestSettings:
+    """What functions/ingest uses."""
+
+    redis_url: str
+    database_url: str
+    key_pepper: bytes
+    shard_count: int
+    max_body_bytes: int
+    max_inflated_bytes: int
+    max_batch_records: int
+    backlog_limit_bytes: int
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] = os.environ) -> Self:
+        """Raises ConfigError naming every problem."""
+        return _load(
+            environ,
+            lambda read: cls(
+                redis_url=read.redis(),
+                database_url=read.database(),
+                key_pepper=read.pepper("KEY_PEPPER"),
+                shard_count=read.positive("SHARD_COUNT"),
+                max_body_bytes=read.positive("MAX_BODY_BYTES"),
+                max_inflated_bytes=read.positive("MAX_INFLATED_BYTES"),
+                max_batch_records=read.positive("MAX_BATCH_RECORDS"),
+                backlog_limit_bytes=read.positive("BACKLOG_LIMIT_BYTES"),
+            ),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class DrainSettings:
+    """What functions/drain uses."""
+
+    redis_url: str
+    shard_count: int
+    process_chunk_function: str
+    chunk_max_records: int
+    chunk_max_bytes: int
+    chunk_concurrency: int
+    process_chunk_timeout_seconds: int
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] = os.environ) -> Self:
+        """Raises ConfigError naming every problem."""
+        return _load(
+            environ,
+            lambda read: cls(
+                redis_url=read.redis(),
+                shard_count=read.positive("SHARD_COUNT"),
+                process_chunk_function=read.text("PROCESS_CHUNK_FUNCTION"),
+                chunk_max_records=read.positive("CHUNK_MAX_RECORDS"),
+                chunk_max_bytes=read.positive("CHUNK_MAX_BYTES"),
+                chunk_concurrency=read.positive("CHUNK_CONCURRENCY"),
+                process_chunk_timeout_seconds=read.positive("PROCESS_CHUNK_TIMEOUT_SECONDS"),
+            ),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessChunkSettings:
+    """What functions/process_chunk uses."""
+
+    redis_url: str
+    database_url: str
+    shard_count: int
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] = os.environ) -> Self:
+        """Raises ConfigError naming every problem."""
+        return _load(
+            environ,
+            lambda read: cls(
+                redis_url=read.redis(), database_url=read.database(), shard_count=read.positive("SHARD_COUNT")
+            ),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class QuerySettings:
+    """What functions/query uses."""
+
+    redis_url: str
+    database_url: str
+    key_pepper: bytes
+    shard_count: int
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] = os.environ) -> Self:
+        """Raises ConfigError naming every problem."""
+        return _load(
+            environ,
+            lambda read: cls(
+                redis_url=read.redis(),
+                database_url=read.database(),
+                key_pepper=read.pepper("KEY_PEPPER"),
+                shard_count=read.positive("SHARD_COUNT"),
+            ),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class AdminSettings:
+    """What functions/admin uses."""
+
+    database_url: str
+    key_pepper: bytes
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] = os.environ) -> Self:
+        """Raises ConfigError naming every problem."""
+        return _load(environ, lambda read: cls(database_url=read.database(), key_pepper=read.pepper("KEY_PEPPER")))

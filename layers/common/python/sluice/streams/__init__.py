@@ -1,0 +1,1 @@
+"""The queue between ingest and storage: Redis Streams, one per shard."""

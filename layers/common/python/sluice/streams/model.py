@@ -1,0 +1,89 @@
+"""What travels through the queue. A request is a batch; a batch is queued as one entry per part."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+WIRE_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Some records of a batch as they are queued: ``packed`` is zlib-compressed ``packing`` lines."""
+
+    record_count: int
+    event_from: datetime  # the earliest and the latest event time in it
+    event_to: datetime
+    packed: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """One batch, ready to be queued."""
+
+    application_id: int
+    retention_class: int
+    batch_id: UUID
+    received_at: datetime
+    body_hash: bytes  # 16 bytes, of the inflated request body
+    parts: tuple[Part, ...]
+    is_idempotent: bool  # the client sent an Idempotency-Key, so a repetition is to be recognised
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedEntry:
+    """The header of an entry that a drain holds; its records stay in the queue."""
+
+    entry_id: str
+    application_id: int | None  # None: the entry cannot be read
+    record_count: int
+    size_bytes: int  # of the packed records
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What one claim brought: first entries left by earlier runs, then new ones."""
+
+    entries: tuple[ClaimedEntry, ...]
+    reclaimed_count: int
+    vanished_count: int  # pending entries that no longer exist: somebody trimmed unstored data
+
+
+@dataclass(frozen=True, slots=True)
+class StreamEntry:
+    """One queued part, read back."""
+
+    entry_id: str
+    shard: int
+    application_id: int
+    retention_class: int
+    batch_id: UUID
+    part: int
+    received_at: datetime
+    event_from: datetime
+    event_to: datetime
+    body_hash: bytes
+    record_count: int
+    first_sequence: int  # the entry holds the accepted sequence numbers first_sequence + 0 … record_count - 1
+    lines: bytes  # inflated ``packing`` lines
+    size_bytes: int  # of the packed records, as counted in the backlog
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadableEntry:
+    """An entry that nobody of ours wrote, or that is damaged; ``raw`` is kept for the dead letters."""
+
+    entry_id: str
+    shard: int
+    raw: bytes
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class QueuedRange:
+    """The accepted sequence numbers that one queued entry holds."""
+
+    application_id: int
+    shard: int
+    first_sequence: int
+    record_count: int

@@ -1,0 +1,58 @@
+"""Contracts of the queue, by who needs them. Every method raises Unavailable when the queue cannot be reached."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from sluice.streams.model import Claim, ClaimedEntry, QueuedRange, StreamEntry, Submission, UnreadableEntry
+
+
+class SubmissionQueue(Protocol):
+    """The side that ingest writes to."""
+
+    def submit(self, submission: Submission) -> bool:
+        """Queues all parts at once, in order, numbered by the application's accepted sequence; or nothing.
+
+        Returns True if queued, False if an idempotent submission with this batch id and body was queued before (within
+        15 minutes). Raises RejectedInput ``idempotency_key_reused`` (422) for another body under the same batch id,
+        Throttled ``backlog_share_exceeded`` when the application's backlog is too large, Unavailable ``backlog_full``
+        when the whole backlog is, and Unavailable when the queue is full or down; after a time-out the outcome is
+        unknown.
+        """
+
+
+class DrainQueue(Protocol):
+    """The side that drain takes work from."""
+
+    def claim(self, shard: int, *, min_idle_seconds: float, max_records: int, max_bytes: int) -> Claim:
+        """Hands out entries nobody works on: those that an earlier claimer left for ``min_idle_seconds``, then new
+        ones, until a limit is reached (the last entry may exceed it). Concurrent claims are disjoint."""
+
+    def release(self, shard: int, entries: Sequence[ClaimedEntry]) -> None:
+        """Makes claimed entries claimable again at once: whoever worked on them is known to have ended."""
+
+    def trim(self, shard: int) -> None:
+        """Gives back the memory of acknowledged entries; never touches an entry that is not acknowledged."""
+
+    def count_entries(self, shard: int) -> int:
+        """Entries queued, claimed ones included."""
+
+
+class ChunkQueue(Protocol):
+    """The side that process_chunk stores from."""
+
+    def read(self, shard: int, entry_ids: Sequence[str]) -> list[StreamEntry | UnreadableEntry]:
+        """The entries that still exist, in the order asked for; an acknowledged one is left out."""
+
+    def acknowledge(self, shard: int, entries: Sequence[StreamEntry | UnreadableEntry]) -> int:
+        """Removes entries for good and returns how many were still there. Works on a full queue, too."""
+
+
+class QueueLedger(Protocol):
+    """What the queue knows of the accepted sequences."""
+
+    def accepted(self) -> dict[tuple[int, int], int]:
+        """The last accepted sequence number by (application id, shard)."""
+
+    def queued_ranges(self) -> list[QueuedRange]:
+        """The ranges of all entries now queued, counted from the stream itself. Not one snapshot: an entry that is
+        queued or acknowledged meanwhile may or may not be in it."""

@@ -1,0 +1,218 @@
+"""The queue on Redis Streams (Redis 7.0 or newer, Valkey): one stream per shard.
+
+Keys carry the shard in braces, so that a Redis Cluster keeps what one script touches on one node.
+"""
+
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from importlib.resources import files
+from typing import Any
+from uuid import UUID
+
+import redis
+
+from sluice.errors import ContractError, RejectedInput, Throttled, Unavailable
+from sluice.streams.model import (
+    WIRE_VERSION,
+    Claim,
+    ClaimedEntry,
+    QueuedRange,
+    StreamEntry,
+    Submission,
+    UnreadableEntry,
+)
+
+GROUP = "log_consumers"
+CONSUMER = "drain"  # one fixed name: consumers come and go with invocations, their pending entries must not
+REPLAY_SECONDS = 900
+_APPLICATION_SHARE = 0.2  # of the backlog limit
+_RANGES_PAGE = 32
+_RELEASED_IDLE_MS = 86_400_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class RedisQueue:
+    """All four queue ports (see ``ports``) on one client."""
+
+    def __init__(self, client: redis.Redis, *, shard_count: int, backlog_limit_bytes: int = 0) -> None:
+        self._client = client
+        self._shard_count = shard_count
+        self._backlog_limit_bytes = backlog_limit_bytes
+
+    def submit(self, submission: Submission) -> bool:
+        """See SubmissionQueue.submit."""
+        shard = submission.application_id % self._shard_count
+        keys = [_stream(shard), _accepted(shard), _backlog(shard), _fingerprint(shard, submission.batch_id)]
+        limit = self._backlog_limit_bytes // self._shard_count
+        arguments: list[Any] = [submission.application_id, limit, int(limit * _APPLICATION_SHARE), submission.body_hash]
+        arguments += [REPLAY_SECONDS if submission.is_idempotent else 0]
+        received_at = _microseconds(submission.received_at)
+        arguments += [WIRE_VERSION, submission.batch_id.hex, received_at, submission.retention_class]
+        for part in submission.parts:
+            bounds = [_microseconds(part.event_from), _microseconds(part.event_to)]
+            arguments += [part.record_count, *bounds, part.packed]
+        return _verdict(self._run("submit", keys, arguments))
+
+    def claim(self, shard: int, *, min_idle_seconds: float, max_records: int, max_bytes: int) -> Claim:
+        """See DrainQueue.claim."""
+        arguments = [GROUP, CONSUMER, int(min_idle_seconds * 1000), max_records, max_bytes]
+        headers, reclaimed_count, vanished_count = self._run("claim", [_stream(shard)], arguments)
+        entries = (
+            ClaimedEntry(entry_id.decode(), int(application) if application else None, count, size)
+            for entry_id, application, count, size in headers
+        )
+        return Claim(tuple(entries), reclaimed_count, vanished_count)
+
+    def release(self, shard: int, entries: Sequence[ClaimedEntry]) -> None:
+        """See DrainQueue.release."""
+        if not entries:
+            return
+        ids: list[Any] = [entry.entry_id for entry in entries]
+        with _translated():
+            self._client.xclaim(
+                _stream(shard), GROUP, CONSUMER, min_idle_time=0, message_ids=ids, idle=_RELEASED_IDLE_MS, justid=True
+            )
+
+    def trim(self, shard: int) -> None:
+        """See DrainQueue.trim."""
+        self._run("trim", [_stream(shard)], [GROUP])
+
+    def count_entries(self, shard: int) -> int:
+        """See DrainQueue.count_entries."""
+        with _translated():
+            return int(self._client.xlen(_stream(shard)))
+
+    def read(self, shard: int, entry_ids: Sequence[str]) -> list[StreamEntry | UnreadableEntry]:
+        """See ChunkQueue.read."""
+        with _translated():
+            pipeline = self._client.pipeline(transaction=False)
+            for entry_id in entry_ids:
+                pipeline.xrange(_stream(shard), entry_id, entry_id)
+            found = pipeline.execute()
+        return [_read_entry(shard, *entries[0]) for entries in found if entries]
+
+    def acknowledge(self, shard: int, entries: Sequence[StreamEntry | UnreadableEntry]) -> int:
+        """See ChunkQueue.acknowledge."""
+        if not entries:
+            return 0
+        arguments: list[Any] = [GROUP]
+        for entry in entries:
+            if isinstance(entry, StreamEntry):
+                arguments += [entry.entry_id, entry.application_id, entry.size_bytes]
+            else:
+                arguments += [entry.entry_id, "", 0]
+        return int(self._run("acknowledge", [_stream(shard), _backlog(shard)], arguments))
+
+    def accepted(self) -> dict[tuple[int, int], int]:
+        """See QueueLedger.accepted."""
+        counters: dict[tuple[int, int], int] = {}
+        for shard in range(self._shard_count):
+            with _translated():
+                shard_counters = self._client.hgetall(_accepted(shard))
+            counters |= {(int(application), shard): int(last) for application, last in shard_counters.items()}
+        return counters
+
+    def queued_ranges(self) -> list[QueuedRange]:
+        """See QueueLedger.queued_ranges."""
+        return [queued for shard in range(self._shard_count) for queued in self._shard_ranges(shard)]
+
+    def _shard_ranges(self, shard: int) -> Iterator[QueuedRange]:
+        start: str | bytes = "-"
+        while page := self._run("ranges", [_stream(shard)], [start, _RANGES_PAGE]):
+            for _, application, sequence, count in page:
+                if application and sequence and count:
+                    yield QueuedRange(int(application), shard, int(sequence), int(count))
+            start = page[-1][0]
+
+    def _run(self, name: str, keys: list[str], arguments: Sequence[Any]) -> Any:
+        with _translated():
+            return self._client.register_script(_script(name))(keys=keys, args=arguments)
+
+
+@cache
+def _script(name: str) -> str:
+    return files("sluice.streams").joinpath("scripts", f"{name}.lua").read_text()
+
+
+def _microseconds(moment: datetime) -> int:
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def _moment(microseconds: bytes) -> datetime:
+    return _EPOCH + int(microseconds) * _MICROSECOND
+
+
+def _stream(shard: int) -> str:
+    return f"logs:queue:{{{shard}}}"
+
+
+def _accepted(shard: int) -> str:
+    return f"logs:accepted:{{{shard}}}"
+
+
+def _backlog(shard: int) -> str:
+    return f"logs:backlog:{{{shard}}}"
+
+
+def _fingerprint(shard: int, batch_id: UUID) -> str:
+    return f"logs:fingerprint:{{{shard}}}:{batch_id.hex}"
+
+
+def _verdict(answer: bytes) -> bool:
+    match answer:
+        case b"queued":
+            return True
+        case b"replayed":
+            return False
+        case b"conflict":
+            detail = "this Idempotency-Key was used with another body: use a new key for a new request"
+            raise RejectedInput("idempotency_key_reused", detail, status=422)
+        case b"share":
+            detail = "this application's share of the queue is used up: slow down and retry"
+            raise Throttled("backlog_share_exceeded", detail, retry_after_seconds=10)
+        case _:
+            raise Unavailable("backlog_full", "the queue is full: retry later", retry_after_seconds=10)
+
+
+def _read_entry(shard: int, entry_id: bytes, fields: dict[bytes, bytes]) -> StreamEntry | UnreadableEntry:
+    try:
+        if int(fields[b"version"]) != WIRE_VERSION:
+            raise ContractError("wire_version", f"entry {entry_id.decode()} has version {fields[b'version']!r}")
+        lines = zlib.decompress(fields[b"records"])
+        if lines.count(b"\n") != int(fields[b"count"]):
+            raise ValueError("record count and records differ")
+        return StreamEntry(
+            entry_id=entry_id.decode(),
+            shard=shard,
+            application_id=int(fields[b"application"]),
+            retention_class=int(fields[b"retention_class"]),
+            batch_id=UUID(fields[b"batch"].decode()),
+            part=int(fields[b"part"]),
+            received_at=_moment(fields[b"received_at"]),
+            event_from=_moment(fields[b"event_from"]),
+            event_to=_moment(fields[b"event_to"]),
+            body_hash=fields[b"body_hash"],
+            record_count=int(fields[b"count"]),
+            first_sequence=int(fields[b"sequence"]),
+            lines=lines,
+            size_bytes=len(fields[b"records"]),
+        )
+    except (KeyError, ValueError, OverflowError, zlib.error) as error:
+        raw = b" ".join(name + b"=" + value for name, value in fields.items())
+        return UnreadableEntry(entry_id.decode(), shard, raw, f"{type(error).__name__}: {error}")
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except (redis.ConnectionError, redis.TimeoutError, redis.OutOfMemoryError, redis.ReadOnlyError) as error:
+        raise Unavailable("queue_unavailable", str(error)) from error
+    except redis.ResponseError as error:
+        if str(error).startswith(("OOM", "MISCONF", "LOADING", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN")):
+            raise Unavailable("queue_unavailable", str(error)) from error
+        raise ContractError("queue_contract", str(error)) from error

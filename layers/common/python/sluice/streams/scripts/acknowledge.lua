@@ -1,0 +1,20 @@
+#!lua flags=allow-oom
+-- Acknowledges and deletes entries; must work when memory is full, since it is what frees it.
+-- KEYS: stream, backlog bytes. ARGV: group, then id, application ('' if unreadable) and bytes per entry
+-- Returns how many entries were still there.
+local deleted = 0
+for i = 2, #ARGV, 3 do
+  local id, application, bytes = ARGV[i], ARGV[i + 1], ARGV[i + 2]
+  redis.pcall('XACK', KEYS[1], ARGV[1], id)
+  if redis.call('XDEL', KEYS[1], id) == 1 then
+    deleted = deleted + 1
+    if application ~= '' then
+      redis.call('HINCRBY', KEYS[2], application, -tonumber(bytes))
+      redis.call('HINCRBY', KEYS[2], 'total', -tonumber(bytes))
+    end
+  end
+end
+if redis.call('XLEN', KEYS[1]) == 0 then
+  redis.call('DEL', KEYS[2]) -- an empty queue is where a drifted count is put right
+end
+return deleted

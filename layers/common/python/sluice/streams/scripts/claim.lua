@@ -1,0 +1,45 @@
+#!lua flags=allow-oom
+-- Claims entries and returns their headers; the records stay here.
+-- KEYS: stream. ARGV: group, consumer, min idle (ms), max records, max bytes
+-- Returns {{id, application, count, bytes}...}, reclaimed count, vanished count
+local PAGE = 16
+local group, consumer = ARGV[1], ARGV[2]
+local max_records, max_bytes = tonumber(ARGV[4]), tonumber(ARGV[5])
+local headers, records, bytes = {}, 0, 0
+
+local function take(entries)
+  for _, entry in ipairs(entries) do
+    local fields = {}
+    for i = 1, #entry[2], 2 do
+      fields[entry[2][i]] = entry[2][i + 1]
+    end
+    local count, size = tonumber(fields.count) or 1, #(fields.records or '')
+    headers[#headers + 1] = {entry[1], fields.application or '', count, size}
+    records, bytes = records + count, bytes + size
+  end
+end
+
+local function is_full()
+  return records >= max_records or bytes >= max_bytes
+end
+
+-- From 0, so that a group created late (or created again after it was lost) sees what was queued before.
+redis.pcall('XGROUP', 'CREATE', KEYS[1], group, '0', 'MKSTREAM')
+
+local cursor, vanished = '0-0', 0
+repeat
+  local claimed = redis.call('XAUTOCLAIM', KEYS[1], group, consumer, ARGV[3], cursor, 'COUNT', PAGE)
+  take(claimed[2])
+  vanished = vanished + #(claimed[3] or {})
+  cursor = claimed[1]
+until cursor == '0-0' or is_full()
+local reclaimed = #headers
+
+while not is_full() do
+  local read = redis.call('XREADGROUP', 'GROUP', group, consumer, 'COUNT', PAGE, 'STREAMS', KEYS[1], '>')
+  if not read then
+    break
+  end
+  take(read[1][2])
+end
+return {headers, reclaimed, vanished}
