@@ -1,0 +1,56 @@
+"""Stores one chunk: reads its entries from the queue, commits them, acknowledges them.
+
+Trigger: Invoke by drain. Promise: an entry is acknowledged only after the transaction that stores or dead-letters all
+of its records has committed, and storing it again is a no-op. On failure it raises, and the entries stay pending.
+"""
+
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any
+
+from sluice.chunks.model import ChunkResult, ChunkTask
+from sluice.chunks.ports import ChunkStore
+from sluice.chunks.postgres import PostgresChunkStore
+from sluice.runtime.observability import Logger, Metrics, count
+from sluice.runtime.postgres import Database
+from sluice.runtime.redis import connect_redis
+from sluice.runtime.settings import ProcessChunkSettings
+from sluice.streams.ports import ChunkQueue
+from sluice.streams.redis import RedisQueue
+
+logger = Logger()
+metrics = Metrics(namespace="Sluice")
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessChunk:
+    """The use case."""
+
+    queue: ChunkQueue
+    store: ChunkStore
+
+    def run(self, task: ChunkTask) -> ChunkResult:
+        """Stores and acknowledges. Raises Unavailable or ContractError with nothing acknowledged."""
+        entries = self.queue.read(task.shard, task.entry_ids)
+        result = self.store.store(entries)
+        return replace(result, acknowledged=self.queue.acknowledge(task.shard, entries))
+
+
+@cache
+def _dependencies() -> ProcessChunk:
+    settings = ProcessChunkSettings.from_env()
+    queue = RedisQueue(connect_redis(settings.redis_url), shard_count=settings.shard_count)
+    return ProcessChunk(queue, PostgresChunkStore(Database(settings.database_url)))
+
+
+@logger.inject_lambda_context
+@metrics.log_metrics
+def handler(event: dict[str, Any], context: Any) -> dict[str, int]:
+    """Invoke entry point: a chunk task in, record counts out."""
+    count(metrics, "chunks", 1)
+    task = ChunkTask.from_event(event)
+    result = _dependencies().run(task)
+    for name in ("stored", "duplicate", "redelivered", "dead_lettered"):
+        count(metrics, name, getattr(result, name))
+    logger.info("chunk stored", extra={"shard": task.shard, "entries": len(task.entry_ids), **result.to_answer()})
+    return result.to_answer()
