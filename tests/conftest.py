@@ -1,0 +1,14 @@
+"""Fixtures for every suite: real servers (stack), scratch databases on them (scratch), moto clients (aws)."""
+
+import pytest
+
+pytest_plugins = ["stack", "scratch", "aws"]
+
+OFFLINE_SUITES = ("tests/unit/", "tests/functions/", "tests/properties/")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Suites that need no server get no network either (loopback excepted: some start their own HTTP server)."""
+    for item in items:
+        if any(suite in item.path.as_posix() for suite in OFFLINE_SUITES):
+            item.add_marker(pytest.mark.allow_hosts(["127.0.0.1"]))

@@ -1,0 +1,234 @@
+"""In-memory stand-ins for the ports. Each passes the same contract suite (tests/contracts) as the real adapter."""
+
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from sluice.applications.model import KeyRecord
+from sluice.chunks.model import ChunkResult, ChunkTask
+from sluice.errors import RejectedInput, Throttled, Unavailable
+from sluice.streams.model import Claim, ClaimedEntry, QueuedRange, StreamEntry, Submission, UnreadableEntry
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+@dataclass
+class ManualClock:
+    """A clock that moves when told to."""
+
+    now: datetime = NOON
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+
+@dataclass
+class MemoryKeyStore:
+    """KeyStore; ``is_down`` makes it unavailable, ``asked`` counts look-ups."""
+
+    keys: dict[str, KeyRecord] = field(default_factory=dict)
+    is_down: bool = False
+    asked: int = 0
+
+    def find_key(self, key_id: str) -> KeyRecord | None:
+        self.asked += 1
+        if self.is_down:
+            raise Unavailable("database_unavailable", "down")
+        return self.keys.get(key_id)
+
+
+@dataclass
+class MemoryKeyCache:
+    """KeyCache without expiry of its own; ``clear`` is what time does."""
+
+    keys: dict[str, KeyRecord] = field(default_factory=dict)
+
+    def fetch_key(self, key_id: str) -> KeyRecord | None:
+        return self.keys.get(key_id)
+
+    def keep_key(self, key: KeyRecord) -> None:
+        self.keys[key.key_id] = key
+
+    def clear(self) -> None:
+        self.keys.clear()
+
+
+@dataclass
+class _Queued:
+    entry: StreamEntry
+    claimed_at: datetime | None = None
+
+
+@dataclass
+class MemoryQueue:
+    """SubmissionQueue, DrainQueue, ChunkQueue and QueueLedger in one; shard = application id modulo shard count."""
+
+    clock: ManualClock = field(default_factory=ManualClock)
+    shard_count: int = 1
+    backlog_limit_bytes: int = 10_000_000
+    is_down: bool = False
+    _entries: dict[int, dict[str, _Queued]] = field(default_factory=dict)
+    _accepted: dict[tuple[int, int], int] = field(default_factory=dict)
+    _bodies: dict[UUID, bytes] = field(default_factory=dict)
+    _ids: int = 0
+
+    def submit(self, submission: Submission) -> bool:
+        self._check_up()
+        if submission.is_idempotent and submission.batch_id in self._bodies:
+            if self._bodies[submission.batch_id] == submission.body_hash:
+                return False
+            raise RejectedInput("idempotency_key_reused", "another body", status=422)
+        self._check_backlog(submission)
+        key = (submission.application_id, submission.application_id % self.shard_count)
+        for number, part in enumerate(submission.parts):
+            self._add(submission, number, self._accepted.get(key, 0) + 1)
+            self._accepted[key] = self._accepted.get(key, 0) + part.record_count
+        if submission.is_idempotent:
+            self._bodies[submission.batch_id] = submission.body_hash
+        return True
+
+    def claim(self, shard: int, *, min_idle_seconds: float, max_records: int, max_bytes: int) -> Claim:
+        self._check_up()
+        idle_since = self.clock() - timedelta(seconds=min_idle_seconds)
+        queued = list(self._shard(shard).values())
+        left = [item for item in queued if item.claimed_at is not None and item.claimed_at <= idle_since]
+        claimed, reclaimed, records, size = [], 0, 0, 0
+        for item in left + [item for item in queued if item.claimed_at is None]:
+            if records >= max_records or size >= max_bytes:
+                break
+            reclaimed += item.claimed_at is not None
+            item.claimed_at = self.clock()
+            claimed.append(_header(item.entry))
+            records += item.entry.record_count
+            size += item.entry.size_bytes
+        return Claim(tuple(claimed), reclaimed, 0)
+
+    def release(self, shard: int, entries: Sequence[ClaimedEntry]) -> None:
+        for entry in entries:
+            if entry.entry_id in self._shard(shard):
+                self._shard(shard)[entry.entry_id].claimed_at = datetime.min.replace(tzinfo=UTC)
+
+    def trim(self, shard: int) -> None:
+        self._check_up()
+
+    def count_entries(self, shard: int) -> int:
+        self._check_up()
+        return len(self._shard(shard))
+
+    def read(self, shard: int, entry_ids: Sequence[str]) -> list[StreamEntry | UnreadableEntry]:
+        self._check_up()
+        return [self._shard(shard)[entry_id].entry for entry_id in entry_ids if entry_id in self._shard(shard)]
+
+    def acknowledge(self, shard: int, entries: Sequence[StreamEntry | UnreadableEntry]) -> int:
+        self._check_up()
+        return sum(self._shard(shard).pop(entry.entry_id, None) is not None for entry in entries)
+
+    def accepted(self) -> dict[tuple[int, int], int]:
+        self._check_up()
+        return dict(self._accepted)
+
+    def queued_ranges(self) -> list[QueuedRange]:
+        self._check_up()
+        entries = [item.entry for shard in self._entries.values() for item in shard.values()]
+        return [
+            QueuedRange(item.application_id, item.shard, item.first_sequence, item.record_count) for item in entries
+        ]
+
+    def _check_up(self) -> None:
+        if self.is_down:
+            raise Unavailable("queue_unavailable", "down")
+
+    def _check_backlog(self, submission: Submission) -> None:
+        new = sum(len(part.packed) for part in submission.parts)
+        entries = [item.entry for shard in self._entries.values() for item in shard.values()]
+        limit = self.backlog_limit_bytes // self.shard_count
+        if sum(entry.size_bytes for entry in entries) + new > limit:
+            raise Unavailable("backlog_full", "full", retry_after_seconds=10)
+        own = sum(entry.size_bytes for entry in entries if entry.application_id == submission.application_id)
+        if own + new > limit // 5:
+            raise Throttled("backlog_share_exceeded", "share", retry_after_seconds=10)
+
+    def _add(self, submission: Submission, number: int, first_sequence: int) -> None:
+        part = submission.parts[number]
+        shard = submission.application_id % self.shard_count
+        self._ids += 1
+        entry_id = f"{1_700_000_000_000 + self._ids}-0"
+        self._shard(shard)[entry_id] = _Queued(
+            StreamEntry(
+                entry_id=entry_id,
+                shard=shard,
+                application_id=submission.application_id,
+                retention_class=submission.retention_class,
+                batch_id=submission.batch_id,
+                part=number,
+                received_at=submission.received_at,
+                event_from=part.event_from,
+                event_to=part.event_to,
+                body_hash=submission.body_hash,
+                record_count=part.record_count,
+                first_sequence=first_sequence,
+                lines=zlib.decompress(part.packed),
+                size_bytes=len(part.packed),
+            )
+        )
+
+    def _shard(self, shard: int) -> dict[str, _Queued]:
+        return self._entries.setdefault(shard, {})
+
+
+def _header(entry: StreamEntry) -> ClaimedEntry:
+    return ClaimedEntry(entry.entry_id, entry.application_id, entry.record_count, entry.size_bytes)
+
+
+@dataclass
+class MemoryChunkStore:
+    """ChunkStore; ``rows`` holds (batch id, position) of every stored record."""
+
+    rows: list[tuple[UUID, int]] = field(default_factory=list)
+    is_down: bool = False
+    _ledger: dict[tuple[UUID, int], tuple[str, bytes]] = field(default_factory=dict)
+    _dead: list[StreamEntry | UnreadableEntry] = field(default_factory=list)
+    _duplicates: set[str] = field(default_factory=set)
+
+    def store(self, entries: Sequence[StreamEntry | UnreadableEntry]) -> ChunkResult:
+        if self.is_down:
+            raise Unavailable("database_unavailable", "down")
+        result = ChunkResult()
+        for entry in entries:
+            result += self._store_entry(entry)
+        return result
+
+    def _store_entry(self, entry: StreamEntry | UnreadableEntry) -> ChunkResult:
+        if isinstance(entry, UnreadableEntry):
+            self._dead.append(entry)
+            return ChunkResult(dead_lettered=1)
+        known = self._ledger.get((entry.batch_id, entry.part))
+        if known is None:
+            self._ledger[entry.batch_id, entry.part] = (entry.entry_id, entry.body_hash)
+            positions = [int(line.split(b"\t")[0]) for line in entry.lines.splitlines()]
+            self.rows += [(entry.batch_id, position) for position in positions]
+            return ChunkResult(stored=entry.record_count)
+        if known[0] == entry.entry_id or entry.entry_id in self._duplicates:
+            return ChunkResult(redelivered=entry.record_count)
+        self._duplicates.add(entry.entry_id)
+        if known[1] == entry.body_hash:
+            return ChunkResult(duplicate=entry.record_count)
+        self._dead.append(entry)
+        return ChunkResult(dead_lettered=entry.record_count)
+
+
+@dataclass
+class ScriptedRunner:
+    """ChunkRunner that runs a function; what it raises is what process_chunk's invocation would."""
+
+    action: Callable[[ChunkTask], ChunkResult]
+    tasks: list[ChunkTask] = field(default_factory=list)
+
+    def run(self, task: ChunkTask) -> ChunkResult:
+        self.tasks.append(task)
+        return self.action(task)

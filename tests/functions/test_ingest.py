@@ -1,0 +1,195 @@
+"""functions/ingest with fakes: what a client sees."""
+
+import gzip
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from apps import load_app
+from aws import LambdaContext, rest_event
+from fakes import ManualClock, MemoryKeyCache, MemoryKeyStore, MemoryQueue
+from samples import PEPPER
+from sluice.applications.keys import hash_secret, mint_key
+from sluice.applications.lookup import KeyLookup
+from sluice.applications.model import KeyRecord, Scope
+from sluice.entries.packing import unpack_records
+from sluice.runtime.settings import IngestSettings
+from sluice.streams.model import StreamEntry
+
+app = load_app("ingest")
+LOG = {"timestamp": "2026-03-01T12:00:00Z", "level": "INFO", "message": "hello", "metadata": {"a": 1}}
+
+
+@dataclass
+class Answer:
+    status: int
+    headers: dict[str, str]
+    body: Any
+
+
+@dataclass
+class Front:
+    """The deployed function, as far as a client can tell."""
+
+    queue: MemoryQueue = field(default_factory=MemoryQueue)
+    key: str = ""
+
+    def __post_init__(self) -> None:
+        self.key, parts = mint_key(PEPPER)
+        record = KeyRecord(
+            parts.key_id, hash_secret(parts.secret, PEPPER), 7, "shop", 1, frozenset([Scope.INGEST]), None
+        )
+        self.store = MemoryKeyStore({parts.key_id: record})
+        settings = IngestSettings("redis://r", "postgresql://d", PEPPER, 1, 10_000, 50_000, 100, 1_000_000)
+        clock = ManualClock()
+        self.use_case = app.Ingest(KeyLookup(self.store, MemoryKeyCache(), PEPPER, clock), self.queue, settings, clock)
+
+    def post(self, body: Any, *, path: str = "/api/ingest", **headers: str) -> Answer:
+        wire = body if isinstance(body, bytes) else json.dumps(body).encode()
+        sent = {"X-API-Key": self.key} | {name.replace("_", "-"): value for name, value in headers.items()}
+        answer = app.handler(rest_event("POST", path, wire, headers=sent), LambdaContext())
+        return Answer(answer["statusCode"], answer["headers"], json.loads(answer["body"]))
+
+    def queued(self) -> list[StreamEntry]:
+        ids = [
+            entry.entry_id
+            for entry in self.queue.claim(0, min_idle_seconds=9, max_records=9**9, max_bytes=9**9).entries
+        ]
+        return [entry for entry in self.queue.read(0, ids) if isinstance(entry, StreamEntry)]
+
+
+@pytest.fixture
+def front(monkeypatch: pytest.MonkeyPatch) -> Front:
+    front = Front()
+    monkeypatch.setattr(app, "_dependencies", lambda: front.use_case)
+    return front
+
+
+@pytest.mark.parametrize("path", ["/api/ingest", "/api/ingest/"])
+def test_accepts_one_log(front: Front, path: str) -> None:
+    answer = front.post(LOG, path=path)
+    assert answer.status == 202
+    assert answer.headers["Content-Type"] == "application/json"
+    assert answer.body["accepted"] == 1
+    assert answer.body["rejected"] == []
+    (entry,) = front.queued()
+    assert entry.batch_id.hex == answer.body["batch_id"]
+    assert entry.application_id == 7
+    (record,) = unpack_records(entry.lines)
+    assert record.message == "hello"
+
+
+def test_accepts_gzip_whatever_the_headers_say(front: Front) -> None:
+    assert front.post(gzip.compress(json.dumps([LOG, LOG]).encode()), Content_Type="text/plain").body["accepted"] == 2
+
+
+def test_works_without_an_accept_header(front: Front) -> None:
+    event = rest_event("POST", "/api/ingest", json.dumps(LOG).encode(), headers={"X-API-Key": front.key})
+    del event["headers"]["Accept"]
+    del event["multiValueHeaders"]["Accept"]
+    assert app.handler(event, LambdaContext())["statusCode"] == 202
+
+
+def test_reports_the_bad_record_and_keeps_the_good_ones(front: Front) -> None:
+    answer = front.post({"logs": [LOG, {"level": "info"}, LOG]})
+    assert answer.status == 202
+    assert answer.body["accepted"] == 2
+    (rejected,) = answer.body["rejected"]
+    assert (rejected["index"], rejected["pointer"], rejected["code"]) == (1, "#/message", "missing_message")
+    assert [record.position for entry in front.queued() for record in unpack_records(entry.lines)] == [0, 2]
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "status", "code"),
+    [
+        (b"{nope", {}, 400, "invalid_json"),
+        ({"message": "m", "level": []}, {}, 400, "invalid_level"),
+        (b"x" * 10_001, {}, 413, "body_too_large"),
+        (b"\x1f\x8bnope", {}, 400, "invalid_gzip"),
+        (gzip.compress(b"x" * 50_001), {}, 413, "body_too_large"),
+        ([LOG] * 200, {}, 413, "body_too_large"),
+        ([{"message": "m"}] * 101, {}, 413, "batch_too_large"),
+        (LOG, {"X_API_Key": ""}, 401, "missing_key"),
+        (LOG, {"X_API_Key": "slc_wrong"}, 401, "invalid_key"),
+        (LOG, {"Idempotency_Key": '""'}, 400, "invalid_idempotency_key"),
+        (LOG, {"Idempotency_Key": "k" * 256}, 400, "invalid_idempotency_key"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_refusals_are_problems_with_a_stable_code(
+    front: Front, body: Any, headers: dict[str, str], status: int, code: str
+) -> None:
+    answer = front.post(body, **headers)
+    assert (answer.status, answer.body["code"], answer.body["status"]) == (status, code, status)
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert answer.body["detail"]
+    assert front.queued() == []
+
+
+def test_a_problem_names_record_and_field(front: Front) -> None:
+    answer = front.post([{"message": "m", "level": True}])
+    assert answer.body["errors"] == [
+        {
+            "index": 0,
+            "pointer": "#/level",
+            "code": "invalid_level",
+            "detail": "expected text or a number, got true or false",
+        }
+    ]
+
+
+def test_an_idempotent_request_is_queued_once(front: Front) -> None:
+    first = front.post(LOG, Idempotency_Key='"order-1"')
+    again = front.post(LOG, Idempotency_Key="order-1")
+    assert (first.status, first.body) == (again.status, again.body)
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert "Idempotency-Replayed" not in first.headers
+    assert len(front.queued()) == 1
+
+
+def test_an_idempotency_key_belongs_to_one_body(front: Front) -> None:
+    front.post(LOG, Idempotency_Key="order-1")
+    answer = front.post([LOG, LOG], Idempotency_Key="order-1")
+    assert (answer.status, answer.body["code"]) == (422, "idempotency_key_reused")
+
+
+def test_a_queue_that_is_down_asks_to_come_back(front: Front) -> None:
+    front.queue.is_down = True
+    answer = front.post(LOG)
+    assert (answer.status, answer.body["code"], answer.headers["Retry-After"]) == (503, "queue_unavailable", "2")
+
+
+def test_a_full_backlog_asks_to_come_back_and_a_greedy_application_to_slow_down(front: Front) -> None:
+    front.queue.backlog_limit_bytes = 50
+    assert front.post(LOG).status == 503
+    front.queue.backlog_limit_bytes = 250
+    answer = front.post(LOG)
+    assert (answer.status, answer.body["code"]) == (429, "backlog_share_exceeded")
+    assert int(answer.headers["Retry-After"]) > 0
+
+
+def test_an_unknown_failure_is_a_problem_too(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app, "_dependencies", lambda: None)
+    answer = front.post(LOG)
+    assert (answer.status, answer.body["code"]) == (500, "internal_error")
+    assert "NoneType" not in json.dumps(answer.body)
+
+
+def test_a_large_batch_is_queued_in_parts_under_one_id(front: Front) -> None:
+    front.use_case = app.Ingest(
+        front.use_case.lookup,
+        front.queue,
+        IngestSettings("redis://r", "postgresql://d", PEPPER, 1, 10**6, 10**6, 5_000, 10**8),
+        front.use_case.clock,
+    )
+    answer = front.post([{"message": "m"}] * 2_500)
+    entries = front.queued()
+    assert answer.body["accepted"] == 2_500
+    assert {entry.batch_id.hex for entry in entries} == {answer.body["batch_id"]}
+    assert [(entry.part, entry.record_count, entry.first_sequence) for entry in entries] == [
+        (0, 1_000, 1),
+        (1, 1_000, 1_001),
+        (2, 500, 2_001),
+    ]

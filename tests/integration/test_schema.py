@@ -1,0 +1,109 @@
+"""Migrations, partitions, and what each role may do."""
+
+import threading
+from collections.abc import Callable
+from datetime import date
+
+import psycopg2
+import psycopg2.errors
+import pytest
+
+from scratch import Scratch
+from sluice.errors import ContractError
+from sluice.runtime.postgres import Database
+from sluice.schema.postgres import SchemaOwner
+
+MakeDatabase = Callable[[], Scratch]
+
+
+def owner_of(scratch: Scratch) -> SchemaOwner:
+    return SchemaOwner(Database(scratch.url("sluice_owner", direct=True)))
+
+
+def test_migrating_twice_applies_once(empty_database: MakeDatabase) -> None:
+    owner = owner_of(empty_database())
+    applied = owner.migrate()
+    assert applied == sorted(applied)
+    assert applied
+    assert owner.migrate() == []
+    assert owner.version() == applied[-1]
+
+
+def test_parallel_migrations_wait_for_each_other(empty_database: MakeDatabase) -> None:
+    database = empty_database()
+    applied: list[list[str]] = []
+    threads = [threading.Thread(target=lambda: applied.append(owner_of(database).migrate())) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(map(len, applied))[:3] == [0, 0, 0]
+    assert len(max(applied, key=len)) >= 1
+
+
+def test_phases(empty_database: MakeDatabase) -> None:
+    owner = owner_of(empty_database())
+    assert all(".post." in name for name in owner.migrate(("post",)))
+    assert all(".pre." in name for name in owner.migrate(("pre",)))
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ("UPDATE schema_migrations SET checksum = 'x'", "migration_changed"),
+        ("INSERT INTO schema_migrations (version, name, checksum) VALUES (9999, 'future', 'x')", "schema_ahead"),
+    ],
+)
+def test_a_history_that_does_not_fit_stops(empty_database: MakeDatabase, change: str, code: str) -> None:
+    database = empty_database()
+    owner_of(database).migrate()
+    database.rows(change)
+    with pytest.raises(ContractError) as caught:
+        owner_of(database).migrate()
+    assert caught.value.code == code
+
+
+def test_partitions_are_created_ahead_once(empty_database: MakeDatabase) -> None:
+    database = empty_database()
+    owner = owner_of(database)
+    owner.migrate()
+    created = owner.create_partitions(date(2026, 12, 30))
+    assert created[0] == "log_entries_1_20261230"
+    assert created[-1] == "log_entries_1_20270106"
+    assert owner.create_partitions(date(2026, 12, 31)) == ["log_entries_1_20270107"]
+
+
+@pytest.mark.parametrize(
+    ("role", "statement"),
+    [
+        ("sluice_reader", "SELECT * FROM api_keys"),
+        ("sluice_reader", "SELECT * FROM log_entries_1"),
+        ("sluice_reader", "INSERT INTO applications (name) VALUES ('x')"),
+        ("sluice_reader", "DELETE FROM log_entries"),
+        ("sluice_reader", "SELECT ensure_partition(1::smallint, '2026-01-01')"),
+        ("sluice_reader", "CREATE TABLE mine (a int)"),
+        ("sluice_ingest", "SELECT * FROM api_keys"),
+        ("sluice_ingest", "SELECT * FROM log_entries"),
+        ("sluice_ingest", "SELECT * FROM applications"),
+        ("sluice_writer", "SELECT * FROM log_entries"),
+        ("sluice_writer", "DELETE FROM ledger"),
+        ("sluice_writer", "SELECT * FROM find_key('x')"),
+        ("sluice_writer", "SELECT * FROM api_keys"),
+        ("sluice_writer", "CREATE TABLE mine (a int)"),
+    ],
+)
+def test_what_a_role_may_not_do(scratch: Scratch, role: str, statement: str) -> None:
+    connection = psycopg2.connect(scratch.url(role))
+    with connection, connection.cursor() as cursor, pytest.raises(psycopg2.errors.InsufficientPrivilege):
+        cursor.execute(statement)
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    "table", ["applications", "ledger", "ledger_duplicates", "dead_letters", "log_entries", "event_time_bounds"]
+)
+def test_the_raw_reader_role_sees_nothing(scratch: Scratch, table: str) -> None:
+    scratch.create_application()
+    with Database(scratch.url("sluice_reader")).transaction() as cursor:
+        cursor.execute(f"SELECT count(*) FROM {table}")
+        assert cursor.fetchone() == (0,)

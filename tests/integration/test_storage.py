@@ -1,0 +1,308 @@
+"""Storing through PgBouncer in transaction mode: poison, partitions, parallel chunks, killed functions."""
+
+import subprocess
+import sys
+import threading
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+import redis
+
+from apps import load_app
+from fakes import NOON
+from samples import record, submission
+from scratch import Scratch
+from sluice.chunks.model import ChunkResult, ChunkTask
+from sluice.chunks.postgres import PostgresChunkStore
+from sluice.entries.packing import pack_record
+from sluice.ledger.audit import audit
+from sluice.ledger.model import Totals
+from sluice.ledger.postgres import PostgresLedger
+from sluice.runtime.postgres import Database
+from sluice.streams.model import StreamEntry
+from sluice.streams.redis import RedisQueue
+
+process_chunk = load_app("process_chunk")
+
+
+def entry(lines: list[bytes], **changes: Any) -> StreamEntry:
+    made = StreamEntry(
+        entry_id=f"{uuid4().int >> 80}-0",
+        shard=0,
+        application_id=1,
+        retention_class=1,
+        batch_id=uuid4(),
+        part=0,
+        received_at=datetime.now(UTC),
+        event_from=NOON,
+        event_to=NOON,
+        body_hash=b"h" * 16,
+        record_count=len(lines),
+        first_sequence=1,
+        lines=b"".join(lines),
+        size_bytes=1,
+    )
+    return replace(made, **changes)
+
+
+def good(position: int) -> bytes:
+    return pack_record(record(position))
+
+
+def poison(position: int) -> bytes:
+    """A record that ingest would never let through: jsonb refuses U+0000."""
+    return pack_record(record(position, metadata='{"a":"\\u0000"}'))
+
+
+@pytest.fixture
+def store(scratch: Scratch) -> PostgresChunkStore:
+    return PostgresChunkStore(Database(scratch.url("sluice_writer")))
+
+
+def positions(scratch: Scratch, batch_id: UUID, table: str = "log_entries") -> list[int]:
+    return [
+        row[0] for row in scratch.rows(f"SELECT position FROM {table} WHERE batch_id = %s ORDER BY 1", batch_id.hex)
+    ]
+
+
+@pytest.mark.parametrize("bad", [{500}, {0}, {999}, set(range(0, 1_000, 2)), set(range(1_000))])
+def test_every_bad_record_is_dead_lettered_once_and_every_good_one_stored(
+    scratch: Scratch, store: PostgresChunkStore, bad: set[int]
+) -> None:
+    lines = [poison(position) if position in bad else good(position) for position in range(1_000)]
+    mixed, clean = entry(lines), entry([good(0)])
+    result = store.store([mixed, clean])
+    assert result == ChunkResult(stored=1_001 - len(bad), dead_lettered=len(bad))
+    assert store.store([mixed, clean]) == ChunkResult(redelivered=1_001)
+    assert positions(scratch, mixed.batch_id) == sorted(set(range(1_000)) - bad)
+    assert positions(scratch, mixed.batch_id, "dead_letters") == sorted(bad)
+    assert positions(scratch, clean.batch_id) == [0]
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"metadata": '{"a":"\\u0000"}'}, "sqlstate_22p05"),
+        ({"metadata": "{"}, "sqlstate_22p02"),
+        ({"severity_number": 10**6}, "sqlstate_22003"),
+        ({"message": "a\x00b"}, "sqlstate_22021"),
+    ],
+)
+def test_a_dead_letter_says_why_and_keeps_the_queued_bytes(
+    scratch: Scratch, store: PostgresChunkStore, changes: dict[str, Any], reason: str
+) -> None:
+    line = pack_record(record(7, **changes))
+    made = entry([line])
+    store.store([made])
+    ((kept_reason, detail, queued, application_id, received_at),) = scratch.rows(
+        "SELECT reason, detail, queued, application_id, received_at FROM dead_letters WHERE batch_id = %s",
+        made.batch_id.hex,
+    )
+    assert (kept_reason, bytes(queued), application_id, received_at) == (reason, line, 1, made.received_at)
+    assert detail
+
+
+def test_a_day_without_a_partition_gets_one(scratch: Scratch, store: PostgresChunkStore) -> None:
+    long_ago = datetime(2020, 2, 29, 23, 59, 59, 999_999, tzinfo=UTC)
+    made = entry([good(0)], received_at=long_ago)
+    late = entry([good(0)], received_at=long_ago + timedelta(microseconds=1))
+    assert store.store([made, late]) == ChunkResult(stored=2)
+    assert scratch.rows("SELECT count(*) FROM log_entries_1_20200229") == [(1,)]
+    assert scratch.rows("SELECT count(*) FROM log_entries_1_20200301") == [(1,)]
+
+
+def test_a_chunk_over_several_days_and_applications(scratch: Scratch, store: PostgresChunkStore) -> None:
+    now = datetime.now(UTC)
+    entries = [
+        entry([good(0), good(1)], application_id=900 + number % 3, received_at=now - timedelta(days=number % 2))
+        for number in range(12)
+    ]
+    assert store.store(entries) == ChunkResult(stored=24)
+    bounds = scratch.rows(
+        "SELECT application_id, count(*) FROM event_time_bounds WHERE application_id >= 900 GROUP BY 1"
+    )
+    assert sorted(bounds) == [(900, 2), (901, 2), (902, 2)]
+
+
+def test_event_time_bounds_widen_and_never_shrink(scratch: Scratch, store: PostgresChunkStore) -> None:
+    application_id = scratch.create_application()
+    for hours in (0, 5, -3, 1):
+        moment = NOON + timedelta(hours=hours, minutes=30)
+        store.store([entry([good(0)], application_id=application_id, event_from=moment, event_to=moment)])
+    ((event_from, event_until),) = scratch.rows(
+        "SELECT event_from, event_until FROM event_time_bounds WHERE application_id = %s", application_id
+    )
+    assert (event_from, event_until) == (NOON - timedelta(hours=3), NOON + timedelta(hours=6))
+
+
+def test_the_same_chunk_in_parallel_is_stored_once(scratch: Scratch) -> None:
+    entries = [entry([good(0), good(1)]) for _ in range(40)]
+    results: list[ChunkResult] = []
+
+    def run(order: int) -> None:
+        own = PostgresChunkStore(Database(scratch.url("sluice_writer")))
+        results.append(own.store(entries[order:] + entries[:order]))
+
+    threads = [threading.Thread(target=run, args=(order,)) for order in (0, 13, 26)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(result.stored for result in results) == 80
+    assert sum(result.redelivered for result in results) == 160
+    assert all(positions(scratch, made.batch_id) == [0, 1] for made in entries)
+
+
+def test_nothing_leaks_into_the_next_user_of_the_pooled_connection(scratch: Scratch) -> None:
+    PostgresLedger(Database(scratch.url("sluice_reader")), {1, 2}).application_names()
+    for _ in range(5):
+        with Database(scratch.url("sluice_reader")).transaction() as cursor:
+            cursor.execute("SELECT current_setting('sluice.applications', true)")
+            assert cursor.fetchone() in [(None,), ("",)]
+
+
+class Pipeline:
+    """Queue and store on real servers, with one application."""
+
+    def __init__(self, scratch: Scratch, client: redis.Redis, redis_url: str) -> None:
+        self.scratch, self.redis_url = scratch, redis_url
+        self.queue = RedisQueue(client, shard_count=1, backlog_limit_bytes=10**9)
+        self.application_id = scratch.create_application()
+        self.batches: list[UUID] = []
+
+    def submit(self, count: int = 3, *, batch_id: UUID | None = None) -> None:
+        sent = submission(map(record, range(count)), application_id=self.application_id, batch_id=batch_id)
+        self.batches.append(sent.batch_id)
+        assert self.queue.submit(sent)
+
+    def claim(self) -> ChunkTask:
+        claim = self.queue.claim(0, min_idle_seconds=0, max_records=10**6, max_bytes=10**9)
+        return ChunkTask(0, tuple(item.entry_id for item in claim.entries))
+
+    def process(self, task: ChunkTask) -> ChunkResult:
+        store = PostgresChunkStore(Database(self.scratch.url("sluice_writer")))
+        result: ChunkResult = process_chunk.ProcessChunk(self.queue, store).run(task)
+        return result
+
+    def totals(self) -> Totals:
+        ledger = PostgresLedger(Database(self.scratch.url("sluice_reader")), None)
+        return audit(self.queue, ledger, {self.application_id})[self.application_id]
+
+
+@pytest.fixture
+def pipeline(scratch: Scratch, redis_client: redis.Redis, redis_url: str) -> Pipeline:
+    return Pipeline(scratch, redis_client, redis_url)
+
+
+def test_the_ledger_balances_at_every_step(pipeline: Pipeline) -> None:
+    pipeline.submit(3)
+    pipeline.submit(2)
+    assert pipeline.totals() == Totals(accepted=5, in_flight=5)
+    task = pipeline.claim()
+    assert pipeline.totals() == Totals(accepted=5, in_flight=5)
+    pipeline.submit(4)
+    pipeline.process(task)
+    assert pipeline.totals() == Totals(accepted=9, stored=5, in_flight=4)
+    pipeline.submit(3, batch_id=pipeline.batches[0])
+    pipeline.process(pipeline.claim())
+    assert pipeline.totals() == Totals(accepted=12, stored=9, duplicate=3)
+
+
+def test_the_ledger_notices_a_loss(pipeline: Pipeline, redis_client: redis.Redis) -> None:
+    pipeline.submit(3)
+    pipeline.submit(2)
+    (stream,) = redis_client.keys("logs:queue:*")
+    redis_client.xtrim(stream, maxlen=1, approximate=False)
+    assert pipeline.totals() == Totals(accepted=5, in_flight=2, unaccounted=3)
+
+
+def test_what_is_committed_but_not_acknowledged_is_stored_not_in_flight(pipeline: Pipeline) -> None:
+    pipeline.submit(3)
+    task = pipeline.claim()
+    PostgresChunkStore(Database(pipeline.scratch.url("sluice_writer"))).store(pipeline.queue.read(0, task.entry_ids))
+    assert pipeline.totals() == Totals(accepted=3, stored=3)
+
+
+KILLED = """
+import os, signal, sys
+sys.path[:0] = {paths!r}
+from apps import load_app
+from sluice.chunks.model import ChunkTask
+from sluice.chunks.postgres import PostgresChunkStore
+from sluice.runtime.postgres import Database
+from sluice.runtime.redis import connect_redis
+from sluice.streams.redis import RedisQueue
+
+class Doomed(RedisQueue):
+    def acknowledge(self, shard, entries):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+queue = Doomed(connect_redis({redis_url!r}), shard_count=1)
+store = PostgresChunkStore(Database({database_url!r}))
+load_app("process_chunk").ProcessChunk(queue, store).run(ChunkTask(0, {entry_ids!r}))
+"""
+
+
+def test_killed_between_commit_and_acknowledge(pipeline: Pipeline) -> None:
+    """The rows are there once after the next drain, and the ledger balances all the way."""
+    pipeline.submit(1_500)
+    pipeline.submit(1)
+    task = pipeline.claim()
+    script = KILLED.format(
+        paths=[str(Path(__file__).parents[1])],
+        redis_url=pipeline.redis_url,
+        database_url=pipeline.scratch.url("sluice_writer"),
+        entry_ids=task.entry_ids,
+    )
+    killed = subprocess.run([sys.executable, "-c", script], check=False, capture_output=True)
+    assert killed.returncode == -9, killed.stderr
+    assert pipeline.totals() == Totals(accepted=1_501, stored=1_501)
+    assert pipeline.queue.count_entries(0) == 3
+    again = pipeline.claim()
+    assert set(again.entry_ids) == set(task.entry_ids)
+    assert pipeline.process(again) == ChunkResult(redelivered=1_501, acknowledged=3)
+    assert positions(pipeline.scratch, pipeline.batches[0]) == list(range(1_500))
+    assert positions(pipeline.scratch, pipeline.batches[1]) == [0]
+    assert pipeline.totals() == Totals(accepted=1_501, stored=1_501)
+
+
+def test_an_entry_nobody_of_ours_wrote(pipeline: Pipeline, redis_client: redis.Redis) -> None:
+    pipeline.submit(2)
+    (stream,) = redis_client.keys("logs:queue:*")
+    redis_client.xadd(stream, {"message": b"by hand\x00"})
+    assert pipeline.process(pipeline.claim()) == ChunkResult(stored=2, dead_lettered=1, acknowledged=2)
+    ((queued,),) = pipeline.scratch.rows(
+        "SELECT queued FROM dead_letters WHERE reason = 'unreadable_entry' AND detail <> ''"
+    )[-1:]
+    assert b"by hand\x00" in bytes(queued)
+
+
+def test_a_full_redis_still_drains(pipeline: Pipeline, redis_client: redis.Redis) -> None:
+    """At maxmemory nothing more is taken, and what is there can be claimed, stored, acknowledged and trimmed."""
+    pipeline.submit(500)
+    limit = str(redis_client.config_get("maxmemory")["maxmemory"])
+    redis_client.config_set("maxmemory", 1)
+    try:
+        with pytest.raises(Exception, match="queue_unavailable"):
+            pipeline.submit(1)
+        assert pipeline.process(pipeline.claim()).stored == 500
+        pipeline.queue.trim(0)
+    finally:
+        redis_client.config_set("maxmemory", limit)
+    assert pipeline.totals() == Totals(accepted=500, stored=500)
+
+
+def test_a_connection_that_died_while_frozen_is_replaced(scratch: Scratch) -> None:
+    database = Database(scratch.url("sluice_writer"))
+    with database.transaction() as cursor:
+        cursor.execute("SELECT 1")
+    database._used_at -= 60
+    assert database._connection is not None
+    database._connection.close()
+    with database.transaction() as cursor:
+        cursor.execute("SELECT 1")
+        assert cursor.fetchone() == (1,)

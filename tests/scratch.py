@@ -1,0 +1,93 @@
+"""Fixtures with a migrated database and an empty Redis of the tests' own, on the real servers of ``stack``."""
+
+import secrets
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import psycopg2
+import pytest
+import redis
+
+from sluice.runtime.postgres import Database
+from sluice.runtime.redis import connect_redis
+from sluice.schema.postgres import SchemaOwner
+from stack import Stack
+
+REDIS_DATABASE = 9  # the deployed stack uses 0
+
+
+@dataclass(frozen=True)
+class Scratch:
+    """A migrated database that no other session uses; ``url`` goes through PgBouncer unless ``direct``."""
+
+    stack: Stack
+    name: str
+
+    def url(self, role: str, *, direct: bool = False) -> str:
+        return self.stack.database_url(role, self.name, direct=direct)
+
+    def rows(self, sql: str, *arguments: Any) -> list[Any]:
+        """Runs one statement as the owner and returns its rows, if any."""
+        with Database(self.url("sluice_owner", direct=True)).transaction() as cursor:
+            cursor.execute(sql, arguments)
+            return cursor.fetchall() if cursor.description else []
+
+    def create_application(self) -> int:
+        """A new active application of a random name; returns its id."""
+        ((application_id,),) = self.rows(
+            "INSERT INTO applications (name) VALUES (%s) RETURNING application_id", f"app-{secrets.token_hex(6)}"
+        )
+        return int(application_id)
+
+
+def execute_as_superuser(stack: Stack, statement: str) -> None:
+    """Runs one statement outside a transaction."""
+    connection = psycopg2.connect(stack.superuser_url)
+    connection.autocommit = True
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(statement)
+    finally:
+        connection.close()
+
+
+@pytest.fixture(scope="session")
+def empty_database(servers: Stack) -> Iterator[Callable[[], Scratch]]:
+    """Makes databases without any schema, owned by sluice_owner; they go at the end of the session."""
+    made: list[str] = []
+
+    def make() -> Scratch:
+        name = f"scratch_{secrets.token_hex(4)}"
+        execute_as_superuser(servers, f"CREATE DATABASE {name} OWNER sluice_owner")
+        made.append(name)
+        return Scratch(servers, name)
+
+    yield make
+    for name in made:
+        execute_as_superuser(servers, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="session")
+def scratch(empty_database: Callable[[], Scratch]) -> Scratch:
+    """One migrated database for the session: tests keep apart by using applications and batches of their own."""
+    database = empty_database()
+    owner = SchemaOwner(Database(database.url("sluice_owner", direct=True)))
+    owner.migrate()
+    owner.create_partitions(datetime.now(UTC).date())
+    return database
+
+
+@pytest.fixture
+def redis_url(servers: Stack) -> str:
+    """An empty Redis database."""
+    url = f"{servers.redis_url.rpartition('/')[0]}/{REDIS_DATABASE}"
+    connect_redis(url).flushdb()
+    return url
+
+
+@pytest.fixture
+def redis_client(redis_url: str) -> redis.Redis:
+    """A client of ``redis_url`` as the functions make it."""
+    return connect_redis(redis_url)
