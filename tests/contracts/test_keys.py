@@ -75,7 +75,7 @@ class TestCache:
         assert 0 < redis_client.pttl(f"keys:cache:{key.key_id}") <= 8_000
 
     def test_holds_no_secret(self, redis_client: redis.Redis) -> None:
-        text, parts = mint_key(PEPPER)
+        _, parts = mint_key(PEPPER)
         key = KeyRecord(parts.key_id, hash_secret(parts.secret, PEPPER), 1, "a", 1, frozenset([Scope.READ]), None)
         RedisKeyCache(redis_client, PEPPER).keep_key(key)
         everything = b"".join(name + cast(bytes, redis_client.get(name)) for name in redis_client.scan_iter())

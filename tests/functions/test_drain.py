@@ -172,9 +172,11 @@ def test_a_function_error_means_the_run_is_over(lambda_client: "LambdaClient", i
 
 
 def test_a_refused_invocation_means_the_run_never_began(lambda_client: "LambdaClient") -> None:
-    with Stubber(lambda_client) as stubber, pytest.raises(ChunkFailed, match="TooManyRequests"):
+    runner = LambdaChunkRunner(lambda_client, "process-chunk")
+    with Stubber(lambda_client) as stubber:
         stubber.add_client_error("invoke", "TooManyRequestsException")
-        LambdaChunkRunner(lambda_client, "process-chunk").run(ChunkTask(0, ("1-0",)))
+        with pytest.raises(ChunkFailed, match="TooManyRequests"):
+            runner.run(ChunkTask(0, ("1-0",)))
 
 
 def test_an_answer_that_is_no_result_is_a_contract_error(lambda_client: "LambdaClient") -> None:

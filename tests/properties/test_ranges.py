@@ -1,5 +1,7 @@
 """Ranges of sequence numbers, checked against plain sets."""
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,7 +18,7 @@ def numbers(pairs: list[tuple[int, int]] | tuple[tuple[int, int], ...]) -> set[i
 def test_merge_keeps_the_numbers(pairs: list[tuple[int, int]]) -> None:
     merged = merge_ranges(pairs)
     assert numbers(merged) == numbers(pairs)
-    assert all(left[1] < right[0] for left, right in zip(merged, merged[1:], strict=False))
+    assert all(left[1] < right[0] for left, right in pairwise(merged))
     assert count_ranges(merged) == len(numbers(pairs))
 
 
