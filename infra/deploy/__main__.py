@@ -1,0 +1,151 @@
+"""Command line of the deploy tool."""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    NoRegionError,
+)
+
+from deploy import build, connections, invocations, record, stack
+from deploy.errors import DeployError
+from deploy.progress import console, step
+from deploy.target import BUILD, LOCAL_STAGE, SHELL_VARIABLES, Target, resolve, write_variable
+
+# The admin function may run for 300 s, and a migration must not be sent twice.
+INVOKE = Config(read_timeout=310, retries={"total_max_attempts": 1})
+
+
+def up(arguments: argparse.Namespace) -> None:
+    """Build, deploy and migrate; print the API's URL."""
+    target = _target(arguments)
+    build.check_parameters(name for name, _ in arguments.parameter)
+    with build.exclusive():
+        parameters = {"Stage": target.stage, "ConnectionsSecret": target.secret_name}
+        parameters |= {"ApiEndpoint": target.endpoint_url} if target.endpoint_url else {}
+        parameters |= dict(arguments.parameter)
+        parameters["ConnectionsVersion"] = _connections(target, parameters["ConnectionsSecret"])
+        with step("build") as current:
+            sources = build.build(current, build.layer_platform(runs_here=target.state is not None))
+        deployed = _deploy(target, parameters, record.fingerprint(sources, parameters))
+    functions = boto3.client("lambda", config=INVOKE)
+    with step("migrate") as current:
+        invocations.migrate(functions, deployed.outputs["AdminFunctionName"], current)
+    invocations.start_draining(functions, deployed.outputs["DrainFunctionName"])
+    url = deployed.outputs["ApiUrl"]
+    if target.state:
+        write_variable(target.state / SHELL_VARIABLES, "SLUICE_URL", url)
+    print(url)
+
+
+def migrate(arguments: argparse.Namespace) -> None:
+    """Only bring the database up to date."""
+    deployed = _deployed(_target(arguments))
+    with step("migrate") as current:
+        invocations.migrate(boto3.client("lambda", config=INVOKE), deployed.outputs["AdminFunctionName"], current)
+
+
+def outputs(arguments: argparse.Namespace) -> None:
+    """Print the stack's outputs as JSON."""
+    print(json.dumps(dict(_deployed(_target(arguments)).outputs), indent=2))
+
+
+def build_only(arguments: argparse.Namespace) -> None:
+    """Build functions and layer."""
+    with build.exclusive(), step("build") as current:
+        build.build(current, build.layer_platform(runs_here=arguments.stage == LOCAL_STAGE))
+
+
+def _target(arguments: argparse.Namespace) -> Target:
+    target, variables = resolve(arguments.stage, arguments.state, os.environ)
+    os.environ.update(variables)
+    return target
+
+
+def _connections(target: Target, secret_name: str) -> str:
+    with step("connections") as current:
+        secrets = boto3.client("secretsmanager")
+        if target.state:
+            return connections.publish(secrets, secret_name, target.state / "connections.json", current)
+        return connections.current_version(secrets, secret_name)
+
+
+def _deploy(target: Target, parameters: dict[str, str], wanted: str) -> stack.Stack:
+    client = boto3.client("cloudformation")
+    with step("deploy") as current:
+        deployed = stack.describe(client, target.stack_name)
+        if deployed and record.is_current(target.outputs, deployed, wanted):
+            current.note = "unchanged"
+            return deployed
+        deployed = stack.deploy(client, target, parameters, current)
+        record.write(target.outputs, deployed, wanted)
+        current.note = target.stack_name
+        return deployed
+
+
+def _deployed(target: Target) -> stack.Stack:
+    deployed = stack.describe(boto3.client("cloudformation"), target.stack_name)
+    if deployed is None:
+        raise DeployError(f"stack {target.stack_name} does not exist: run `make up` or `make deploy` first")
+    return deployed
+
+
+def _parameter(text: str) -> tuple[str, str]:
+    name, separator, value = text.partition("=")
+    if not separator:
+        raise argparse.ArgumentTypeError(f"{text} is not NAME=VALUE")
+    return name, value
+
+
+def _parser() -> argparse.ArgumentParser:
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--stage", default=os.environ.get("STAGE", LOCAL_STAGE), help="default: $STAGE, else local")
+    common.add_argument("--state", type=Path, default=BUILD / "stack", help="directory of the embedded stack")
+    parser = argparse.ArgumentParser(prog="deploy", description="Deploy Sluice to AWS or to a local emulator.")
+    commands = parser.add_subparsers(required=True)
+    for name, run in {"up": up, "migrate": migrate, "outputs": outputs, "build": build_only}.items():
+        command = commands.add_parser(name, parents=[common], help=run.__doc__)
+        command.set_defaults(run=run)
+        if run is up:
+            command.add_argument(
+                "--parameter",
+                metavar="NAME=VALUE",
+                type=_parameter,
+                action="append",
+                default=[],
+                help="set a parameter of template.yaml; one that is not named keeps its value",
+            )
+    return parser
+
+
+def _explained(run: Callable[[], None]) -> int:
+    """Run and return the exit status; errors that the operator can do something about become one message."""
+    try:
+        run()
+    except DeployError as error:
+        message = str(error)
+    except EndpointConnectionError as error:
+        message = f"nothing answers at {error.kwargs['endpoint_url']}: run `make up`, or correct AWS_ENDPOINT_URL"
+    except (NoCredentialsError, NoRegionError) as error:
+        message = f"{str(error).rstrip('.')}: set AWS_PROFILE and AWS_DEFAULT_REGION, or deploy the stage local"
+    except (BotoCoreError, ClientError) as error:
+        message = f"AWS refused: {error}"
+    else:
+        return 0
+    console.print(f"deploy: {message}", style="red", markup=False, soft_wrap=True)
+    return 1
+
+
+if __name__ == "__main__":
+    arguments = _parser().parse_args()
+    sys.exit(_explained(lambda: arguments.run(arguments)))

@@ -1,0 +1,99 @@
+"""The layer as `sam build` makes it, and what each function imports from it at a cold start.
+
+Modules are counted, not milliseconds: counts say the same on every machine. Each import runs in an interpreter of its
+own that sees the standard library, the built layer and one function, so it also proves that the layer is complete.
+"""
+
+import json
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+import pytest
+
+from deploy import build
+from deploy.progress import step
+from deploy.target import REPOSITORY
+
+LIMIT_MEGABYTES = 25
+# Modules that importing each function loads. A number may be raised, for a reason that its commit gives.
+MODULES = {"ingest": 298, "drain": 487, "process_chunk": 286, "query": 304, "admin": 162}
+ALLOWANCE = 10  # between patch releases of Python
+# What these take (225 ms and 160 ms) is paid at every cold start; drain alone invokes another function.
+TOO_SLOW = {"boto3", "botocore", "pydantic"}
+PART_OF_THE_RUNTIME = ("boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six.py", "urllib3")
+REPORT_IMPORTS = """
+import json, sys
+sys.dont_write_bytecode = True
+sys.path[:0] = sys.argv[1:]
+before = set(sys.modules)
+import app
+print(json.dumps({"handler": callable(app.handler), "modules": sorted(set(sys.modules) - before)}))
+"""
+
+
+@pytest.fixture(scope="session")
+def layer() -> Path:
+    """Folder of the built layer's packages; built now if its sources have changed."""
+    with build.exclusive(), step("build") as current:
+        build.build(current, build.layer_platform(runs_here=True))
+    return build.LAYER
+
+
+@pytest.fixture(scope="session")
+def runtime(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of what Lambda has installed beside Python: the AWS SDK."""
+    installed = Path(sysconfig.get_path("purelib"))
+    folder = tmp_path_factory.mktemp("runtime")
+    for name in PART_OF_THE_RUNTIME:
+        (folder / name).symlink_to(installed / name)
+    return folder
+
+
+def imported(verb: str, *folders: Path) -> set[str]:
+    """Names of the modules that importing the function loads."""
+    paths = [str(path) for path in (REPOSITORY / "functions" / verb, *folders)]
+    command = [sys.executable, "-I", "-S", "-c", REPORT_IMPORTS, *paths]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, f"functions/{verb} cannot be imported from the built layer:\n{done.stderr}"
+    report = json.loads(done.stdout)
+    assert report["handler"]
+    return set(report["modules"])
+
+
+def test_layer_is_small(layer: Path) -> None:
+    assert build.layer_megabytes() <= LIMIT_MEGABYTES
+
+
+def test_layer_holds_what_it_runs_on_and_no_more(layer: Path) -> None:
+    names = {path.name for path in layer.iterdir() if not path.name.endswith((".dist-info", ".libs"))}
+    assert names == {
+        "__pycache__",
+        "aws_lambda_powertools",
+        "chalice",
+        "jmespath",
+        "psycopg2",
+        "redis",
+        "sluice",
+        "typing_extensions.py",
+    }
+
+
+def test_layer_is_compiled(layer: Path) -> None:
+    """Lambda cannot write bytecode into it, and would compile at every cold start."""
+    sources = list(layer.rglob("*.py"))
+    compiled = list(layer.rglob("*.pyc"))
+    assert len(sources) == len(compiled) > 0
+
+
+@pytest.mark.parametrize("verb", sorted(MODULES))
+def test_cold_import_stays_within_its_ledger(verb: str, layer: Path, runtime: Path) -> None:
+    modules = imported(verb, layer, runtime)
+    assert len(modules) <= MODULES[verb] + ALLOWANCE, f"{len(modules)} modules; new here? {sorted(modules)}"
+
+
+@pytest.mark.parametrize("verb", sorted(MODULES.keys() - {"drain"}))
+def test_cold_import_needs_no_slow_package(verb: str, layer: Path) -> None:
+    """Not even where they are installed: they are not, here."""
+    assert not imported(verb, layer) & TOO_SLOW

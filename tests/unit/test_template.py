@@ -1,0 +1,300 @@
+"""template.yaml as SAM translates it: settings, rights, routes and refusals; an emulator proves only some of them."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from copy import deepcopy
+from functools import cache
+from typing import Any
+
+import boto3
+import pytest
+from samtranslator.parser.parser import Parser  # type: ignore[import-untyped]  # ships no types
+from samtranslator.translator.translator import Translator  # type: ignore[import-untyped]
+from samtranslator.yaml_helper import yaml_parse  # type: ignore[import-untyped]
+
+from deploy.connections import KEYS
+from deploy.target import REPOSITORY
+from sluice.runtime.settings import (
+    AdminSettings,
+    DrainSettings,
+    IngestSettings,
+    ProcessChunkSettings,
+    QuerySettings,
+)
+
+SETTINGS: dict[str, Any] = {
+    "IngestFunction": IngestSettings,
+    "DrainFunction": DrainSettings,
+    "ProcessChunkFunction": ProcessChunkSettings,
+    "QueryFunction": QuerySettings,
+    "AdminFunction": AdminSettings,
+}
+# Read by Powertools, or there for people who look at a function.
+NOT_SETTINGS = {"SLUICE_STAGE", "POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE", "POWERTOOLS_LOG_LEVEL"}
+DATABASE = "postgresql://role:password@db:5432/sluice"
+CONNECTIONS = dict.fromkeys(KEYS, DATABASE) | {"redis_url": "redis://:password@redis:6379/0", "key_pepper": "ab" * 32}
+REFERENCE = re.compile(
+    r"\{\{resolve:secretsmanager:\$\{ConnectionsSecret\}:SecretString:(\w+)::\$\{ConnectionsVersion\}\}\}"
+)
+SECRET_LOOKING = re.compile(r"\w+://[^/\s]*:[^/\s]*@|AKIA[A-Z0-9]{12}|\b[0-9a-f]{32,}\b|BEGIN [A-Z ]*PRIVATE KEY")
+
+LOGS = ["logs:CreateLogStream", "logs:PutLogEvents"]
+
+
+@cache
+def template() -> dict[str, Any]:
+    """The template as it is written, intrinsic functions as one-key mappings."""
+    parsed: dict[str, Any] = yaml_parse((REPOSITORY / "template.yaml").read_text(encoding="utf-8"))
+    return parsed
+
+
+@cache
+def resources() -> dict[str, Any]:
+    """All resources that CloudFormation gets to see."""
+    source = deepcopy(template())
+    for resource in source["Resources"].values():
+        for name in {"CodeUri", "ContentUri"} & resource["Properties"].keys():
+            resource["Properties"][name] = "s3://bucket/key"
+    translator = Translator({}, Parser(), boto_session=boto3.Session(region_name="us-east-1"))
+    translated = translator.translate(source, {"Stage": "test", "ConnectionsSecret": "connections"})
+    found: dict[str, Any] = translated["Resources"]
+    return found
+
+
+def of_type(name: str) -> dict[str, Any]:
+    """Properties of the resources of one type, by logical id."""
+    return {key: resource["Properties"] for key, resource in resources().items() if resource["Type"] == name}
+
+
+def strings(node: object) -> Iterator[str]:
+    if isinstance(node, str):
+        yield node
+    elif isinstance(node, Mapping):
+        for value in node.values():
+            yield from strings(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from strings(value)
+
+
+def environment(function: str) -> dict[str, str]:
+    """What the function finds in its environment after a deployment with the default parameters."""
+    return {name: resolved(value) for name, value in variables(function).items()}
+
+
+def variables(function: str) -> dict[str, Any]:
+    found: dict[str, Any] = of_type("AWS::Lambda::Function")[function]["Environment"]["Variables"]
+    return found
+
+
+def resolved(value: Any) -> str:
+    match value:
+        case str():
+            return value
+        case {"Ref": "Stage"}:
+            return "test"
+        case {"Ref": name} if name in template()["Parameters"]:
+            return str(template()["Parameters"][name]["Default"])
+        case {"Ref": name}:
+            return f"name-of-{name}"
+        case {"Fn::Sub": text} if found := REFERENCE.fullmatch(text):
+            return CONNECTIONS[found[1]]
+    raise AssertionError(f"this test cannot resolve {value}: teach it, if the value belongs in an environment")
+
+
+class Recording(dict[str, str]):
+    """An environment that remembers what was read from it."""
+
+    def __init__(self, content: Mapping[str, str]) -> None:
+        super().__init__(content)
+        self.read: set[str] = set()
+
+    def get(self, key: str, default: Any = None) -> Any:
+        self.read.add(key)
+        return super().get(key, default)
+
+    def __getitem__(self, key: str) -> str:
+        self.read.add(key)
+        return super().__getitem__(key)
+
+
+def test_every_function_is_covered_here() -> None:
+    assert of_type("AWS::Lambda::Function").keys() == SETTINGS.keys()
+
+
+@pytest.mark.parametrize("function", SETTINGS)
+def test_environment_is_what_the_settings_read(function: str) -> None:
+    recording = Recording(environment(function))
+    SETTINGS[function].from_env(recording)
+    assert recording.read == recording.keys() - NOT_SETTINGS
+
+
+@pytest.mark.parametrize("function", SETTINGS)
+def test_environment_values_are_strings(function: str) -> None:
+    """AWS turns numbers into strings; emulators hand them to the operating system, which refuses them."""
+    assert all(isinstance(value, str | dict) for value in variables(function).values())
+
+
+@pytest.mark.parametrize("function", SETTINGS)
+def test_roles_see_their_own_connection_only(function: str) -> None:
+    expected = {
+        "IngestFunction": {"ingest_database_url", "redis_url", "key_pepper"},
+        "DrainFunction": {"redis_url"},
+        "ProcessChunkFunction": {"writer_database_url", "redis_url"},
+        "QueryFunction": {"reader_database_url", "redis_url", "key_pepper"},
+        "AdminFunction": {"owner_database_url", "key_pepper"},
+    }
+    found = {match[1] for text in strings(variables(function)) if (match := REFERENCE.fullmatch(text))}
+    assert found == expected[function]
+
+
+def test_no_secret_is_written_down() -> None:
+    assert not [text for text in strings(template()) if SECRET_LOOKING.search(text)]
+
+
+def statements(role: str) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Actions and resource of each statement of a role."""
+    for policy in of_type("AWS::IAM::Role")[role]["Policies"]:
+        for statement in policy["PolicyDocument"]["Statement"]:
+            actions = statement["Action"]
+            yield tuple([actions] if isinstance(actions, str) else actions), statement["Resource"]
+
+
+@pytest.mark.parametrize("function", SETTINGS)
+def test_rights_are_the_least(function: str) -> None:
+    noun = function.removesuffix("Function")
+    role = f"{noun}Role"
+    queue = {"Fn::GetAtt": ["FailedInvocations", "Arn"]}
+    expected: list[tuple[tuple[str, ...], Any]] = [(tuple(LOGS), {"Fn::GetAtt": [f"{noun}LogGroup", "Arn"]})]
+    if function == "DrainFunction":
+        expected.append((("lambda:InvokeFunction",), {"Fn::GetAtt": ["ProcessChunkFunction", "Arn"]}))
+    if function in {"DrainFunction", "AdminFunction"}:
+        expected.append((("sqs:SendMessage",), queue))
+    assert of_type("AWS::Lambda::Function")[function]["Role"] == {"Fn::GetAtt": [role, "Arn"]}
+    assert list(statements(role)) == expected
+
+
+def test_only_a_vpc_brings_further_rights() -> None:
+    for role in of_type("AWS::IAM::Role").values():
+        assert role["ManagedPolicyArns"] == {
+            "Fn::If": ["InVpc", [{"Ref": "NetworkInterfaces"}], {"Ref": "AWS::NoValue"}]
+        }
+    policies = of_type("AWS::IAM::ManagedPolicy") | of_type("AWS::IAM::Policy")
+    assert policies.keys() == {"NetworkInterfaces"}
+    assert resources()["NetworkInterfaces"]["Condition"] == "InVpc"
+    actions = policies["NetworkInterfaces"]["PolicyDocument"]["Statement"][0]["Action"]
+    assert all(action.startswith("ec2:") for action in actions)
+
+
+def test_who_may_invoke_what() -> None:
+    invoked = {
+        (permission["FunctionName"]["Ref"], permission["Principal"])
+        for permission in of_type("AWS::Lambda::Permission").values()
+    }
+    assert invoked == {
+        ("IngestFunction", "apigateway.amazonaws.com"),
+        ("QueryFunction", "apigateway.amazonaws.com"),
+        ("DrainFunction", "events.amazonaws.com"),
+        ("AdminFunction", "events.amazonaws.com"),
+    }
+
+
+def test_logs_are_kept_for_a_limited_time() -> None:
+    groups = of_type("AWS::Logs::LogGroup")
+    for name, function in of_type("AWS::Lambda::Function").items():
+        group = groups[function["LoggingConfig"]["LogGroup"]["Ref"]]
+        assert group["RetentionInDays"] == {"Ref": "LogRetentionDays"}
+        assert group["LogGroupName"]["Fn::Sub"] == "/aws/lambda/" + function["FunctionName"]["Fn::Sub"], name
+
+
+def test_time_outs() -> None:
+    functions = of_type("AWS::Lambda::Function")
+    found = {name: function["Timeout"] for name, function in functions.items()}
+    assert found == {
+        "IngestFunction": 20,
+        "DrainFunction": 70,
+        "ProcessChunkFunction": 30,
+        "QueryFunction": 20,
+        "AdminFunction": 300,
+    }
+    assert environment("DrainFunction")["PROCESS_CHUNK_TIMEOUT_SECONDS"] == str(found["ProcessChunkFunction"])
+
+
+def test_schedules() -> None:
+    rules = {
+        rule["Targets"][0]["Arn"]["Fn::GetAtt"][0]: (
+            rule["ScheduleExpression"],
+            json.loads(rule["Targets"][0]["Input"]),
+        )
+        for rule in of_type("AWS::Events::Rule").values()
+    }
+    assert rules == {
+        "DrainFunction": ("rate(1 minute)", {"ticks": 6, "tick_seconds": 10}),
+        "AdminFunction": ("rate(1 day)", {"action": "maintain"}),
+    }
+
+
+def test_background_failures_reach_the_queue() -> None:
+    queue = {"Fn::GetAtt": ["FailedInvocations", "Arn"]}
+    configurations = of_type("AWS::Lambda::EventInvokeConfig").values()
+    assert {found["FunctionName"]["Ref"] for found in configurations} == {"DrainFunction", "AdminFunction"}
+    assert all(found["DestinationConfig"]["OnFailure"]["Destination"] == queue for found in configurations)
+    for rule in of_type("AWS::Events::Rule").values():
+        assert rule["Targets"][0]["DeadLetterConfig"]["Arn"] == queue
+    assert resources()["FailedInvocations"]["Properties"]["SqsManagedSseEnabled"] is True
+
+
+def api_document() -> dict[str, Any]:
+    document: dict[str, Any] = of_type("AWS::ApiGateway::RestApi")["Api"]["Body"]
+    return document
+
+
+def test_routes() -> None:
+    routes = {(method, path) for path, item in api_document()["paths"].items() for method in item}
+    assert routes == {("post", "/api/ingest"), ("get", "/api/logs"), ("get", "/api/ledger"), ("get", "/healthz")}
+
+
+def test_bodies_reach_functions_as_bytes() -> None:
+    assert of_type("AWS::ApiGateway::RestApi")["Api"]["BinaryMediaTypes"] == ["*/*"]
+
+
+def test_stage_is_throttled() -> None:
+    (settings,) = of_type("AWS::ApiGateway::Stage")["ApiStage"]["MethodSettings"]
+    assert settings["ThrottlingRateLimit"] == {"Ref": "ThrottleRate"}
+    assert settings["ThrottlingBurstLimit"] == {"Ref": "ThrottleBurst"}
+
+
+REFUSALS = {
+    "DEFAULT_4XX": (None, "gateway_refused"),
+    "DEFAULT_5XX": (None, "gateway_failed"),
+    "MISSING_AUTHENTICATION_TOKEN": (404, "no_such_route"),
+    "RESOURCE_NOT_FOUND": (404, "no_such_route"),
+    "REQUEST_TOO_LARGE": (413, "body_too_large"),
+    "UNSUPPORTED_MEDIA_TYPE": (415, "unsupported_media_type"),
+    "THROTTLED": (429, "gateway_throttled"),
+    "QUOTA_EXCEEDED": (429, "quota_exceeded"),
+    "INTEGRATION_FAILURE": (503, "gateway_unavailable"),
+    "INTEGRATION_TIMEOUT": (504, "gateway_timeout"),
+}
+
+
+def test_every_refusal_is_covered_here() -> None:
+    assert set(api_document()["x-amazon-apigateway-gateway-responses"]) == set(REFUSALS)
+
+
+@pytest.mark.parametrize(("name", "status", "code"), [(name, *value) for name, value in REFUSALS.items()])
+def test_gateway_refuses_with_a_problem_document(name: str, status: int | None, code: str) -> None:
+    response = api_document()["x-amazon-apigateway-gateway-responses"][name]
+    body = response["responseTemplates"]["application/json"].replace("$context.error.messageString", '"text"')
+    problem = json.loads(body)
+    headers = response["responseParameters"]
+    assert problem["type"] == "about:blank"
+    assert problem["title"]
+    assert problem["detail"]
+    assert problem["code"] == code
+    assert problem.get("status") == status
+    assert response.get("statusCode") == (str(status) if status else None)
+    assert headers["gatewayresponse.header.Content-Type"] == "'application/problem+json'"
+    must_say_when = code == "gateway_failed" or status in {429, 503, 504}
+    assert ("gatewayresponse.header.Retry-After" in headers) == must_say_when
