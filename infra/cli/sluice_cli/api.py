@@ -1,0 +1,220 @@
+"""The HTTP API as a class: retries, idempotency and the problem+json answers are dealt with here."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import requests
+
+from sluice_cli.environment import is_loopback
+from sluice_cli.errors import CliError, DeniedError, RefusedError, SettingsError, UnavailableError
+from sluice_cli.retry import RETRIED_STATUSES, RetryPolicy
+
+type JsonObject = dict[str, Any]
+type Notice = Callable[[str], None]
+
+PAGE_LOGS = 1000
+# Sending goes through a restart of the servers; whoever reads is waiting and can ask again.
+INGEST_POLICY = RetryPolicy(attempts=8)
+READ_POLICY = RetryPolicy(attempts=4)
+_ONCE = RetryPolicy(attempts=1)
+_TIMEOUTS_SECONDS = (5.0, 30.0)  # connect, read
+_KEY_HINT = "Make a key with `sluice keys create APP` and give it as SLUICE_API_KEY or --key."
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """One record that was not taken: its position in the batch, the field at fault, and why."""
+
+    index: int
+    pointer: str
+    code: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """The answer to an accepted batch of `accepted + len(rejected)` records."""
+
+    batch_id: str
+    accepted: int
+    rejected: tuple[Rejection, ...]
+
+    def log_ids(self) -> set[str]:
+        """Ids under which the batch's accepted records are stored."""
+        left_out = {rejection.index for rejection in self.rejected}
+        positions = range(self.accepted + len(self.rejected))
+        return {f"{self.batch_id}-{position}" for position in positions if position not in left_out}
+
+
+class RequestRefusedError(RefusedError):
+    """A request that will never be taken; `rejected` has the records at fault, if the answer named them."""
+
+    def __init__(self, message: str, code: str, rejected: tuple[Rejection, ...]) -> None:
+        super().__init__(message, code=code)
+        self.rejected = rejected
+
+
+class Api:
+    """One deployment's HTTP API. Methods raise SettingsError, DeniedError, RefusedError or UnavailableError."""
+
+    def __init__(
+        self,
+        url: str,
+        key: str | None,
+        *,
+        session: requests.Session | None = None,
+        wait: Callable[[float], None] = time.sleep,
+        notice: Notice = lambda _: None,
+    ) -> None:
+        """`notice` is told of every wait before another try."""
+        self.url = url.rstrip("/")
+        self._key = key
+        self._session = session or _make_session(self.url)
+        self._wait = wait
+        self.notice = notice
+
+    def ingest(self, records: Sequence[JsonObject], idempotency_key: str) -> Receipt:
+        """Hands in a batch. The same key on every try makes the retry of a lost answer no duplicate."""
+        body = gzip.compress(json.dumps(records, separators=(",", ":")).encode(), compresslevel=3)
+        # The body is declared as what it is. As a content *coding* of JSON it would be read as text by some gateways.
+        headers = {"Content-Type": "application/gzip", "Idempotency-Key": idempotency_key}
+        answer = self._call("POST", "/api/ingest/", INGEST_POLICY, headers=headers, data=body)
+        return _receipt(answer)
+
+    def logs(self, filters: Mapping[str, str], limit: int | None) -> Iterator[JsonObject]:
+        """Stored logs, newest first, fetched page by page; at most `limit`, None for all."""
+        cursor: str | None = None
+        remaining = limit
+        while remaining is None or remaining > 0:
+            size = PAGE_LOGS if remaining is None else min(PAGE_LOGS, remaining)
+            query = {**filters, "limit": str(size), **({"cursor": cursor} if cursor else {})}
+            page = self._call("GET", "/api/logs", READ_POLICY, params=query)
+            yield from page["logs"]
+            remaining = None if remaining is None else remaining - len(page["logs"])
+            cursor = page.get("next_cursor")
+            if not cursor:
+                return
+
+    def ledger(self) -> JsonObject:
+        """The counts per application and in total."""
+        return self._call("GET", "/api/ledger", READ_POLICY)
+
+    def health(self) -> JsonObject:
+        """Asks without a key and once: an operator wants to know how it is now. Raises UnavailableError."""
+        return self._call("GET", "/healthz", _ONCE, with_key=False)
+
+    def _call(
+        self, method: str, path: str, policy: RetryPolicy, *, with_key: bool = True, **request: Any
+    ) -> JsonObject:
+        """The JSON object of a 2xx answer, after as many tries as the policy allows."""
+        headers = {**request.pop("headers", {}), **(self._key_header() if with_key else {})}
+        attempt = 0
+        while True:
+            attempt += 1
+            result = self._try_once(method, path, headers=headers, **request)
+            if isinstance(result, dict):
+                return result
+            pause = policy.pause_seconds(attempt, result.retry_after)
+            if pause is None:
+                raise result.error
+            self.notice(f"{result.error.message.rstrip('. ')}; trying again in {pause:g} s")
+            self._wait(pause)
+
+    def _try_once(self, method: str, path: str, **request: Any) -> JsonObject | _Later:
+        try:
+            answer = self._session.request(
+                method, self.url + path, timeout=_TIMEOUTS_SECONDS, allow_redirects=False, **request
+            )
+        except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as error:
+            return _Later(_unreachable(self.url, error), None)
+        except requests.RequestException as error:
+            raise RefusedError(f"{method} {self.url}{path} failed: {error}", "Check --url and SLUICE_URL.") from error
+        if answer.status_code in RETRIED_STATUSES:
+            later = UnavailableError(f"{self.url} answered {_told(answer)}", "Try again later.")
+            return _Later(later, answer.headers.get("Retry-After"))
+        if not answer.ok:
+            raise _refusal(self.url, answer)
+        return _object(self.url, answer)
+
+    def _key_header(self) -> dict[str, str]:
+        if not self._key:
+            raise SettingsError("No API key given", _KEY_HINT)
+        if not self._key.isascii() or not self._key.isprintable() or " " in self._key:
+            raise SettingsError("The API key has characters that no key has", _KEY_HINT)
+        return {"X-API-Key": self._key}
+
+
+@dataclass(frozen=True)
+class _Later:
+    """A failed try that may be repeated."""
+
+    error: CliError
+    retry_after: str | None
+
+
+def _make_session(url: str) -> requests.Session:
+    session = requests.Session()
+    # Proxies of the environment are for the outside world, and would be asked for loopback addresses as well.
+    session.trust_env = not is_loopback(url)
+    return session
+
+
+def _unreachable(url: str, error: Exception) -> UnavailableError:
+    if isinstance(error, requests.ReadTimeout):
+        return UnavailableError(f"{url} did not answer in time", "Look at `make status`, then try again.")
+    hint = "Start the stack with `make up`." if is_loopback(url) else "Check the URL and your network."
+    return UnavailableError(f"Nothing answers at {url}", hint)
+
+
+def _refusal(url: str, answer: requests.Response) -> CliError:
+    told = _told(answer)
+    if answer.status_code in (401, 403):
+        return DeniedError(f"The API key was not accepted ({told})", _KEY_HINT)
+    if answer.status_code >= 500:
+        return UnavailableError(f"{url} answered {told}", "The function's log says more: `make logs`.")
+    problem = _problem(answer)
+    return RequestRefusedError(told, str(problem.get("code", "")), _rejections(problem.get("errors", [])))
+
+
+def _told(answer: requests.Response) -> str:
+    """What a problem+json answer says, e.g. "413 body_too_large: The body has 5000000 bytes, ..."."""
+    problem = _problem(answer)
+    code = problem.get("code") or problem.get("title") or answer.reason or "without a reason"
+    detail = problem.get("detail") or problem.get("message")
+    return f"{answer.status_code} {code}: {detail}" if detail else f"{answer.status_code} {code}"
+
+
+def _problem(answer: requests.Response) -> JsonObject:
+    try:
+        problem = answer.json()
+    except ValueError:
+        return {}
+    return problem if isinstance(problem, dict) else {}
+
+
+def _object(url: str, answer: requests.Response) -> JsonObject:
+    try:
+        result = answer.json()
+    except ValueError:
+        result = None
+    if isinstance(result, dict):
+        return result
+    raise RefusedError(f"{url} answered something that is no JSON object", "Is this the API's URL? Check --url.")
+
+
+def _receipt(answer: JsonObject) -> Receipt:
+    return Receipt(str(answer["batch_id"]), int(answer["accepted"]), _rejections(answer.get("rejected", [])))
+
+
+def _rejections(entries: list[JsonObject]) -> tuple[Rejection, ...]:
+    return tuple(
+        Rejection(int(entry["index"]), str(entry.get("pointer", "")), str(entry["code"]), str(entry.get("detail", "")))
+        for entry in entries
+        if entry.get("index") is not None
+    )

@@ -1,0 +1,96 @@
+"""The command `sluice`: global options, error reporting, and the list of commands."""
+
+import os
+from pathlib import Path
+from typing import Annotated, Any, override
+
+import typer
+from typer.core import TyperGroup
+
+from sluice_cli import environment
+from sluice_cli.commands import apps, keys, ledger, logs, operations, send
+from sluice_cli.connections import Connections
+from sluice_cli.errors import CliError
+
+_GLOBAL_OPTIONS = ("--stage", "--url", "--key")
+_EPILOG = """\
+The three options above may stand before or after the command. In a folder with a running local stack none is
+needed: build/stack/env is read, unless --url, SLUICE_URL, AWS_ENDPOINT_URL or AWS_PROFILE is set.
+
+Exit codes: 0 done; 1 refused, or some logs not accepted or not accounted for; 2 wrong usage or a setting missing;
+3 key or credentials not accepted; 4 no answer, try later; 130 interrupted.
+
+Example: sluice apps create checkout && export SLUICE_API_KEY=$(sluice keys create checkout) && sluice send app.log
+"""
+
+
+class SluiceGroup(TyperGroup):
+    """Takes the global options anywhere on the line, and reports expected failures in one line."""
+
+    @override
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, global_options_first(args))
+
+    @override
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except CliError as error:
+            typer.secho(f"sluice: {error.line()}", err=True, fg=typer.colors.RED)
+            raise typer.Exit(error.exit_code) from error
+
+
+def global_options_first(args: list[str]) -> list[str]:
+    """The arguments with --stage, --url and --key moved to the front; what follows "--" stays as it is."""
+    front: list[str] = []
+    rest: list[str] = []
+    words = iter(args)
+    for word in words:
+        if word == "--":
+            return [*front, *rest, word, *words]
+        if word in _GLOBAL_OPTIONS:
+            front += [word, *(value for value in [next(words, None)] if value is not None)]
+        elif word.startswith(tuple(f"{option}=" for option in _GLOBAL_OPTIONS)):
+            front.append(word)
+        else:
+            rest.append(word)
+    return front + rest
+
+
+app = typer.Typer(
+    cls=SluiceGroup,
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    epilog=_EPILOG,
+)
+
+
+@app.callback()
+def start(
+    context: typer.Context,
+    stage: Annotated[str | None, typer.Option(help="Which deployment. Default: SLUICE_STAGE, else local.")] = None,
+    url: Annotated[
+        str | None, typer.Option(help="API URL. Default: SLUICE_URL, else asked of the stage's stack.")
+    ] = None,
+    key: Annotated[
+        str | None, typer.Option(help="API key. Default: SLUICE_API_KEY, which no list of processes shows.")
+    ] = None,
+) -> None:
+    """Operate a Sluice log platform: applications and keys, sending logs, reading them back."""
+    context.obj = Connections(environment.load(os.environ, Path.cwd(), stage=stage, url=url, key=key))
+
+
+app.add_typer(apps.app, name="apps")
+app.add_typer(keys.app, name="keys")
+app.command(epilog="Example: sluice send /var/log/app.log, or: journalctl -o cat | sluice send -")(send.send)
+app.command(epilog="Example: sluice drain")(operations.drain)
+app.command(epilog="Example: sluice logs --since -15m --level ERROR,CRITICAL --text timeout")(logs.logs)
+app.command(epilog="Example: sluice ledger")(ledger.ledger)
+app.command(epilog="Example: sluice status")(operations.status)
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    app(prog_name="sluice")

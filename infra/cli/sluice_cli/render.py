@@ -1,0 +1,141 @@
+"""Everything that is printed: tables and coloured lines for people, plain text and NDJSON for programs."""
+
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+type JsonObject = dict[str, Any]
+
+LEVEL_STYLES = {"DEBUG": "dim", "INFO": "", "WARNING": "yellow", "ERROR": "red", "CRITICAL": "bold red"}
+LEDGER_COUNTS = ("accepted", "stored", "duplicate", "dead_lettered", "in_flight", "unaccounted")
+# Wide enough that no table is cut when it goes into a file or another program.
+_PIPE_COLUMNS = 1000
+
+
+def output() -> Console:
+    """Standard output. Colours and the terminal's width only if it is a terminal."""
+    return _console(stderr=False)
+
+
+def messages() -> Console:
+    """Standard error, for progress, notes and errors."""
+    return _console(stderr=True)
+
+
+def _console(*, stderr: bool) -> Console:
+    is_terminal = (sys.stderr if stderr else sys.stdout).isatty()
+    return Console(stderr=stderr, highlight=False, width=None if is_terminal else _PIPE_COLUMNS)
+
+
+def write_json(console: Console, value: object) -> None:
+    """One line of JSON: in a pipe with text as it is, to be searched; on a terminal in ASCII, which cannot steer it."""
+    console.file.write(json.dumps(value, ensure_ascii=console.is_terminal, separators=(",", ":")) + "\n")
+
+
+def write_line(console: Console, text: str, style: str = "") -> None:
+    """One line that is neither wrapped nor interpreted as markup."""
+    console.print(Text(printable(text), style=style), soft_wrap=True)
+
+
+def printable(text: str) -> str:
+    """Text from outside with its control characters made visible, so that it cannot steer the terminal."""
+    return "".join(_visible(character) for character in text)
+
+
+def _visible(character: str) -> str:
+    code = ord(character)
+    is_control = (code < 0x20 and character not in "\n\t") or 0x7F <= code < 0xA0
+    # Besides controls: lone surrogates cannot be written, and bidirectional overrides reorder what is around them.
+    is_harmful = is_control or 0xD800 <= code <= 0xDFFF or 0x202A <= code <= 0x202E or 0x2066 <= code <= 0x2069
+    return character.encode("unicode_escape").decode() if is_harmful else character
+
+
+def make_table(headings: Sequence[str], rows: Iterable[Sequence[str]], numeric: bool = False) -> Table:
+    """A table without a frame; `numeric` sets all columns but the first flush right."""
+    table = Table(box=box.SIMPLE_HEAD, header_style="bold", show_edge=False, padding=(0, 1, 0, 0))
+    for position, heading in enumerate(headings):
+        is_number = numeric and position > 0
+        table.add_column(heading, justify="right" if is_number else "left", no_wrap=is_number, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(printable(cell)) for cell in row))
+    return table
+
+
+def application_table(applications: Iterable[JsonObject]) -> Table:
+    """Applications with their number of keys."""
+    return make_table(
+        ("application", "status", "retention", "keys", "created"),
+        (
+            (
+                str(entry["name"]),
+                str(entry["status"]),
+                str(entry.get("retention_class", "")),
+                str(entry.get("key_count", "")),
+                minute(entry.get("created_at")),
+            )
+            for entry in applications
+        ),
+    )
+
+
+def key_table(keys: Iterable[JsonObject]) -> Table:
+    """Keys of one application; the secrets are not known to anybody but their holders."""
+    return make_table(
+        ("key id", "scopes", "status", "created", "expires"),
+        (
+            (
+                str(entry["key_id"]),
+                " ".join(entry["scopes"]),
+                str(entry["status"]),
+                minute(entry.get("created_at")),
+                minute(entry.get("expires_at")) or "never",
+            )
+            for entry in keys
+        ),
+    )
+
+
+def ledger_table(ledger: JsonObject) -> Table:
+    """The ledger's counts per application, with the total below."""
+    headings = ("application", "accepted", "stored", "duplicate", "dead\nlettered", "in\nflight", "un-\naccounted")
+    table = make_table(headings, (_ledger_row(entry) for entry in ledger["applications"]), numeric=True)
+    table.add_section()
+    style = "bold red" if ledger["total"]["unaccounted"] else "bold"
+    table.add_row(*_ledger_row({**ledger["total"], "application": "total"}), style=style)
+    return table
+
+
+def _ledger_row(entry: Mapping[str, Any]) -> list[str]:
+    return [str(entry["application"]), *(f"{entry[count]:,}" for count in LEDGER_COUNTS)]
+
+
+def log_lines(log: Mapping[str, Any]) -> Text:
+    """One stored log as "time level application message"; further lines of a message are set in."""
+    level = str(log["level"])
+    style = LEVEL_STYLES.get(level, "")
+    message = printable(str(log["message"])).replace("\n", "\n    ")
+    return Text.assemble(
+        (printable(second(log["timestamp"])), "dim"),
+        "  ",
+        (f"{level:<8}", style),
+        "  ",
+        (printable(str(log["application"])), "cyan"),
+        "  ",
+        (message, style),
+    )
+
+
+def minute(moment: str | None) -> str:
+    """RFC 3339 as "2026-11-24 13:48", "" for None."""
+    return moment[:16].replace("T", " ") if moment else ""
+
+
+def second(moment: str) -> str:
+    """RFC 3339 as "2026-11-24 13:48:56"; all the API's times are UTC."""
+    return moment[:19].replace("T", " ")

@@ -1,0 +1,127 @@
+"""A platform of one page, in memory: Invoke, CloudFormation and the HTTP API as the contract has them."""
+
+import json
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from unit.cli.playback import Answer, Request, problem
+
+KEY = "slc_0123456789abcdef_secret_check"
+KEY_ID = "0123456789abcdef"
+CREATED = "2026-11-24T12:00:00.123456Z"
+TIME = "2026-11-24T12:00:00.123000Z"
+
+_STACKS = """<DescribeStacksResponse xmlns="http://cloudformation.amazonaws.com/doc/2010-05-15/"><DescribeStacksResult>
+<Stacks><member><StackName>sluice-local</StackName><CreationTime>{created}</CreationTime>
+<StackStatus>CREATE_COMPLETE</StackStatus><Outputs><member><OutputKey>ApiUrl</OutputKey>
+<OutputValue>{url}/v1</OutputValue></member></Outputs></member></Stacks></DescribeStacksResult></DescribeStacksResponse>"""
+_NO_STACK = """<ErrorResponse><Error><Type>Sender</Type><Code>ValidationError</Code>
+<Message>Stack with id sluice-{stage} does not exist</Message></Error></ErrorResponse>"""
+
+
+def function_error(kind: str, message: str) -> Answer:
+    """The Invoke answer of a function that raised."""
+    content = {"errorType": kind, "errorMessage": message}
+    return Answer(200, content, {"X-Amz-Function-Error": "Unhandled"})
+
+
+@dataclass
+class Platform:
+    """Everything that was accepted is stored by the next drain, but for the ids in `losing`."""
+
+    url: str
+    applications: list[str] = field(default_factory=list)
+    queued: list[dict[str, Any]] = field(default_factory=list)
+    stored: list[dict[str, Any]] = field(default_factory=list)
+    accepted: int = 0
+    lose: Callable[[dict[str, Any]], bool] = lambda _: False
+
+    def __call__(self, request: Request) -> Answer:
+        """Answers a request."""
+        if request.path.startswith("/2015-03-31/functions/"):
+            answer = self.invoke(request.path.split("/")[3], json.loads(request.body))
+            return Answer(202, b"") if request.headers.get("X-Amz-Invocation-Type") == "Event" else answer
+        if request.path == "/":
+            return self.cloudformation(request)
+        if request.path == "/v1/healthz":
+            return Answer(200, {"status": "ok"})
+        if request.headers.get("X-API-Key") != KEY:
+            return problem(401, "invalid_key", "The key is not known.")
+        routes = {"/v1/api/ingest/": self.ingest, "/v1/api/logs": self.logs, "/v1/api/ledger": self.ledger}
+        return routes[request.path](request)
+
+    def cloudformation(self, request: Request) -> Answer:
+        if b"sluice-local" in request.body:
+            return Answer(200, _STACKS.format(created=CREATED, url=self.url).encode(), {"Content-Type": "text/xml"})
+        return Answer(400, _NO_STACK.format(stage="prod").encode(), {"Content-Type": "text/xml"})
+
+    def invoke(self, name: str, event: dict[str, Any]) -> Answer:
+        if name == "sluice-local-drain":
+            return Answer(200, self.drain())
+        if name != "sluice-local-admin":
+            return Answer(
+                404, {"Message": f"Function not found: {name}"}, {"x-amzn-ErrorType": "ResourceNotFoundException"}
+            )
+        return self.admin(event)
+
+    def admin(self, event: dict[str, Any]) -> Answer:
+        name = event.get("name") or event.get("application")
+        match event["action"]:
+            case "create_application" if name in self.applications:
+                return function_error("RejectedInput", f"application_exists: {name} is there already")
+            case "create_application":
+                self.applications.append(str(name))
+                return Answer(200, {"application": self._application(str(name))})
+            case "list_applications":
+                entries = [{**self._application(entry), "key_count": 1} for entry in self.applications]
+                return Answer(200, {"applications": entries})
+            case "create_key" if name in self.applications:
+                given = {"scopes": event["scopes"], "expires_at": event["expires_at"]}
+                return Answer(200, {"key": KEY, "key_id": KEY_ID, **given})
+            case "list_keys" if name in self.applications:
+                key = {"key_id": KEY_ID, "scopes": ["ingest"], "status": "active", "expires_at": None}
+                return Answer(200, {"keys": [{**key, "created_at": CREATED}]})
+            case "revoke_key":
+                return Answer(200, {"key_id": event["key_id"], "status": "revoked"})
+        return function_error("RejectedInput", f"unknown_application: no application is called {name!r}")
+
+    def _application(self, name: str) -> dict[str, Any]:
+        given = {"application_id": 1, "name": name, "status": "active"}
+        return {**given, "retention_class": "standard", "created_at": CREATED}
+
+    def ingest(self, request: Request) -> Answer:
+        batch_id = uuid.uuid4().hex
+        rejected = []
+        for index, record in enumerate(request.json()):
+            if isinstance(record.get("level"), list):
+                entry = {"index": index, "pointer": "#/level", "code": "invalid_level", "detail": "expected text"}
+                rejected.append(entry)
+                continue
+            log = {"timestamp": TIME, "level": "INFO", "metadata": {}, **record}
+            self.queued.append({**log, "id": f"{batch_id}-{index}", "batch_id": batch_id, "application": "demo"})
+        accepted = len(request.json()) - len(rejected)
+        self.accepted += accepted
+        return Answer(202, {"accepted": accepted, "batch_id": batch_id, "rejected": rejected})
+
+    def drain(self) -> dict[str, int]:
+        kept = [log for log in self.queued if not self.lose(log)]
+        self.stored += kept
+        self.queued.clear()
+        counts = {"claimed_entries": 1, "reclaimed_entries": 0, "chunks": 1, "chunks_failed": 0, "stored": len(kept)}
+        return {**counts, "duplicate": 0, "dead_lettered": 0, "backlog_entries": 0, "duration_ms": 5}
+
+    def logs(self, request: Request) -> Answer:
+        query = request.query
+        found = [log for log in self.stored if query.get("batch_id") in (None, log["batch_id"])]
+        found = [log for log in found if "level" not in query or log["level"] in query["level"].split(",")]
+        start, size = int(query.get("cursor", 0)), int(query["limit"])
+        following = str(start + size) if start + size < len(found) else None
+        return Answer(200, {"logs": found[start : start + size], "next_cursor": following})
+
+    def ledger(self, request: Request) -> Answer:
+        counts = {"accepted": self.accepted, "stored": len(self.stored), "duplicate": 0, "dead_lettered": 0}
+        flight = len(self.queued)
+        counts |= {"in_flight": flight, "unaccounted": self.accepted - len(self.stored) - flight}
+        return Answer(200, {"applications": [{"application": "demo", **counts}], "total": counts})
