@@ -1,0 +1,67 @@
+"""What the end-to-end tests aim at: the embedded stack, deployed by this session; or any other deployment, named by
+SLUICE_E2E_URL, with two applications' keys in SLUICE_E2E_KEY and SLUICE_E2E_OTHER_KEY (scopes ingest and read each).
+"""
+
+import os
+import secrets
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from stack import Stack
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+ENVIRONMENT = REPOSITORY / "build" / "venv" / "bin"
+
+
+def run(*command: str, environment: dict[str, str]) -> str:
+    """Runs a command of ours as a user would and returns its standard output."""
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, cwd=REPOSITORY)
+    assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
+    return done.stdout.strip()
+
+
+if "SLUICE_E2E_URL" in os.environ:
+
+    @pytest.fixture(scope="session")
+    def operator_environment() -> dict[str, str]:
+        """The environment in which `sluice` speaks to the deployment."""
+        return os.environ | {"SLUICE_URL": os.environ["SLUICE_E2E_URL"]}
+
+else:
+
+    @pytest.fixture(scope="session")
+    def operator_environment(stack: Stack) -> dict[str, str]:
+        """The environment in which `sluice` speaks to the deployment, which is made here."""
+        path = f"{ENVIRONMENT}{os.pathsep}{os.environ['PATH']}"
+        deploying = os.environ | {"PYTHONPATH": str(REPOSITORY / "infra"), "PATH": path} | stack.environment
+        url = run(sys.executable, "-m", "deploy", "up", "--state", str(stack.state), environment=deploying)
+        return deploying | {"SLUICE_URL": url.splitlines()[-1]}
+
+
+@pytest.fixture(scope="session")
+def url(operator_environment: dict[str, str]) -> str:
+    """The API's base URL, without a trailing slash."""
+    return operator_environment["SLUICE_URL"]
+
+
+def _application_key(operator_environment: dict[str, str]) -> str:
+    name = f"e2e-{secrets.token_hex(4)}"
+    sluice = str(ENVIRONMENT / "sluice")
+    run(sluice, "apps", "create", name, environment=operator_environment)
+    scopes = ("--scope", "ingest", "--scope", "read")
+    return run(sluice, "keys", "create", name, *scopes, environment=operator_environment).splitlines()[-1]
+
+
+@pytest.fixture(scope="session")
+def key(operator_environment: dict[str, str]) -> str:
+    """A key of one application."""
+    return os.environ.get("SLUICE_E2E_KEY") or _application_key(operator_environment)
+
+
+@pytest.fixture(scope="session")
+def other_key(operator_environment: dict[str, str]) -> str:
+    """A key of another application."""
+    return os.environ.get("SLUICE_E2E_OTHER_KEY") or _application_key(operator_environment)

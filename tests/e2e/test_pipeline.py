@@ -1,0 +1,224 @@
+"""HTTP in, HTTP out. Imports nothing of Sluice, so the same file runs against any deployment (see conftest.py)."""
+
+import gzip
+import json
+import time
+import uuid
+from datetime import datetime
+from typing import Any
+
+import pytest
+import requests
+
+# The schedule starts a drain each minute that ticks every 10 s; the first start may be a minute away.
+VISIBLE_SECONDS = 80
+POLL_SECONDS = 1
+
+
+class Client:
+    """One application's client."""
+
+    def __init__(self, url: str, key: str) -> None:
+        self.url = url
+        self.session = requests.Session()
+        self.session.headers["X-API-Key"] = key
+
+    def post(self, body: Any, path: str = "/api/ingest", **headers: str) -> requests.Response:
+        wire = body if isinstance(body, bytes) else json.dumps(body).encode()
+        sent = {"Content-Type": "application/json"} | {name.replace("_", "-"): value for name, value in headers.items()}
+        return self.session.post(self.url + path, data=wire, headers=sent, timeout=30)
+
+    def get(self, path: str, **parameters: str) -> requests.Response:
+        return self.session.get(self.url + path, params=parameters, timeout=30)
+
+    def wait_for(self, batch_id: str, count: int) -> list[dict[str, Any]]:
+        """The stored logs of a batch, once there are ``count`` of them."""
+        deadline = time.monotonic() + VISIBLE_SECONDS
+        while True:
+            logs: list[dict[str, Any]] = self.get("/api/logs", batch_id=batch_id, limit="1000").json()["logs"]
+            if len(logs) >= count:
+                return logs
+            assert time.monotonic() < deadline, f"{len(logs)} of {count} logs visible after {VISIBLE_SECONDS} s"
+            time.sleep(POLL_SECONDS)
+
+
+@pytest.fixture
+def client(url: str, key: str) -> Client:
+    return Client(url, key)
+
+
+@pytest.fixture
+def other(url: str, other_key: str) -> Client:
+    return Client(url, other_key)
+
+
+def log(message: str, **fields: Any) -> dict[str, Any]:
+    return {"timestamp": "2026-03-01T12:00:00Z", "level": "INFO", "message": message, "metadata": {}} | fields
+
+
+def test_health(client: Client) -> None:
+    answer = requests.get(client.url + "/healthz", timeout=30)
+    assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
+
+
+@pytest.mark.timeout(200)
+def test_a_log_becomes_visible_without_anyone_draining_by_hand(client: Client) -> None:
+    answer = client.post(log("by the schedule", level="warn", metadata={"user": {"id": 42}}, trace_id="t-1"))
+    assert answer.status_code == 202
+    assert answer.headers["Content-Type"] == "application/json"
+    (found,) = client.wait_for(answer.json()["batch_id"], 1)
+    assert found["id"] == f"{answer.json()['batch_id']}-0"
+    assert found["message"] == "by the schedule"
+    assert found["level"] == "WARNING"
+    assert found["metadata"] == {"user": {"id": 42}}
+    assert found["trace_id"] == "t-1"
+    assert datetime.fromisoformat(found["timestamp"]) == datetime.fromisoformat("2026-03-01T12:00:00+00:00")
+
+
+@pytest.mark.timeout(200)
+def test_every_form_of_body(client: Client) -> None:
+    batches = [
+        (client.post([log("array 0"), log("array 1")]), 2),
+        (client.post({"logs": [log("object")]}), 1),
+        (client.post(gzip.compress(json.dumps([log("zipped")] * 3).encode()), Content_Encoding="gzip"), 3),
+        (client.post(gzip.compress(json.dumps(log("zipped, and nobody says so")).encode())), 1),
+        (client.post(log("trailing slash"), path="/api/ingest/"), 1),
+        (client.post([log(f"large {number}") for number in range(2_500)]), 2_500),
+        (client.post(log("ünï 🎉 \x00 \ud800 \t\n\\ end")), 1),
+    ]
+    for answer, count in batches:
+        assert answer.status_code == 202, answer.text
+        assert answer.json()["accepted"] == count
+    assert len(client.wait_for(batches[2][0].json()["batch_id"], 3)) == 3
+    (unicode_log,) = client.wait_for(batches[6][0].json()["batch_id"], 1)
+    assert unicode_log["message"] == "ünï 🎉 \ufffd \ufffd \t\n\\ end"
+    assert unicode_log["flags"] == ["clock_skewed", "text_replaced"]
+
+
+@pytest.mark.timeout(200)
+def test_pages_hold_every_accepted_id_once(client: Client) -> None:
+    batch_id = client.post([log(f"page {number}") for number in range(2_345)]).json()["batch_id"]
+    client.wait_for(batch_id, 1_000)
+    seen: list[str] = []
+    cursor: dict[str, str] = {}
+    while True:
+        page = client.get("/api/logs", batch_id=batch_id, limit="1000", **cursor).json()
+        seen += [item["id"] for item in page["logs"]]
+        if page["next_cursor"] is None:
+            break
+        cursor = {"cursor": page["next_cursor"]}
+    assert len(seen) == 2_345
+    assert set(seen) == {f"{batch_id}-{number}" for number in range(2_345)}
+
+
+@pytest.mark.timeout(200)
+def test_a_bad_record_is_reported_and_the_good_ones_are_stored(client: Client) -> None:
+    answer = client.post([log("good 0"), log("bad", level=["error"]), log("good 2", level="purple")])
+    assert answer.status_code == 202
+    assert answer.json()["accepted"] == 2
+    (rejected,) = answer.json()["rejected"]
+    assert (rejected["index"], rejected["pointer"], rejected["code"]) == (1, "#/level", "invalid_level")
+    stored = client.wait_for(answer.json()["batch_id"], 2)
+    by_message = {item["message"]: item for item in stored}
+    assert by_message.keys() == {"good 0", "good 2"}
+    assert by_message["good 2"]["level"] == "INFO"
+    assert "level_unknown" in by_message["good 2"]["flags"]
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "status", "code"),
+    [
+        (b"{nope", {}, 400, "invalid_json"),
+        (b"", {}, 400, "invalid_json"),
+        (b"\xff\xfe", {}, 400, "invalid_utf8"),
+        (b"\x1f\x8bnope", {}, 400, "invalid_gzip"),
+        (b'{"message": "m", "level": true}', {}, 400, "invalid_level"),
+        (b'{"level": "info"}', {}, 400, "missing_message"),
+        (b'{"message": "m", "timestamp": "yesterday"}', {}, 400, "invalid_timestamp"),
+        (b'{"message": "m", "metadata": 5}', {}, 400, "invalid_metadata"),
+        (b"[" * 100_000, {}, 400, "invalid_json"),
+        (b'{"message": "' + b"x" * 10_000_000 + b'"}', {}, 413, "body_too_large"),
+        (gzip.compress(b'{"message": "' + b"x" * 100_000_000 + b'"}'), {}, 413, "body_too_large"),
+        (b'{"message": "m"}', {"X_API_Key": "wrong"}, 401, "invalid_key"),
+        (b'{"message": "m"}', {"X_API_Key": "x" * 8_192}, 401, "invalid_key"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_refusals_are_problems(client: Client, body: bytes, headers: dict[str, str], status: int, code: str) -> None:
+    answer = client.post(body, **headers)
+    assert answer.status_code == status
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert (answer.json()["code"], answer.json()["status"]) == (code, status)
+
+
+def test_a_refused_field_is_named(client: Client) -> None:
+    problem = client.post([log("m", level={})]).json()
+    assert [(item["index"], item["pointer"], item["code"]) for item in problem["errors"]] == [
+        (0, "#/level", "invalid_level")
+    ]
+
+
+@pytest.mark.parametrize("path", ["/api/logs", "/api/ledger", "/api/ingest"])
+def test_a_missing_key(client: Client, path: str) -> None:
+    call = requests.post if path == "/api/ingest" else requests.get
+    answer = call(client.url + path, timeout=30)
+    assert (answer.status_code, answer.json()["code"]) == (401, "missing_key")
+    assert answer.headers["Content-Type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", "/nowhere"), ("DELETE", "/api/logs"), ("GET", "/api/ingest")])
+def test_the_gateways_own_refusals_are_problems_too(client: Client, method: str, path: str) -> None:
+    answer = client.session.request(method, client.url + path, timeout=30)
+    assert answer.status_code in (403, 404, 405)
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert answer.json()["code"]
+    assert answer.json()["status"] == answer.status_code
+
+
+@pytest.mark.parametrize(
+    ("parameters", "code"),
+    [
+        ({"limit": "0"}, "invalid_limit"),
+        ({"cursor": "x"}, "invalid_cursor"),
+        ({"application": "nobody"}, "unknown_application"),
+    ],
+)
+def test_a_bad_query_is_a_problem(client: Client, parameters: dict[str, str], code: str) -> None:
+    answer = client.get("/api/logs", **parameters)
+    assert (answer.status_code, answer.json()["code"]) == (400, code)
+
+
+@pytest.mark.timeout(200)
+def test_an_idempotent_request_is_stored_once(client: Client) -> None:
+    token = str(uuid.uuid4())
+    first = client.post([log("once"), log("only")], Idempotency_Key=token)
+    again = client.post([log("once"), log("only")], Idempotency_Key=token)
+    assert first.json() == again.json()
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert client.post([log("other")], Idempotency_Key=token).status_code == 422
+    assert len(client.wait_for(first.json()["batch_id"], 2)) == 2
+
+
+@pytest.mark.timeout(200)
+def test_an_application_sees_its_own_logs_only(client: Client, other: Client) -> None:
+    batch_id = client.post(log("private")).json()["batch_id"]
+    client.wait_for(batch_id, 1)
+    assert other.get("/api/logs", batch_id=batch_id).json()["logs"] == []
+    names = [{item["application"] for item in one.get("/api/ledger").json()["applications"]} for one in (client, other)]
+    assert [len(visible) for visible in names] == [1, 1]
+    assert names[0] != names[1]
+    assert other.get("/api/logs", application=names[0].pop()).status_code == 400
+
+
+@pytest.mark.timeout(200)
+def test_the_ledger_balances_in_flight_and_at_rest(client: Client) -> None:
+    batch_ids = [client.post([log(f"ledger {number}") for number in range(500)]).json()["batch_id"] for _ in range(4)]
+    checked = 0
+    for batch_id in batch_ids:
+        for total in (client.get("/api/ledger").json()["total"] for _ in range(3)):
+            assert total["unaccounted"] == 0
+            settled = total["stored"] + total["duplicate"] + total["dead_lettered"] + total["in_flight"]
+            assert settled == total["accepted"]
+            checked += 1
+        client.wait_for(batch_id, 500)
+    assert checked == 12
