@@ -1,0 +1,80 @@
+# Everything a developer or operator does with Sluice. `make` alone lists it.
+#
+# Variables: SUITE=unit limits `make test` to tests/unit; ARGS is handed to pytest; STAGE is what is deployed (local);
+# NAME and FOLLOW=1 are for `make logs`; PYTHON is the Python 3.13 to use.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+export SAM_CLI_TELEMETRY := 0
+
+STATE := build/stack
+PYTHON_VENV := build/venv/bin/python
+EMBEDDED := PYTHONPATH=localstack $(PYTHON_VENV) -m embedded
+IS_SET_UP := [ -e build/venv/.complete ]
+# `sam build` looks for python3.13 on PATH, `sam validate` for a region.
+WITH_VENV := PATH="$(CURDIR)/build/venv/bin:$$PATH"
+DEPLOY := $(WITH_VENV) PYTHONPATH=infra $(PYTHON_VENV) -m deploy
+UV_COMPILE := build/lock-venv/bin/uv pip compile -q --universal --python-version 3.13 --generate-hashes \
+	--custom-compile-command 'make lock'
+
+.PHONY: help demo test check format up down status logs clean distclean deploy migrate build setup lock
+
+help: ## List these targets
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+demo: up ## Start everything and send, store and read back real logs
+	@PYTHONPATH=infra $(PYTHON_VENV) -m demo
+
+test: build ## Run all tests, or those of one suite: make test SUITE=unit ARGS="-k name"
+	@$(WITH_VENV) $(PYTHON_VENV) -m pytest tests$(if $(SUITE),/$(SUITE)) $(ARGS)
+
+check: setup ## Format, lint, types, import rules and template: whether the code may be committed
+	@$(WITH_VENV) ruff format --check .
+	@$(WITH_VENV) ruff check .
+	@$(WITH_VENV) mypy
+	@$(WITH_VENV) lint-imports
+	@$(WITH_VENV) AWS_DEFAULT_REGION=us-east-1 sam validate --lint
+
+format: setup ## Format the code and repair what lint can repair
+	@$(WITH_VENV) ruff format .
+	@$(WITH_VENV) ruff check --fix .
+
+up: setup ## Start the servers and the emulator, deploy, and print the API URL
+	@$(EMBEDDED) up --state $(STATE)
+	@$(DEPLOY) up --state $(STATE)
+
+# These must work where nothing has been set up: then nothing runs, and nothing is stored.
+down: ## Stop the servers; what they stored stays
+	@if $(IS_SET_UP); then $(EMBEDDED) down --state $(STATE); else echo "nothing was running"; fi
+
+status: ## Show the servers; fails unless all are healthy
+	@if $(IS_SET_UP); then $(EMBEDDED) status --state $(STATE); else echo "nothing is running"; exit 1; fi
+
+logs: ## Show the servers' logs: make logs NAME=postgres FOLLOW=1
+	@if $(IS_SET_UP); then $(EMBEDDED) logs $(if $(FOLLOW),-f) --state $(STATE) $(NAME); else echo "no logs yet"; fi
+
+clean: ## Stop the servers and delete what they stored
+	@if $(IS_SET_UP); then for state in $(STATE) build/test-stack; do $(EMBEDDED) clean --state $$state; done; fi
+
+distclean: clean ## Delete all that was ever made, the Python environments too
+	@rm -rf build .aws-sam
+
+deploy: setup ## Build and deploy to what AWS_ENDPOINT_URL names, by default the local emulator
+	@$(DEPLOY) up --state $(STATE)
+
+migrate: setup ## Bring the database's schema up to date
+	@$(DEPLOY) migrate --state $(STATE)
+
+build: setup ## Build the functions and the layer
+	@$(DEPLOY) build
+
+setup: ## Make the Python environments below build/, if they are not current
+	@infra/setup.sh
+
+lock: ## Renew the lock files from pyproject.toml and the requirements.in files
+	@python=$$(infra/python.sh) && "$$python" -m venv build/lock-venv && build/lock-venv/bin/python -m pip install -q uv
+	@$(UV_COMPILE) --all-extras pyproject.toml -o requirements.lock
+	@$(UV_COMPILE) localstack/embedded/requirements.in -o localstack/embedded/requirements.lock
+	@$(UV_COMPILE) --no-deps layers/common/requirements.in -o layers/common/requirements.lock

@@ -1,0 +1,43 @@
+"""Passwords of the servers, made once per state directory."""
+
+import json
+import secrets
+import string
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+from embedded.state import read_json, write_private
+
+PASSWORD_LENGTH = 32
+_ALPHABET = string.ascii_letters + string.digits  # needs no quoting in URLs, SQL and configuration files
+
+
+@dataclass(frozen=True)
+class Accounts:
+    """Secrets: `redis` and `postgres` (superuser) are passwords, as are those of the roles `sluice_*`."""
+
+    redis: str
+    postgres: str
+    sluice_owner: str
+    sluice_ingest: str
+    sluice_writer: str
+    sluice_reader: str
+    key_pepper: str  # 64 hex digits
+
+    def roles(self) -> dict[str, str]:
+        """Passwords of Sluice's own database roles by role name."""
+        return {name: password for name, password in asdict(self).items() if name.startswith("sluice_")}
+
+
+def _password() -> str:
+    return "".join(secrets.choice(_ALPHABET) for _ in range(PASSWORD_LENGTH))
+
+
+def load_or_create(file: Path) -> Accounts:
+    """The accounts in the file; it is written, for its owner alone, if it does not exist."""
+    if stored := read_json(file):
+        return Accounts(**stored)
+    passwords = {field.name: _password() for field in fields(Accounts) if field.name != "key_pepper"}
+    accounts = Accounts(**passwords, key_pepper=secrets.token_hex(32))
+    write_private(file, json.dumps(asdict(accounts), indent=2) + "\n")
+    return accounts

@@ -1,0 +1,53 @@
+"""How others reach the servers: the connections document and the shell environment."""
+
+import json
+import shlex
+
+from embedded.accounts import Accounts
+from embedded.ports import HOST, Ports
+from embedded.state import State, write_private
+
+DATABASE = "sluice"
+REGION = "us-east-1"
+
+
+def _database_url(role: str, password: str, port: int) -> str:
+    return f"postgresql://{role}:{password}@{HOST}:{port}/{DATABASE}"
+
+
+def connections(ports: Ports, accounts: Accounts) -> dict[str, str]:
+    """The document that the deploy tool stores as the stage's connections secret."""
+    pgbouncer = ports["pgbouncer"]
+    return {
+        "ingest_database_url": _database_url("sluice_ingest", accounts.sluice_ingest, pgbouncer),
+        "writer_database_url": _database_url("sluice_writer", accounts.sluice_writer, pgbouncer),
+        "reader_database_url": _database_url("sluice_reader", accounts.sluice_reader, pgbouncer),
+        "owner_database_url": _database_url("sluice_owner", accounts.sluice_owner, ports["postgres"]),
+        "redis_url": f"redis://:{accounts.redis}@{HOST}:{ports['redis']}/0",
+        "key_pepper": accounts.key_pepper,
+    }
+
+
+def environment(ports: Ports) -> dict[str, str]:
+    """Environment variables that aim AWS clients and Sluice's own tools at the emulator; none if it was left out."""
+    if "emulator" not in ports:
+        return {}
+    return {
+        "AWS_ENDPOINT_URL": f"http://{HOST}:{ports['emulator']}",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_REGION": REGION,
+        "SLUICE_STAGE": "local",
+    }
+
+
+def publish(state: State, ports: Ports, accounts: Accounts) -> None:
+    """Write connections.json and the sourceable file env, which keeps what others added to it."""
+    write_private(state.connections, json.dumps(connections(ports, accounts), indent=2) + "\n")
+    own = environment(ports)
+    lines = [f"export {name}={shlex.quote(value)}\n" for name, value in own.items()]
+    if state.environment.exists():
+        kept = state.environment.read_text().splitlines(keepends=True)
+        lines += [line for line in kept if line.removeprefix("export ").partition("=")[0] not in own]
+    write_private(state.environment, "".join(lines))
