@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from sluice.applications.model import KeyRecord
-from sluice.chunks.model import ChunkResult, ChunkTask
+from sluice.chunks.model import ChunkResult, ChunkTask, Settlement
 from sluice.errors import RejectedInput, Throttled, Unavailable
 from sluice.streams.model import Claim, ClaimedEntry, QueuedRange, StreamEntry, Submission, UnreadableEntry
 
@@ -62,6 +62,7 @@ class MemoryKeyCache:
 class _Queued:
     entry: StreamEntry
     claimed_at: datetime | None = None
+    deliveries: int = 0
 
 
 @dataclass
@@ -103,15 +104,17 @@ class MemoryQueue:
                 break
             reclaimed += item.claimed_at is not None
             item.claimed_at = self.clock()
-            claimed.append(_header(item.entry))
+            item.deliveries += 1
+            claimed.append(_header(item))
             records += item.entry.record_count
             size += item.entry.size_bytes
         return Claim(tuple(claimed), reclaimed, 0)
 
-    def release(self, shard: int, entries: Sequence[ClaimedEntry]) -> None:
+    def release(self, shard: int, entries: Sequence[ClaimedEntry], *, is_forgiven: bool) -> None:
         for entry in entries:
-            if entry.entry_id in self._shard(shard):
-                self._shard(shard)[entry.entry_id].claimed_at = datetime.min.replace(tzinfo=UTC)
+            if (item := self._shard(shard).get(entry.entry_id)) is not None:
+                item.claimed_at = datetime.min.replace(tzinfo=UTC)
+                item.deliveries = 0 if is_forgiven else item.deliveries
 
     def trim(self, shard: int) -> None:
         self._check_up()
@@ -181,8 +184,9 @@ class MemoryQueue:
         return self._entries.setdefault(shard, {})
 
 
-def _header(entry: StreamEntry) -> ClaimedEntry:
-    return ClaimedEntry(entry.entry_id, entry.application_id, entry.record_count, entry.size_bytes)
+def _header(item: _Queued) -> ClaimedEntry:
+    entry = item.entry
+    return ClaimedEntry(entry.entry_id, entry.application_id, entry.record_count, entry.size_bytes, item.deliveries)
 
 
 @dataclass
@@ -195,21 +199,31 @@ class MemoryChunkStore:
     _dead: list[StreamEntry | UnreadableEntry] = field(default_factory=list)
     _duplicates: set[str] = field(default_factory=set)
 
-    def store(self, entries: Sequence[StreamEntry | UnreadableEntry]) -> ChunkResult:
+    def store(
+        self,
+        entries: Sequence[StreamEntry | UnreadableEntry],
+        *,
+        attempts: int = 1,
+        is_condemned: bool = False,
+        is_forced: bool = False,
+    ) -> Settlement:
         if self.is_down:
             raise Unavailable("database_unavailable", "down")
         result = ChunkResult()
         for entry in entries:
-            result += self._store_entry(entry)
-        return result
+            result += self._store_entry(entry, is_condemned)
+        return Settlement(result)
 
-    def _store_entry(self, entry: StreamEntry | UnreadableEntry) -> ChunkResult:
+    def _store_entry(self, entry: StreamEntry | UnreadableEntry, is_condemned: bool) -> ChunkResult:
         if isinstance(entry, UnreadableEntry):
             self._dead.append(entry)
             return ChunkResult(dead_lettered=1)
         known = self._ledger.get((entry.batch_id, entry.part))
         if known is None:
             self._ledger[entry.batch_id, entry.part] = (entry.entry_id, entry.body_hash)
+            if is_condemned:
+                self._dead.append(entry)
+                return ChunkResult(dead_lettered=entry.record_count)
             positions = [int(line.split(b"\t")[0]) for line in entry.lines.splitlines()]
             self.rows += [(entry.batch_id, position) for position in positions]
             return ChunkResult(stored=entry.record_count)

@@ -6,21 +6,21 @@ times process_chunk's time-out; what failed for certain, at the next tick. Overl
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from typing import Any
 
 from sluice.chunks.aws import LambdaChunkRunner, connect_lambda
-from sluice.chunks.model import ChunkResult, ChunkTask
+from sluice.chunks.model import Chunk, ChunkResult, ChunkTask
 from sluice.chunks.ports import ChunkRunner
-from sluice.chunks.split import split_chunks
-from sluice.errors import ChunkFailed, ContractError, RejectedInput, Unavailable
+from sluice.chunks.split import is_condemned, split_chunks
+from sluice.errors import ChunkCrashed, ChunkFailed, ContractError, RejectedInput, SluiceError, Unavailable
+from sluice.runtime.crash_points import crash_point
 from sluice.runtime.observability import Logger, Metrics, count
 from sluice.runtime.redis import connect_redis
 from sluice.runtime.settings import DrainSettings
-from sluice.streams.model import ClaimedEntry
 from sluice.streams.ports import DrainQueue
 from sluice.streams.redis import RedisQueue
 
@@ -50,36 +50,44 @@ class Drain:
     queue: DrainQueue
     runner: ChunkRunner
     settings: DrainSettings
+    is_forced: bool = False  # dead-letter what fails even if the circuit breaker would open
 
     def drain(self, report: Report, has_time: Callable[[], bool]) -> None:
-        """Empties the queue, round by round over all shards, while ``has_time``; adds to ``report``.
+        """One pass: empties the queue, round by round over all shards, while ``has_time``; adds to ``report``.
 
-        Stops early when every chunk of a round failed: the database is down, and the next tick tries again.
+        Stops early when every chunk of a round failed: the database is down, and the next pass tries again.
         """
-        released: list[tuple[int, tuple[ClaimedEntry, ...]]] = []
+        over: list[Chunk] = []  # failed for a reason of their own: their deliveries are forgiven
+        died: list[Chunk] = []
+        condemned: list[Chunk] = []
+        stored_before = report.result
         try:
-            while has_time() and self._drain_round(report, released):
+            while has_time() and self._drain_round(report, over, died, condemned):
                 pass
+            # Only if others could be stored meanwhile is it the entry that kills, and not an outage.
+            if report.result != stored_before and condemned:
+                self._run([(chunk, chunk.to_task(is_condemned=True)) for chunk in condemned], report, over, died)
+            else:
+                over += condemned
         finally:
-            # Only now: released at once, a failing chunk would come back in the next round of this very run.
-            for shard, entries in released:
-                self.queue.release(shard, entries)
-        for shard in range(self.settings.shard_count):
+            # Only now: given back at once, a failing chunk would come back in the next round of this very pass.
+            self._release(over, is_forgiven=True)
+            self._release(died, is_forgiven=False)
+        if __debug__:
+            crash_point("drain.before_trim")
+        shards = range(self.settings.shard_count)
+        for shard in shards:
             self.queue.trim(shard)
-        report.backlog_entries = sum(map(self.queue.count_entries, range(self.settings.shard_count)))
+        report.backlog_entries = sum(map(self.queue.count_entries, shards))
 
-    def _drain_round(self, report: Report, released: list[tuple[int, tuple[ClaimedEntry, ...]]]) -> bool:
+    def _drain_round(self, report: Report, over: list[Chunk], died: list[Chunk], condemned: list[Chunk]) -> bool:
         """One claim per shard; whether it is worth going on."""
-        chunks = [chunk for shard in range(self.settings.shard_count) for chunk in self._claim(shard, report)]
-        with ThreadPoolExecutor(self.settings.chunk_concurrency) as pool:
-            runs = [(chunk, pool.submit(self.runner.run, _task(*chunk))) for chunk in chunks]
-        failed = [chunk for chunk, run in runs if not _settle(run, report)]
-        released += [chunk for chunk, run in runs if isinstance(run.exception(), ChunkFailed)]
-        report.chunks += len(chunks)
-        report.chunks_failed += len(failed)
-        return len(failed) < len(chunks)
+        claimed = [chunk for shard in range(self.settings.shard_count) for chunk in self._claim(shard, report)]
+        condemned += filter(is_condemned, claimed)
+        tasks = [(chunk, chunk.to_task(is_forced=self.is_forced)) for chunk in claimed if not is_condemned(chunk)]
+        return self._run(tasks, report, over, died) > 0
 
-    def _claim(self, shard: int, report: Report) -> list[tuple[int, tuple[ClaimedEntry, ...]]]:
+    def _claim(self, shard: int, report: Report) -> Iterator[Chunk]:
         settings = self.settings
         claim = self.queue.claim(
             shard,
@@ -87,25 +95,43 @@ class Drain:
             max_records=settings.chunk_max_records * settings.chunk_concurrency,
             max_bytes=settings.chunk_max_bytes * settings.chunk_concurrency,
         )
+        if __debug__:
+            crash_point("drain.after_claim")
         report.claimed_entries += len(claim.entries)
         report.reclaimed_entries += claim.reclaimed_count
         report.vanished_entries += claim.vanished_count
-        chunks = split_chunks(claim.entries, max_records=settings.chunk_max_records, max_bytes=settings.chunk_max_bytes)
-        return [(shard, chunk) for chunk in chunks]
+        return split_chunks(
+            shard, claim.entries, max_records=settings.chunk_max_records, max_bytes=settings.chunk_max_bytes
+        )
+
+    def _run(self, tasks: list[tuple[Chunk, ChunkTask]], report: Report, over: list[Chunk], died: list[Chunk]) -> int:
+        """Runs all tasks and returns how many succeeded."""
+        with ThreadPoolExecutor(self.settings.chunk_concurrency) as pool:
+            runs = [(chunk, pool.submit(self.runner.run, task)) for chunk, task in tasks]
+        if __debug__:
+            crash_point("drain.after_invoke")
+        failed = [(chunk, error) for chunk, run in runs if (error := _settle(run, report))]
+        died += [chunk for chunk, error in failed if isinstance(error, ChunkCrashed)]
+        over += [chunk for chunk, error in failed if type(error) is ChunkFailed]
+        report.chunks += len(runs)
+        report.chunks_failed += len(failed)
+        return len(runs) - len(failed)
+
+    def _release(self, chunks: list[Chunk], *, is_forgiven: bool) -> None:
+        if __debug__ and chunks:
+            crash_point("drain.before_release")
+        for chunk in chunks:
+            self.queue.release(chunk.shard, chunk.entries, is_forgiven=is_forgiven)
 
 
-def _task(shard: int, entries: tuple[ClaimedEntry, ...]) -> ChunkTask:
-    return ChunkTask(shard, tuple(entry.entry_id for entry in entries))
-
-
-def _settle(run: Future[ChunkResult], report: Report) -> bool:
-    """Counts a finished run and logs a failed one; whether it succeeded."""
+def _settle(run: Future[ChunkResult], report: Report) -> SluiceError | None:
+    """Counts a finished run; logs and returns the error of a failed one."""
     try:
         report.result += run.result()
     except (ChunkFailed, Unavailable, ContractError) as error:
         logger.error("chunk failed", extra={"code": error.code, "detail": error.detail})
-        return False
-    return True
+        return error
+    return None
 
 
 def _ticks(event: Mapping[str, Any]) -> tuple[int, float]:
@@ -150,7 +176,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Schedule and Invoke entry point."""
     count(metrics, "drains", 1)
     started = time.monotonic()
-    report = run_ticks(_dependencies(), event, lambda: context.get_remaining_time_in_millis() / 1000)
+    drain = replace(_dependencies(), is_forced=event.get("is_forced") is True)
+    report = run_ticks(drain, event, lambda: context.get_remaining_time_in_millis() / 1000)
     if report.vanished_entries:
         logger.error("pending entries vanished from the queue", extra={"entries": report.vanished_entries})
     count(metrics, "vanished_entries", report.vanished_entries)

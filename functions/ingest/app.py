@@ -24,6 +24,7 @@ from sluice.entries.body import inflate_body
 from sluice.entries.model import Batch
 from sluice.entries.parse import parse_batch
 from sluice.errors import RejectedInput
+from sluice.runtime.crash_points import crash_point
 from sluice.runtime.http import HttpApi, json_response, rejection_documents
 from sluice.runtime.observability import Logger, Metrics, count, utc_now
 from sluice.runtime.postgres import Database
@@ -78,7 +79,11 @@ class Ingest:
             parts=split_parts(batch.records),
             is_idempotent=idempotency_key is not None,
         )
+        if __debug__:
+            crash_point("ingest.before_submit")
         is_replay = not self.queue.submit(submission)
+        if __debug__:
+            crash_point("ingest.after_submit")
         return Accepted(submission.batch_id, batch, is_replay)
 
 

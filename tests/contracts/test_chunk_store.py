@@ -62,19 +62,19 @@ def entry(positions: range = range(3), **changes: object) -> StreamEntry:
 
 def test_stores_every_record(store: Store) -> None:
     first, second = entry(range(3)), entry(range(2))
-    assert store.store.store([first, second]) == ChunkResult(stored=5)
+    assert store.store.store([first, second]).result == ChunkResult(stored=5)
     assert store.positions(first.batch_id) == [0, 1, 2]
     assert store.positions(second.batch_id) == [0, 1]
 
 
 def test_an_empty_chunk(store: Store) -> None:
-    assert store.store.store([]) == ChunkResult()
+    assert store.store.store([]).result == ChunkResult()
 
 
 def test_a_redelivery_is_a_no_op(store: Store) -> None:
     first, new = entry(range(3)), entry(range(1))
     store.store.store([first])
-    assert store.store.store([first, new]) == ChunkResult(stored=1, redelivered=3)
+    assert store.store.store([first, new]).result == ChunkResult(stored=1, redelivered=3)
     assert store.positions(first.batch_id) == [0, 1, 2]
 
 
@@ -82,15 +82,15 @@ def test_a_clients_repetition_is_counted_once_and_not_stored(store: Store) -> No
     first = entry(range(3))
     again = replace(first, entry_id="1-1", first_sequence=4)
     store.store.store([first])
-    assert store.store.store([again]) == ChunkResult(duplicate=3)
-    assert store.store.store([again]) == ChunkResult(redelivered=3)
+    assert store.store.store([again]).result == ChunkResult(duplicate=3)
+    assert store.store.store([again]).result == ChunkResult(redelivered=3)
     assert store.positions(first.batch_id) == [0, 1, 2]
 
 
 def test_a_repetition_in_the_same_chunk(store: Store) -> None:
     first = entry(range(3))
     again = replace(first, entry_id="1-2", first_sequence=4)
-    assert store.store.store([first, again]) == ChunkResult(stored=3, duplicate=3)
+    assert store.store.store([first, again]).result == ChunkResult(stored=3, duplicate=3)
     assert store.positions(first.batch_id) == [0, 1, 2]
 
 
@@ -98,21 +98,21 @@ def test_another_body_under_the_same_batch_id_is_dead_lettered(store: Store) -> 
     first = entry(range(3))
     other = replace(first, entry_id="1-3", body_hash=b"o" * 16, first_sequence=4)
     store.store.store([first])
-    assert store.store.store([other]) == ChunkResult(dead_lettered=3)
-    assert store.store.store([other]) == ChunkResult(redelivered=3)
+    assert store.store.store([other]).result == ChunkResult(dead_lettered=3)
+    assert store.store.store([other]).result == ChunkResult(redelivered=3)
     assert store.positions(first.batch_id) == [0, 1, 2]
 
 
 def test_an_unreadable_entry_does_not_hold_back_the_others(store: Store) -> None:
     good = entry()
     bad = UnreadableEntry(f"{uuid4().int >> 80}-1", 0, b"\x00garbage", "KeyError: b'version'")
-    assert store.store.store([bad, good]) == ChunkResult(stored=3, dead_lettered=1)
+    assert store.store.store([bad, good]).result == ChunkResult(stored=3, dead_lettered=1)
 
 
 def test_parts_of_one_batch_are_entries_of_their_own(store: Store) -> None:
     first = entry(range(2))
     second = entry(range(2, 4), batch_id=first.batch_id, part=1, application_id=first.application_id, first_sequence=3)
-    assert store.store.store([second, first]) == ChunkResult(stored=4)
+    assert store.store.store([second, first]).result == ChunkResult(stored=4)
     assert store.positions(first.batch_id) == [0, 1, 2, 3]
 
 

@@ -113,9 +113,20 @@ def test_what_a_dead_run_held_is_claimed_again(queue: Queue) -> None:
 
 def test_released_entries_are_claimable_at_once(queue: Queue) -> None:
     queue.submit(submission())
-    queue.release(1, claim(queue).entries)
-    queue.release(1, ())
+    queue.release(1, claim(queue).entries, is_forgiven=True)
+    queue.release(1, (), is_forgiven=True)
     assert claim(queue, min_idle_seconds=60).reclaimed_count == 1
+
+
+def test_deliveries_are_counted_unless_forgiven(queue: Queue) -> None:
+    queue.submit(submission())
+    seen = []
+    for is_forgiven in (False, False, True, False):
+        entries = claim(queue).entries
+        seen += [entry.deliveries for entry in entries]
+        queue.release(1, entries, is_forgiven=is_forgiven)
+    seen += [entry.deliveries for entry in claim(queue).entries]
+    assert seen == [1, 2, 3, 1, 2]
 
 
 def test_acknowledged_entries_are_gone(queue: Queue) -> None:

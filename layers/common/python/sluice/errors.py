@@ -67,6 +67,10 @@ class ChunkFailed(SluiceError):
     """A run of process_chunk is over without having stored its chunk: its entries may be handed out again."""
 
 
+class ChunkCrashed(ChunkFailed):
+    """A run of process_chunk ended without a word: killed, out of memory, out of time, or by an unexpected error."""
+
+
 class ContractError(SluiceError):
     """Two parts of Sluice do not understand each other (version skew, missing schema): raise and alarm."""
 

@@ -1,6 +1,7 @@
 """process_chunk by Lambda Invoke."""
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -8,11 +9,12 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError, EndpointConnectionError
 
 from sluice.chunks.model import ChunkResult, ChunkTask
-from sluice.errors import ChunkFailed, Unavailable
+from sluice.errors import ChunkCrashed, ChunkFailed, Unavailable
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
 
+_CODE = re.compile(r"[a-z0-9]+(_[a-z0-9]+)+")
 _GRACE_SECONDS = 5  # the answer of a function that used all its time must still arrive
 
 
@@ -46,9 +48,14 @@ class LambdaChunkRunner:
         except (BotoCoreError, json.JSONDecodeError) as error:
             raise Unavailable("invoke_unanswered", str(error)) from error
         if "FunctionError" in answer:
-            raise ChunkFailed("chunk_failed", _error_message(payload))
+            raise _failure(payload)
         return ChunkResult.from_answer(payload)
 
 
-def _error_message(payload: Any) -> str:
-    return str(payload.get("errorMessage", payload)) if isinstance(payload, dict) else str(payload)
+def _failure(payload: Any) -> ChunkFailed:
+    """The function's own errors begin with their code; without one it did not get to speak."""
+    message = str(payload.get("errorMessage", payload)) if isinstance(payload, dict) else str(payload)
+    code, separator, detail = message.partition(": ")
+    if separator and _CODE.fullmatch(code):
+        return ChunkFailed(code, detail)
+    return ChunkCrashed("chunk_crashed", message)

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from sluice.errors import ContractError
+from sluice.streams.model import ClaimedEntry, StreamEntry
 
 TASK_VERSION = 1
 
@@ -15,18 +16,43 @@ class ChunkTask:
 
     shard: int
     entry_ids: tuple[str, ...]
+    attempts: int = 1  # the highest number of deliveries among them
+    is_condemned: bool = False  # they kill whoever works on them: dead-letter them without storing
+    is_forced: bool = False  # an operator's word: dead-letter what fails even if the circuit breaker would open
 
     def to_event(self) -> dict[str, Any]:
         """The Lambda event."""
-        return {"version": TASK_VERSION, "shard": self.shard, "entry_ids": list(self.entry_ids)}
+        return {"version": TASK_VERSION, **asdict(self), "entry_ids": list(self.entry_ids)}
 
     @classmethod
     def from_event(cls, event: Mapping[str, Any]) -> "ChunkTask":
         """Reads a Lambda event. Raises ContractError ``chunk_task`` for anything ``to_event`` did not write."""
-        shard, entry_ids = event.get("shard"), event.get("entry_ids")
-        if event.get("version") != TASK_VERSION or type(shard) is not int or not isinstance(entry_ids, list):
-            raise ContractError("chunk_task", "expected {version: 1, shard: int, entry_ids: [id...]}")
-        return cls(shard, tuple(map(str, entry_ids)))
+        match event:
+            case {"version": 1, "shard": int(shard), "entry_ids": list(entry_ids)}:
+                attempts = event.get("attempts", 1)
+                flags = (event.get("is_condemned") is True, event.get("is_forced") is True)
+                return cls(shard, tuple(map(str, entry_ids)), attempts if type(attempts) is int else 1, *flags)
+            case _:
+                raise ContractError("chunk_task", "expected {version: 1, shard: int, entry_ids: [id...]}")
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Claimed entries of one shard that go to process_chunk together; not empty."""
+
+    shard: int
+    entries: tuple[ClaimedEntry, ...]
+
+    @property
+    def attempts(self) -> int:
+        """The highest number of deliveries among the entries."""
+        return max(entry.deliveries for entry in self.entries)
+
+    def to_task(self, *, is_condemned: bool = False, is_forced: bool = False) -> ChunkTask:
+        """The task that has it stored."""
+        return ChunkTask(
+            self.shard, tuple(entry.entry_id for entry in self.entries), self.attempts, is_condemned, is_forced
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,3 +79,11 @@ class ChunkResult:
             return cls(**{item.name: int(answer[item.name]) for item in fields(cls)})
         except (KeyError, TypeError, ValueError) as error:
             raise ContractError("chunk_result", f"process_chunk answered {answer!r}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What became of a chunk's entries: all are settled, but for those held back by the open circuit breaker."""
+
+    result: ChunkResult
+    held: tuple[StreamEntry, ...] = ()

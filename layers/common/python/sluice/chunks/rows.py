@@ -26,6 +26,15 @@ class Row:
         return _prefix(self.entry) + self.line
 
     @property
+    def metadata(self) -> str | None:
+        """The metadata's text; None if the line is not UTF-8 or holds U+0000, which no text parameter can carry."""
+        field = self.line.rstrip(b"\n").rpartition(b"\t")[2].replace(b"\\\\", b"\\")
+        try:
+            return None if b"\x00" in field else field.decode()
+        except UnicodeDecodeError:
+            return None
+
+    @property
     def position(self) -> int:
         """The record's position in the client's request."""
         return int(self.line.partition(b"\t")[0])

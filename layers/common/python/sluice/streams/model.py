@@ -38,6 +38,9 @@ class ClaimedEntry:
     application_id: int | None  # None: the entry cannot be read
     record_count: int
     size_bytes: int  # of the packed records
+    deliveries: int = (
+        1  # runs that were started with it, this one included; runs that failed for a known reason forgiven
+    )
 
 
 @dataclass(frozen=True, slots=True)

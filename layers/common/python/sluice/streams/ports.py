@@ -27,8 +27,9 @@ class DrainQueue(Protocol):
         """Hands out entries nobody works on: those that an earlier claimer left for ``min_idle_seconds``, then new
         ones, until a limit is reached (the last entry may exceed it). Concurrent claims are disjoint."""
 
-    def release(self, shard: int, entries: Sequence[ClaimedEntry]) -> None:
-        """Makes claimed entries claimable again at once: whoever worked on them is known to have ended."""
+    def release(self, shard: int, entries: Sequence[ClaimedEntry], *, is_forgiven: bool) -> None:
+        """Makes claimed entries claimable again at once: whoever worked on them is known to have ended. If
+        ``is_forgiven``, the deliveries so far are not held against them."""
 
     def trim(self, shard: int) -> None:
         """Gives back the memory of acknowledged entries; never touches an entry that is not acknowledged."""

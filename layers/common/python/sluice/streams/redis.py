@@ -62,19 +62,22 @@ class RedisQueue:
         arguments = [GROUP, CONSUMER, int(min_idle_seconds * 1000), max_records, max_bytes]
         headers, reclaimed_count, vanished_count = self._run("claim", [_stream(shard)], arguments)
         entries = (
-            ClaimedEntry(entry_id.decode(), int(application) if application else None, count, size)
-            for entry_id, application, count, size in headers
+            ClaimedEntry(entry_id.decode(), int(application) if application else None, count, size, deliveries)
+            for entry_id, application, count, size, deliveries in headers
         )
         return Claim(tuple(entries), reclaimed_count, vanished_count)
 
-    def release(self, shard: int, entries: Sequence[ClaimedEntry]) -> None:
+    def release(self, shard: int, entries: Sequence[ClaimedEntry], *, is_forgiven: bool) -> None:
         """See DrainQueue.release."""
         if not entries:
             return
         ids: list[Any] = [entry.entry_id for entry in entries]
         with _translated():
             self._client.xclaim(
-                _stream(shard), GROUP, CONSUMER, min_idle_time=0, message_ids=ids, idle=_RELEASED_IDLE_MS, justid=True
+                *(_stream(shard), GROUP, CONSUMER, 0, ids),
+                idle=_RELEASED_IDLE_MS,
+                retrycount=0 if is_forgiven else None,
+                justid=True,
             )
 
     def trim(self, shard: int) -> None:

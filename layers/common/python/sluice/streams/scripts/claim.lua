@@ -1,20 +1,21 @@
 #!lua flags=allow-oom
 -- Claims entries and returns their headers; the records stay here.
 -- KEYS: stream. ARGV: group, consumer, min idle (ms), max records, max bytes
--- Returns {{id, application, count, bytes}...}, reclaimed count, vanished count
+-- Returns {{id, application, count, bytes, deliveries}...}, reclaimed count, vanished count
 local PAGE = 16
 local group, consumer = ARGV[1], ARGV[2]
 local max_records, max_bytes = tonumber(ARGV[4]), tonumber(ARGV[5])
 local headers, records, bytes = {}, 0, 0
 
-local function take(entries)
+local function take(entries, is_new)
   for _, entry in ipairs(entries) do
     local fields = {}
     for i = 1, #entry[2], 2 do
       fields[entry[2][i]] = entry[2][i + 1]
     end
     local count, size = tonumber(fields.count) or 1, #(fields.records or '')
-    headers[#headers + 1] = {entry[1], fields.application or '', count, size}
+    local deliveries = is_new and 1 or redis.call('XPENDING', KEYS[1], group, entry[1], entry[1], 1)[1][4]
+    headers[#headers + 1] = {entry[1], fields.application or '', count, size, deliveries}
     records, bytes = records + count, bytes + size
   end
 end
@@ -29,7 +30,7 @@ redis.pcall('XGROUP', 'CREATE', KEYS[1], group, '0', 'MKSTREAM')
 local cursor, vanished = '0-0', 0
 repeat
   local claimed = redis.call('XAUTOCLAIM', KEYS[1], group, consumer, ARGV[3], cursor, 'COUNT', PAGE)
-  take(claimed[2])
+  take(claimed[2], false)
   vanished = vanished + #(claimed[3] or {})
   cursor = claimed[1]
 until cursor == '0-0' or is_full()
@@ -40,6 +41,6 @@ while not is_full() do
   if not read then
     break
   end
-  take(read[1][2])
+  take(read[1][2], true)
 end
 return {headers, reclaimed, vanished}

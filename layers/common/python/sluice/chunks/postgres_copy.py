@@ -1,0 +1,68 @@
+"""COPY that survives poison: what the database can never take comes back, and everything else is in.
+
+The whole text goes first. If that fails, the metadata of all rows are checked in one query, since jsonb is the one
+column whose text can be refused for many reasons; the rest is bisected.
+"""
+
+import io
+from collections.abc import Sequence
+
+from psycopg2.extensions import cursor
+
+from sluice.chunks import rows
+from sluice.chunks.rows import DeadRow, Row
+from sluice.errors import Poison
+from sluice.runtime.crash_points import crash_point
+from sluice.runtime.postgres import savepoint
+from sluice.streams.model import StreamEntry
+
+_SCREEN = """
+SELECT number::int - 1, error.sql_error_code, error.message
+FROM unnest(%s::text[]) WITH ORDINALITY AS suspect (metadata, number), pg_input_error_info(metadata, 'jsonb') AS error
+WHERE error.sql_error_code IS NOT NULL"""
+
+
+def copy_entries(open_cursor: cursor, leaf: str, entries: Sequence[StreamEntry]) -> list[DeadRow]:
+    """Copies all records of ``entries`` into the partition ``leaf``; returns those that can never be stored."""
+    try:
+        _copy(open_cursor, leaf, b"".join(map(rows.entry_text, entries)))
+    except Poison:
+        return _copy_what_can_be(open_cursor, leaf, [row for entry in entries for row in rows.entry_rows(entry)])
+    return []
+
+
+def _copy_what_can_be(open_cursor: cursor, leaf: str, suspects: Sequence[Row]) -> list[DeadRow]:
+    dead = _screen(open_cursor, suspects)
+    refused = {id(row.source) for row in dead}
+    return dead + _bisect(open_cursor, leaf, [row for row in suspects if id(row) not in refused])
+
+
+def _screen(open_cursor: cursor, suspects: Sequence[Row]) -> list[DeadRow]:
+    """The rows whose metadata are no jsonb. Rows that are not even text are left to the bisection."""
+    texts = [(row, row.metadata) for row in suspects]
+    checked = [(row, text) for row, text in texts if text is not None]
+    open_cursor.execute(_SCREEN, ([text for _, text in checked],))
+    return [
+        DeadRow(checked[index][0], f"sqlstate_{state.lower()}", message)
+        for index, state, message in open_cursor.fetchall()
+    ]
+
+
+def _bisect(open_cursor: cursor, leaf: str, suspects: Sequence[Row]) -> list[DeadRow]:
+    if not suspects:
+        return []
+    try:
+        _copy(open_cursor, leaf, b"".join(row.text for row in suspects))
+    except Poison as poison:
+        if len(suspects) == 1:
+            return [DeadRow(suspects[0], poison.code, poison.detail)]
+        middle = len(suspects) // 2
+        return _bisect(open_cursor, leaf, suspects[:middle]) + _bisect(open_cursor, leaf, suspects[middle:])
+    return []
+
+
+def _copy(open_cursor: cursor, leaf: str, text: bytes) -> None:
+    with savepoint(open_cursor):
+        open_cursor.copy_expert(f"COPY {leaf} ({', '.join(rows.COLUMNS)}) FROM STDIN", io.BytesIO(text))
+    if __debug__:
+        crash_point("process_chunk.after_copy")

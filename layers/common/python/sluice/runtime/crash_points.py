@@ -1,0 +1,38 @@
+"""Named places at which the fault suite kills a process.
+
+Calls stand behind ``if __debug__``, so that they are not in the bytecode that is deployed (PYTHONOPTIMIZE=1).
+"""
+
+import os
+import signal
+from typing import Literal, get_args
+
+CrashPoint = Literal[
+    "ingest.before_submit",
+    "ingest.after_submit",
+    "drain.after_claim",
+    "drain.after_invoke",
+    "drain.before_release",
+    "drain.before_trim",
+    "process_chunk.after_read",
+    "process_chunk.after_ledger",
+    "process_chunk.after_copy",
+    "process_chunk.before_commit",
+    "process_chunk.after_commit",
+    "process_chunk.after_acknowledge",
+]
+CRASH_POINTS: tuple[CrashPoint, ...] = get_args(CrashPoint)
+
+_armed: CrashPoint | None = None
+
+
+def arm(point: CrashPoint | None) -> None:
+    """Makes this process kill itself (SIGKILL) when it next reaches ``point``; None disarms it."""
+    global _armed  # noqa: PLW0603  # one process, one switch
+    _armed = point
+
+
+def crash_point(name: CrashPoint) -> None:
+    """Dies here if armed."""
+    if name == _armed:
+        os.kill(os.getpid(), signal.SIGKILL)
