@@ -1,4 +1,4 @@
-"""GET /api/logs, /api/ledger and /healthz: reads back.
+"""GET /api/logs, /api/ledger and /healthz: reads back; and, on a schedule, audits the ledger.
 
 Promise: a key sees the records of its own application only (an admin key: all), enforced by row security in the
 database. On failure the client gets problem+json; reading again is always safe.
@@ -61,6 +61,10 @@ class Query:
         ]
         return {"applications": applications, "total": asdict(sum(totals.values(), Totals()))}
 
+    def audit(self) -> dict[str, int]:
+        """The equation over all applications."""
+        return asdict(sum(audit(self.queue, PostgresLedger(self.database, None)).values(), Totals()))
+
     def check_health(self) -> None:
         """Raises Unavailable unless queue and database answer."""
         self.queue.accepted()
@@ -114,6 +118,14 @@ def _dependencies() -> Query:
 @logger.inject_lambda_context
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: Any) -> Any:
-    """API Gateway (REST, proxy) entry point."""
+    """Entry point of API Gateway (REST, proxy), and of the schedule: {"action": "audit"} leaves the ledger's totals as
+    metrics for a monitor to watch."""
+    if event.get("action") == "audit":
+        totals = _dependencies().audit()
+        for name, value in totals.items():
+            metrics.add_metric(name=f"ledger_{name}", unit="Count", value=int(value))
+        if totals["unaccounted"] or totals["queue_rolled_back"]:
+            logger.error("the ledger does not balance", extra=totals)
+        return totals
     count(metrics, "requests", 1)
     return api(event, context)

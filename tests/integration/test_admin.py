@@ -11,7 +11,9 @@ from samples import PEPPER
 from scratch import Scratch
 from sluice.applications.keys import read_key
 from sluice.applications.postgres import PostgresApplications, PostgresKeyStore
+from sluice.deadletters.postgres import PostgresDeadLetters
 from sluice.errors import RejectedInput
+from sluice.runtime.http import jsonable
 from sluice.runtime.postgres import Database
 from sluice.schema.postgres import SchemaOwner
 
@@ -27,10 +29,11 @@ def database(empty_database: Callable[[], Scratch]) -> Scratch:
 def admin(database: Scratch) -> Callable[..., Any]:
     """Runs actions as the handler does, on a database that its first action has migrated."""
     owner = Database(database.url("sluice_owner", direct=True))
-    use_case = app.Admin(SchemaOwner(owner), PostgresApplications(owner), PEPPER, ManualClock())
+    dead_letters = PostgresDeadLetters(owner)
+    use_case = app.Admin(SchemaOwner(owner), PostgresApplications(owner), dead_letters, PEPPER, ManualClock())
 
     def run(action: str, **members: Any) -> Any:
-        return app._jsonable(use_case.run({"action": action, **members}))
+        return jsonable(use_case.run({"action": action, **members}))
 
     run("migrate")
     return run

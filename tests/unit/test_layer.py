@@ -4,11 +4,13 @@ Modules are counted, not milliseconds: counts say the same on every machine. Eac
 own that sees the standard library, the built layer and one function, so it also proves that the layer is complete.
 """
 
+import dis
 import json
 import subprocess
 import sys
 import sysconfig
 from pathlib import Path
+from types import CodeType
 
 import pytest
 
@@ -23,6 +25,8 @@ ALLOWANCE = 10  # between patch releases of Python
 # What these take (225 ms and 160 ms) is paid at every cold start; drain alone invokes another function.
 TOO_SLOW = {"boto3", "botocore", "pydantic"}
 PART_OF_THE_RUNTIME = ("boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six.py", "urllib3")
+SOURCES = (*(REPOSITORY / "functions").rglob("*.py"), *(REPOSITORY / "layers/common/python").rglob("*.py"))
+CALLERS = [path for path in SOURCES if "        crash_point(" in path.read_text()]
 REPORT_IMPORTS = """
 import json, sys
 sys.dont_write_bytecode = True
@@ -83,8 +87,27 @@ def test_layer_holds_what_it_runs_on_and_no_more(layer: Path) -> None:
 def test_layer_is_compiled(layer: Path) -> None:
     """Lambda cannot write bytecode into it, and would compile at every cold start."""
     sources = list(layer.rglob("*.py"))
-    compiled = list(layer.rglob("*.pyc"))
+    compiled = list(layer.rglob("*.opt-1.pyc"))
     assert len(sources) == len(compiled) > 0
+
+
+@pytest.mark.parametrize("source", sorted(CALLERS), ids=lambda path: "/".join(path.parts[-2:]))
+def test_the_deployed_bytecode_has_no_crash_points(source: Path) -> None:
+    text = source.read_text()
+    assert "crash_point(" in _disassembled(text, optimize=0)
+    assert "crash_point(" not in _disassembled(text, optimize=1)
+
+
+def _disassembled(text: str, *, optimize: int) -> str:
+    """Names that the code calls, as `name(`; those it merely imports are not in it."""
+    loads = ("LOAD_GLOBAL", "LOAD_NAME")
+    codes = [compile(text, "source", "exec", optimize=optimize)]
+    names: list[str] = []
+    while codes:
+        code = codes.pop()
+        codes += [constant for constant in code.co_consts if isinstance(constant, CodeType)]
+        names += [f"{item.argval}(" for item in dis.get_instructions(code) if item.opname in loads]
+    return " ".join(names)
 
 
 @pytest.mark.parametrize("verb", sorted(MODULES))

@@ -31,7 +31,13 @@ SETTINGS: dict[str, Any] = {
     "AdminFunction": AdminSettings,
 }
 # Read by Powertools, or there for people who look at a function.
-NOT_SETTINGS = {"SLUICE_STAGE", "POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE", "POWERTOOLS_LOG_LEVEL"}
+NOT_SETTINGS = {
+    "SLUICE_STAGE",
+    "POWERTOOLS_SERVICE_NAME",
+    "POWERTOOLS_METRICS_NAMESPACE",
+    "POWERTOOLS_LOG_LEVEL",
+    "PYTHONOPTIMIZE",
+}
 DATABASE = "postgresql://role:password@db:5432/sluice"
 CONNECTIONS = dict.fromkeys(KEYS, DATABASE) | {"redis_url": "redis://:password@redis:6379/0", "key_pepper": "ab" * 32}
 REFERENCE = re.compile(
@@ -195,8 +201,10 @@ def test_who_may_invoke_what() -> None:
     assert invoked == {
         ("IngestFunction", "apigateway.amazonaws.com"),
         ("QueryFunction", "apigateway.amazonaws.com"),
+        ("AdminFunction", "apigateway.amazonaws.com"),
         ("DrainFunction", "events.amazonaws.com"),
         ("AdminFunction", "events.amazonaws.com"),
+        ("QueryFunction", "events.amazonaws.com"),
     }
 
 
@@ -232,6 +240,7 @@ def test_schedules() -> None:
     assert rules == {
         "DrainFunction": ("rate(1 minute)", {"ticks": 6, "tick_seconds": 10}),
         "AdminFunction": ("rate(1 day)", {"action": "maintain"}),
+        "QueryFunction": ("rate(5 minutes)", {"action": "audit"}),
     }
 
 
@@ -252,7 +261,16 @@ def api_document() -> dict[str, Any]:
 
 def test_routes() -> None:
     routes = {(method, path) for path, item in api_document()["paths"].items() for method in item}
-    assert routes == {("post", "/api/ingest"), ("get", "/api/logs"), ("get", "/api/ledger"), ("get", "/healthz")}
+    assert routes == {
+        ("post", "/api/ingest"),
+        ("get", "/api/logs"),
+        ("get", "/api/ledger"),
+        ("get", "/healthz"),
+        ("get", "/api/dead-letters"),
+        ("get", "/api/dead-letters/{id}"),
+        ("post", "/api/dead-letters/redrive"),
+        ("post", "/api/dead-letters/drop"),
+    }
 
 
 def test_bodies_reach_functions_as_bytes() -> None:

@@ -27,6 +27,42 @@ def function_error(kind: str, message: str) -> Answer:
     return Answer(200, content, {"X-Amz-Function-Error": "Unhandled"})
 
 
+def dead_letter(number: int, **changes: Any) -> dict[str, Any]:
+    """An open dead letter as functions/admin lists it."""
+    batch = {"batch_id": "b" * 32, "position": number, "received_at": CREATED, "dead_lettered_at": CREATED}
+    why = {"reason": "sqlstate_22p05", "detail": "unsupported Unicode escape", "attempts": 1, "status": "open"}
+    return {"id": number, "application": "checkout", **why, **batch, **changes}
+
+
+def dead_letters(letters: list[dict[str, Any]], event: dict[str, Any]) -> Answer:
+    """The answer of functions/admin to an action on dead letters. One without a position cannot be redriven."""
+    if event["action"] == "show_dead_letter":
+        found = [letter for letter in letters if letter["id"] == event["id"]]
+        if not found:
+            return function_error("RejectedInput", f"unknown_dead_letter: there is no dead letter {event['id']}")
+        return Answer(200, {"dead_letter": {**found[0], "queued": "7\ttext"}})
+    asked: dict[str, Any] = {name: event[name] for name in ("application", "reason") if name in event}
+    asked["status"] = event.get("status", "open")
+    matching = [
+        letter
+        for letter in letters
+        if letter["id"] in event.get("ids", [letter["id"]]) and asked.items() <= letter.items()
+    ]
+    if event["action"] == "list_dead_letters":
+        below = [letter for letter in reversed(matching) if letter["id"] < event.get("before", 10**9)]
+        page = below[: event["limit"]]
+        last = page[-1]["id"] if len(page) == event["limit"] else None
+        return Answer(200, {"dead_letters": page, "next_before": last})
+    if event["action"] == "drop_dead_letters":
+        for letter in matching:
+            letter["status"] = "dropped"
+        return Answer(200, {"dropped": len(matching)})
+    stored = [letter for letter in matching if letter["position"] is not None]
+    for letter in stored:
+        letter["status"] = "redriven"
+    return Answer(200, {"redriven": len(stored), "failed": len(matching) - len(stored)})
+
+
 @dataclass
 class Platform:
     """Everything that was accepted is stored by the next drain, but for the ids in `losing`."""
@@ -35,6 +71,7 @@ class Platform:
     applications: list[str] = field(default_factory=list)
     queued: list[dict[str, Any]] = field(default_factory=list)
     stored: list[dict[str, Any]] = field(default_factory=list)
+    dead: list[dict[str, Any]] = field(default_factory=list)
     accepted: int = 0
     lose: Callable[[dict[str, Any]], bool] = lambda _: False
 
@@ -69,6 +106,8 @@ class Platform:
     def admin(self, event: dict[str, Any]) -> Answer:
         name = event.get("name") or event.get("application")
         match event["action"]:
+            case "list_dead_letters" | "show_dead_letter" | "redrive_dead_letters" | "drop_dead_letters":
+                return dead_letters(self.dead, event)
             case "create_application" if name in self.applications:
                 return function_error("RejectedInput", f"application_exists: {name} is there already")
             case "create_application":

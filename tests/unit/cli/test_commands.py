@@ -8,7 +8,7 @@ from typer.testing import CliRunner, Result
 
 from sluice_cli.main import app, global_options_first
 from unit.cli.platform import KEY, KEY_ID, Platform, function_error
-from unit.cli.playback import Answer, Playback, problem
+from unit.cli.playback import Answer, Playback, Request, problem
 
 
 def sluice(*arguments: str, stdin: bytes | None = None) -> Result:
@@ -113,6 +113,26 @@ def test_failed_chunks_end_in_exit_code_1(server: Playback, platform: Platform) 
     assert "2 chunks failed" in result.stderr
 
 
+def test_force_reaches_the_drain(server: Playback, platform: Platform) -> None:
+    sluice("drain")
+    sluice("drain", "--force")
+    assert [request.json() for request in server.requests] == [{}, {"is_forced": True}]
+
+
+def test_a_queue_that_was_rolled_back_is_a_warning_not_a_number(server: Playback, platform: Platform) -> None:
+    ledger = platform.ledger(Request("GET", "/v1/api/ledger", {}, {}, b"")).content
+    assert isinstance(ledger, dict)
+    assert "rolled back" not in sluice("ledger").stderr
+    for entry in (ledger["total"], *ledger["applications"]):
+        entry["queue_rolled_back"] = True
+    server.answers(Answer(200, ledger))
+    result = sluice("ledger", "--url", f"{server.url}/v1")
+    assert result.exit_code == 0
+    assert "rolled back" in result.stderr
+    assert "Applications: demo." in result.stderr
+    assert "True" not in result.stdout
+
+
 def test_status(server: Playback, platform: Platform) -> None:
     result = sluice("status")
     assert result.exit_code == 0
@@ -170,7 +190,11 @@ def test_help_loads_no_driver() -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["apps create", "apps list", "keys create", "keys list", "keys revoke", "send", "logs"]
+    "command",
+    [
+        *("apps create", "apps list", "keys create", "keys list", "keys revoke", "send", "logs"),
+        *("dlq list", "dlq show", "dlq redrive", "dlq drop"),
+    ],
 )
 def test_every_command_has_an_example(command: str) -> None:
     assert f"sluice {command}" in " ".join(sluice(*command.split(), "--help").output.split())

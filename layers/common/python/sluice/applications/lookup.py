@@ -23,7 +23,7 @@ class _Remembered:
 class KeyLookup:
     """Authenticates keys. A revoked key is refused after at most FRESH plus the shared cache's lifetime."""
 
-    def __init__(self, store: KeyStore, cache: KeyCache, pepper: bytes, clock: Clock) -> None:
+    def __init__(self, store: KeyStore, cache: KeyCache | None, pepper: bytes, clock: Clock) -> None:
         self._store, self._cache, self._pepper, self._clock = store, cache, pepper, clock
         self._remembered: dict[str, _Remembered] = {}
 
@@ -66,10 +66,10 @@ class KeyLookup:
         return key
 
     def _fetch(self, key_id: str) -> KeyRecord | None:
-        cached = self._cache.fetch_key(key_id)
+        cached = self._cache.fetch_key(key_id) if self._cache else None
         if cached is not None:
             return cached
         key = self._store.find_key(key_id)
-        if key is not None:
+        if key is not None and self._cache:
             self._cache.keep_key(key)
         return key

@@ -1,9 +1,8 @@
 """Stores chunks: ledger rows, log rows and dead letters in one transaction."""
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date
 
 from psycopg2.extensions import cursor
 from psycopg2.extras import execute_values
@@ -12,12 +11,12 @@ from sluice.chunks import rows
 from sluice.chunks.breaker import is_circuit_open
 from sluice.chunks.model import ChunkResult, Settlement
 from sluice.chunks.postgres_copy import copy_entries
+from sluice.chunks.postgres_partitions import Partitions, widen_bounds
 from sluice.chunks.rows import DeadRow, Row
 from sluice.runtime.crash_points import crash_point
 from sluice.runtime.postgres import Database
 from sluice.streams.model import StreamEntry, UnreadableEntry
 
-_Leaf = tuple[int, date]  # retention class, day of receipt (UTC)
 _CRASHED = "process_chunk died each time it worked on this entry, also on this entry alone"
 
 _CLAIM_LEDGER = """
@@ -35,7 +34,7 @@ INSERT INTO ledger_duplicates (shard, stream_id, batch_id, part, application_id,
 VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING RETURNING 1"""
 
 _DEAD_LETTER = """
-INSERT INTO dead_letters (shard, stream_id, position, application_id, batch_id, part, received_at,
+INSERT INTO dead_letters (shard, stream_id, position, application_id, retention_class, batch_id, part, received_at,
                           reason, detail, queued, attempts)
 VALUES %s ON CONFLICT (shard, stream_id, position) DO NOTHING"""
 
@@ -43,20 +42,6 @@ _COUNT_DEAD = """
 UPDATE ledger SET stored_count = stored_count - dead.count, dead_lettered_count = dead_lettered_count + dead.count
 FROM unnest(%s::uuid[], %s::int[], %s::int[]) AS dead (batch_id, part, count)
 WHERE ledger.batch_id = dead.batch_id AND ledger.part = dead.part"""
-
-# Widening only where it is needed keeps parallel chunks of one application from queueing for one row.
-_WIDEN_BOUNDS = """
-INSERT INTO event_time_bounds (retention_class, day, application_id, event_from, event_until)
-SELECT class, day, application_id, date_trunc('hour', event_from), date_trunc('hour', event_to) + interval '1 hour'
-FROM unnest(%s::smallint[], %s::date[], %s::int[], %s::timestamptz[], %s::timestamptz[])
-     AS seen (class, day, application_id, event_from, event_to)
-WHERE NOT EXISTS (SELECT FROM event_time_bounds AS known
-                  WHERE known.application_id = seen.application_id AND known.retention_class = class
-                    AND known.day = seen.day AND known.event_from <= seen.event_from
-                    AND known.event_until > seen.event_to)
-ON CONFLICT (application_id, retention_class, day) DO UPDATE
-SET event_from = least(event_time_bounds.event_from, excluded.event_from),
-    event_until = greatest(event_time_bounds.event_until, excluded.event_until)"""
 
 
 class _CircuitOpenError(Exception):
@@ -72,7 +57,7 @@ class PostgresChunkStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._leaf_names: dict[_Leaf, str] = {}
+        self._partitions = Partitions()
 
     def store(
         self,
@@ -84,8 +69,10 @@ class PostgresChunkStore:
     ) -> Settlement:
         """See ChunkStore.store."""
         readable = [entry for entry in entries if isinstance(entry, StreamEntry)]
-        self._ensure_leaves({_leaf_of(entry) for entry in readable})
-        chunk = _Chunk(self._leaf_names, attempts, is_condemned, is_forced)
+        if self._partitions.lack(readable):  # before the chunk's own transaction: the lock must not wait for a COPY
+            with self._database.transaction() as open_cursor:
+                self._partitions.ensure(open_cursor, readable)
+        chunk = _Chunk(self._partitions, attempts, is_condemned, is_forced)
         try:
             with self._database.transaction() as open_cursor:
                 return Settlement(chunk.settle(open_cursor, entries))
@@ -94,18 +81,12 @@ class PostgresChunkStore:
             with self._database.transaction() as open_cursor:
                 return Settlement(chunk.settle(open_cursor, rest), opened.held)
 
-    def _ensure_leaves(self, leaves: set[_Leaf]) -> None:
-        for retention_class, day in leaves - self._leaf_names.keys():
-            with self._database.transaction() as open_cursor:
-                open_cursor.execute("SELECT ensure_partition(%s::smallint, %s)", (retention_class, day))
-                (self._leaf_names[retention_class, day],) = open_cursor.fetchone() or ("",)
-
 
 @dataclass(frozen=True, slots=True)
 class _Chunk:
     """The steps of one transaction."""
 
-    leaf_names: Mapping[_Leaf, str]
+    partitions: Partitions
     attempts: int
     is_condemned: bool
     is_forced: bool
@@ -132,22 +113,16 @@ class _Chunk:
         """Copies the records of entries that are new, and dead-letters those that the database can never take."""
         if not entries:
             return ChunkResult()
-        by_leaf: defaultdict[_Leaf, list[StreamEntry]] = defaultdict(list)
-        for entry in entries:
-            by_leaf[_leaf_of(entry)].append(entry)
         if self.is_condemned:
             dead = [DeadRow(row, "crashed", _CRASHED) for entry in entries for row in rows.entry_rows(entry)]
         else:
-            dead = [
-                row
-                for leaf, group in by_leaf.items()
-                for row in copy_entries(open_cursor, self.leaf_names[leaf], group)
-            ]
+            groups = self.partitions.group(entries)
+            dead = [row for leaf, group in groups.items() for row in copy_entries(open_cursor, leaf, group)]
             self._check_circuit(entries, dead)
         if dead:
             self._dead_letter(open_cursor, dead)
             _count_dead(open_cursor, dead)
-        _widen_bounds(open_cursor, by_leaf)
+        widen_bounds(open_cursor, entries)
         total = sum(entry.record_count for entry in entries)
         return ChunkResult(stored=total - len(dead), dead_lettered=len(dead))
 
@@ -197,10 +172,6 @@ class _Chunk:
             execute_values(open_cursor, _DEAD_LETTER, [(*item.values(), self.attempts) for item in dead])
 
 
-def _leaf_of(entry: StreamEntry) -> _Leaf:
-    return entry.retention_class, entry.received_at.astimezone(UTC).date()
-
-
 def _identity(entry: StreamEntry) -> tuple[int, str]:
     return entry.shard, entry.entry_id
 
@@ -228,19 +199,3 @@ def _count_dead(open_cursor: cursor, dead: Sequence[DeadRow]) -> None:
             counts[item.source.entry.batch_id.hex, item.source.entry.part] += 1
     batches, parts = zip(*counts, strict=True)
     open_cursor.execute(_COUNT_DEAD, (list(batches), list(parts), list(counts.values())))
-
-
-def _widen_bounds(open_cursor: cursor, by_leaf: dict[_Leaf, list[StreamEntry]]) -> None:
-    seen: dict[tuple[int, date, int], list[StreamEntry]] = defaultdict(list)
-    for leaf, entries in by_leaf.items():
-        for entry in entries:
-            seen[*leaf, entry.application_id].append(entry)
-    keys = sorted(seen)
-    open_cursor.execute(
-        _WIDEN_BOUNDS,
-        (
-            *map(list, zip(*keys, strict=True)),
-            [min(entry.event_from for entry in seen[key]) for key in keys],
-            [max(entry.event_to for entry in seen[key]) for key in keys],
-        ),
-    )

@@ -49,15 +49,16 @@ class DeadRow:
     detail: str
 
     def values(self) -> tuple[Any, ...]:
-        """Shard, stream id, position, application id, batch id, part, received at, reason, detail, queued bytes."""
+        """Shard, stream id, position, application id, retention class, batch id, part, received at, reason, detail and
+        the queued bytes."""
         detail = _UNSTORABLE.sub("\ufffd", self.detail)[:_MAX_DETAIL_CHARACTERS]
         if isinstance(self.source, UnreadableEntry):
             source = self.source
-            return source.shard, source.entry_id, None, None, None, None, None, self.reason, detail, source.raw
+            return source.shard, source.entry_id, *[None] * 6, self.reason, detail, source.raw
         entry = self.source.entry
         return (
-            *(entry.shard, entry.entry_id, self.source.position, entry.application_id, entry.batch_id.hex, entry.part),
-            *(entry.received_at, self.reason, detail, self.source.line),
+            *(entry.shard, entry.entry_id, self.source.position, entry.application_id, entry.retention_class),
+            *(entry.batch_id.hex, entry.part, entry.received_at, self.reason, detail, self.source.line),
         )
 
 

@@ -1,6 +1,6 @@
 """The equation ``accepted = stored + duplicate + dead_lettered + in_flight + unaccounted`` and its parts."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 from sluice.ledger.ranges import Ranges
 
@@ -15,9 +15,18 @@ class Totals:
     dead_lettered: int = 0
     in_flight: int = 0
     unaccounted: int = 0
+    queue_rolled_back: bool = False  # the queue lost its memory: sequence numbers were given out twice, or will be
 
     def __add__(self, other: "Totals") -> "Totals":
-        return Totals(*(getattr(self, item.name) + getattr(other, item.name) for item in fields(self)))
+        return Totals(
+            self.accepted + other.accepted,
+            self.stored + other.stored,
+            self.duplicate + other.duplicate,
+            self.dead_lettered + other.dead_lettered,
+            self.in_flight + other.in_flight,
+            self.unaccounted + other.unaccounted,
+            self.queue_rolled_back or other.queue_rolled_back,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,3 +37,4 @@ class SettledRanges:
     duplicate: int
     dead_lettered: int
     ranges: Ranges  # every sequence number that is settled one way or another
+    highest: int  # the highest settled number of all, also beyond the given one

@@ -12,8 +12,8 @@ class LedgerReader(Protocol):
     """What is stored, duplicate or dead-lettered."""
 
     def settled(self, accepted: Sequences) -> dict[tuple[int, int], SettledRanges]:
-        """By (application id, shard): everything committed so far of the sequence numbers 1 to ``accepted``. Raises
-        Unavailable."""
+        """By (application id, shard): everything committed so far of the sequence numbers 1 to ``accepted`` (0 where it
+        has no entry). Raises Unavailable."""
 
     def application_names(self) -> dict[int, str]:
         """The names of the applications this reader may see, by id. Raises Unavailable."""

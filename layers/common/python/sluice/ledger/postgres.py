@@ -5,6 +5,7 @@ from typing import Any
 
 from sluice.ledger.model import SettledRanges
 from sluice.ledger.ports import Sequences
+from sluice.ledger.ranges import Ranges
 from sluice.runtime.postgres import Database, show_applications
 
 # range_agg joins touching ranges, so years of entries come back as a few ranges.
@@ -14,14 +15,18 @@ entries AS (
     SELECT application_id, shard, first_sequence, record_count, stored_count, 0 AS duplicate_count, dead_lettered_count
     FROM ledger
     UNION ALL
-    SELECT application_id, shard, first_sequence, record_count, 0, duplicate_count, dead_lettered_count
+    SELECT application_id, shard, first_sequence, record_count, stored_count, duplicate_count, dead_lettered_count
     FROM ledger_duplicates
 )
-SELECT application_id, shard, sum(stored_count)::bigint, sum(duplicate_count)::bigint, sum(dead_lettered_count)::bigint,
-       (SELECT array_agg(ARRAY [lower(span), upper(span)])
-        FROM unnest(range_agg(int8range(first_sequence, first_sequence + record_count))) AS span)
-FROM entries JOIN accepted USING (application_id, shard)
-WHERE first_sequence <= last
+SELECT application_id, shard,
+       coalesce(sum(stored_count) FILTER (WHERE first_sequence <= last), 0)::bigint,
+       coalesce(sum(duplicate_count) FILTER (WHERE first_sequence <= last), 0)::bigint,
+       coalesce(sum(dead_lettered_count) FILTER (WHERE first_sequence <= last), 0)::bigint,
+       (SELECT array_agg(ARRAY [lower(span), upper(span)]) FROM unnest(
+           range_agg(int8range(first_sequence, first_sequence + record_count)) FILTER (WHERE first_sequence <= last)
+       ) AS span),
+       max(first_sequence + record_count - 1)
+FROM entries LEFT JOIN accepted USING (application_id, shard)
 GROUP BY application_id, shard"""
 
 
@@ -35,8 +40,8 @@ class PostgresLedger:
         """See LedgerReader.settled."""
         columns = [[key[0] for key in accepted], [key[1] for key in accepted], list(accepted.values())]
         return {
-            (application_id, shard): SettledRanges(stored, duplicate, dead, tuple((low, high) for low, high in spans))
-            for application_id, shard, stored, duplicate, dead, spans in self._rows(_SETTLED, columns)
+            (application_id, shard): SettledRanges(stored, duplicate, dead, _ranges(spans), highest)
+            for application_id, shard, stored, duplicate, dead, spans, highest in self._rows(_SETTLED, columns)
         }
 
     def application_names(self) -> dict[int, str]:
@@ -48,3 +53,7 @@ class PostgresLedger:
             show_applications(cursor, self._visible)
             cursor.execute(sql, arguments)
             return cursor.fetchall()
+
+
+def _ranges(spans: list[list[int]] | None) -> Ranges:
+    return tuple((low, high) for low, high in spans or ())

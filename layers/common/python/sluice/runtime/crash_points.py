@@ -20,6 +20,7 @@ CrashPoint = Literal[
     "process_chunk.before_commit",
     "process_chunk.after_commit",
     "process_chunk.after_acknowledge",
+    "admin.before_redrive_commit",
 ]
 CRASH_POINTS: tuple[CrashPoint, ...] = get_args(CrashPoint)
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from functools import wraps
 from http import HTTPStatus
 from typing import Any, cast
@@ -12,7 +13,7 @@ from chalice.app import Chalice, Request, Response
 from sluice.errors import Denied, RejectedInput, Rejection, SluiceError, Throttled, Unavailable
 from sluice.runtime.observability import count
 
-_Handler = Callable[[], Response]
+_Handler = Callable[..., Response]
 _JSON = "application/json"
 _PROBLEM = "application/problem+json"
 
@@ -29,7 +30,7 @@ class HttpApi:
 
         def register(view: Callable[[Request], Response]) -> _Handler:
             @wraps(view)
-            def answer() -> Response:
+            def answer(**_: str) -> Response:
                 return self._answer(view)
 
             self._chalice.route(path, methods=[method], content_types=["*/*"])(answer)
@@ -69,6 +70,26 @@ class HttpApi:
             case _:
                 self._logger.error("internal error", extra={"code": error.code, "detail": error.detail})
                 return _problem_response(500, error.code, "Sluice failed; the request can be retried", {}, ())
+
+
+def jsonable(value: Any) -> Any:
+    """``value`` with its datetimes as RFC 3339 text."""
+    if isinstance(value, dict):
+        return {name: jsonable(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [jsonable(item) for item in value]
+    return value.isoformat() if isinstance(value, datetime) else value
+
+
+def json_body(request: Request) -> dict[str, Any]:
+    """The request's JSON object; empty without a body. Raises RejectedInput ``invalid_json``."""
+    try:
+        body = json.loads(request.raw_body or b"{}")
+    except (ValueError, RecursionError) as error:
+        raise RejectedInput("invalid_json", "the body is not JSON") from error
+    if not isinstance(body, dict):
+        raise RejectedInput("invalid_json", "the body must be a JSON object")
+    return body
 
 
 def json_response(body: Mapping[str, Any], status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

@@ -71,15 +71,17 @@ CREATE TABLE ledger_duplicates (
     record_count        integer NOT NULL,
     duplicate_count     integer NOT NULL,
     dead_lettered_count integer NOT NULL,
+    stored_count        integer NOT NULL DEFAULT 0, -- redriven from the dead letters
     stored_at           timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (batch_id, part, shard, stream_id),
-    CHECK (duplicate_count + dead_lettered_count = record_count)
+    CHECK (duplicate_count + dead_lettered_count + stored_count = record_count)
 );
 CREATE INDEX ledger_duplicates_by_sequence ON ledger_duplicates (application_id, shard, first_sequence);
 
 CREATE TABLE dead_letters (
     dead_letter_id   bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    application_id   integer,     -- null for an entry that could not be read at all
+    application_id   integer,     -- null, like the next three, for an entry that could not be read at all
+    retention_class  smallint,
     batch_id         uuid,
     part             integer,
     position         integer,     -- null for a whole entry
@@ -95,6 +97,7 @@ CREATE TABLE dead_letters (
     UNIQUE NULLS NOT DISTINCT (shard, stream_id, position)
 );
 CREATE INDEX dead_letters_by_application ON dead_letters (application_id, dead_lettered_at);
+CREATE INDEX dead_letters_open ON dead_letters (dead_letter_id) WHERE status = 'open';
 
 -- Partitioned by retention class, then by the day of receipt: wrong client clocks never break retention.
 -- Writers COPY into the leaves, readers see the parent only, through its row security.
