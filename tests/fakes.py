@@ -100,14 +100,15 @@ class MemoryQueue:
         left = [item for item in queued if item.claimed_at is not None and item.claimed_at <= idle_since]
         claimed, reclaimed, records, size = [], 0, 0, 0
         for item in left + [item for item in queued if item.claimed_at is None]:
-            if records >= max_records or size >= max_bytes:
-                break
+            share = 0.5 if item.claimed_at is not None else 1
+            if records >= max_records * share or size >= max_bytes * share:
+                continue
             reclaimed += item.claimed_at is not None
             item.claimed_at = self.clock()
             item.deliveries += 1
             claimed.append(_header(item))
             records += item.entry.record_count
-            size += item.entry.size_bytes
+            size += len(item.entry.lines)
         return Claim(tuple(claimed), reclaimed, 0)
 
     def release(self, shard: int, entries: Sequence[ClaimedEntry], *, is_forgiven: bool) -> None:
@@ -150,10 +151,12 @@ class MemoryQueue:
         new = sum(len(part.packed) for part in submission.parts)
         entries = [item.entry for shard in self._entries.values() for item in shard.values()]
         limit = self.backlog_limit_bytes // self.shard_count
+        if new > min(limit, self.backlog_limit_bytes // 5):
+            raise RejectedInput("batch_too_large", "more than a share", status=413)
         if sum(entry.size_bytes for entry in entries) + new > limit:
             raise Unavailable("backlog_full", "full", retry_after_seconds=10)
         own = sum(entry.size_bytes for entry in entries if entry.application_id == submission.application_id)
-        if own + new > limit // 5:
+        if own + new > min(limit, self.backlog_limit_bytes // 5):
             raise Throttled("backlog_share_exceeded", "share", retry_after_seconds=10)
 
     def _add(self, submission: Submission, number: int, first_sequence: int) -> None:
@@ -186,7 +189,7 @@ class MemoryQueue:
 
 def _header(item: _Queued) -> ClaimedEntry:
     entry = item.entry
-    return ClaimedEntry(entry.entry_id, entry.application_id, entry.record_count, entry.size_bytes, item.deliveries)
+    return ClaimedEntry(entry.entry_id, entry.application_id, entry.record_count, len(entry.lines), item.deliveries)
 
 
 @dataclass

@@ -7,7 +7,7 @@ and can be repeated. On failure an Invoke raises, its message beginning with the
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cache
 from typing import Any
 
@@ -20,6 +20,7 @@ from sluice.applications.ports import Clock
 from sluice.applications.postgres import PostgresApplications, PostgresKeyStore
 from sluice.deadletters.postgres import PostgresDeadLetters
 from sluice.deadletters.select import read_selection
+from sluice.entries.timestamps import timestamp_from_text
 from sluice.errors import RejectedInput
 from sluice.runtime.http import HttpApi, json_body, json_response, jsonable
 from sluice.runtime.observability import Logger, Metrics, count, utc_now
@@ -150,10 +151,9 @@ def _expiry(value: Any, now: datetime) -> datetime | None:
     if value is None:
         return None
     try:
-        expires_at = datetime.fromisoformat(value)
-    except (TypeError, ValueError) as error:
+        expires_at = timestamp_from_text(value)
+    except (AttributeError, ValueError, OverflowError) as error:
         raise RejectedInput("invalid_expires_at", "expires_at must be an RFC 3339 time") from error
-    expires_at = expires_at if expires_at.tzinfo else expires_at.replace(tzinfo=UTC)
     if expires_at <= now:
         raise RejectedInput("invalid_expires_at", "expires_at must lie in the future")
     return expires_at

@@ -15,19 +15,23 @@ from typing import Any
 from sluice.chunks.aws import LambdaChunkRunner, connect_lambda
 from sluice.chunks.model import Chunk, ChunkResult, ChunkTask
 from sluice.chunks.ports import ChunkRunner
-from sluice.chunks.split import is_condemned, split_chunks
+from sluice.chunks.split import is_condemnable, is_suspect, split_chunks
 from sluice.errors import ChunkCrashed, ChunkFailed, ContractError, RejectedInput, SluiceError, Unavailable
 from sluice.runtime.crash_points import crash_point
 from sluice.runtime.observability import Logger, Metrics, count
 from sluice.runtime.redis import connect_redis
 from sluice.runtime.settings import DrainSettings
+from sluice.streams.model import Claim
 from sluice.streams.ports import DrainQueue
 from sluice.streams.redis import RedisQueue
 
 logger = Logger()
 metrics = Metrics(namespace="Sluice")
 
-TIME_SHARE = 0.8  # of the invocation; the rest is for the chunks in flight
+OUTAGES = frozenset(
+    ("chunk_crashed", "database_unavailable", "invoke_refused", "invoke_unanswered", "queue_unavailable")
+)
+GRACE_SECONDS = 10  # between the end of the slowest chunk and the end of this function
 
 
 @dataclass(slots=True)
@@ -55,20 +59,16 @@ class Drain:
     def drain(self, report: Report, has_time: Callable[[], bool]) -> None:
         """One pass: empties the queue, round by round over all shards, while ``has_time``; adds to ``report``.
 
-        Stops early when every chunk of a round failed: the database is down, and the next pass tries again.
+        Stops early when something that all need seems to be down; failures of a chunk's own do not count for that.
         """
         over: list[Chunk] = []  # failed for a reason of their own: their deliveries are forgiven
         died: list[Chunk] = []
-        condemned: list[Chunk] = []
+        suspects: list[Chunk] = []
         stored_before = report.result
         try:
-            while has_time() and self._drain_round(report, over, died, condemned):
+            while has_time() and self._drain_round(report, over, died, suspects):
                 pass
-            # Only if others could be stored meanwhile is it the entry that kills, and not an outage.
-            if report.result != stored_before and condemned:
-                self._run([(chunk, chunk.to_task(is_condemned=True)) for chunk in condemned], report, over, died)
-            else:
-                over += condemned
+            self._run_suspects(suspects, report, over, died, stored_before)
         finally:
             # Only now: given back at once, a failing chunk would come back in the next round of this very pass.
             self._release(over, is_forgiven=True)
@@ -80,14 +80,27 @@ class Drain:
             self.queue.trim(shard)
         report.backlog_entries = sum(map(self.queue.count_entries, shards))
 
-    def _drain_round(self, report: Report, over: list[Chunk], died: list[Chunk], condemned: list[Chunk]) -> bool:
+    def _drain_round(self, report: Report, over: list[Chunk], died: list[Chunk], suspects: list[Chunk]) -> bool:
         """One claim per shard; whether it is worth going on."""
-        claimed = [chunk for shard in range(self.settings.shard_count) for chunk in self._claim(shard, report)]
-        condemned += filter(is_condemned, claimed)
-        tasks = [(chunk, chunk.to_task(is_forced=self.is_forced)) for chunk in claimed if not is_condemned(chunk)]
-        return self._run(tasks, report, over, died) > 0
+        claims = [self._claim(shard, report) for shard in range(self.settings.shard_count)]
+        chunks = [chunk for shard, claim in enumerate(claims) for chunk in self._split(shard, claim)]
+        suspects += filter(is_suspect, chunks)
+        tasks = [(chunk, chunk.to_task(is_forced=self.is_forced)) for chunk in chunks if not is_suspect(chunk)]
+        is_alive = self._run(tasks, report, over, died)
+        return bool(chunks) and is_alive
 
-    def _claim(self, shard: int, report: Report) -> Iterator[Chunk]:
+    def _run_suspects(
+        self, suspects: list[Chunk], report: Report, over: list[Chunk], died: list[Chunk], stored_before: ChunkResult
+    ) -> None:
+        """What died before, after everything else. An entry that dies alone once too often although others could be
+        stored in this pass is to blame itself and is dead-lettered; without that proof it may be an outage."""
+        deaths: list[Chunk] = []
+        self._run([(chunk, chunk.to_task(is_forced=self.is_forced)) for chunk in suspects], report, over, deaths)
+        condemned = [chunk for chunk in deaths if is_condemnable(chunk) and report.result != stored_before]
+        self._run([(chunk, chunk.to_task(is_condemned=True)) for chunk in condemned], report, over, died)
+        died += [chunk for chunk in deaths if chunk not in condemned]
+
+    def _claim(self, shard: int, report: Report) -> Claim:
         settings = self.settings
         claim = self.queue.claim(
             shard,
@@ -100,12 +113,16 @@ class Drain:
         report.claimed_entries += len(claim.entries)
         report.reclaimed_entries += claim.reclaimed_count
         report.vanished_entries += claim.vanished_count
+        return claim
+
+    def _split(self, shard: int, claim: Claim) -> Iterator[Chunk]:
+        settings = self.settings
         return split_chunks(
             shard, claim.entries, max_records=settings.chunk_max_records, max_bytes=settings.chunk_max_bytes
         )
 
-    def _run(self, tasks: list[tuple[Chunk, ChunkTask]], report: Report, over: list[Chunk], died: list[Chunk]) -> int:
-        """Runs all tasks and returns how many succeeded."""
+    def _run(self, tasks: list[tuple[Chunk, ChunkTask]], report: Report, over: list[Chunk], died: list[Chunk]) -> bool:
+        """Runs all tasks; False if all of them failed for want of something that every chunk needs."""
         with ThreadPoolExecutor(self.settings.chunk_concurrency) as pool:
             runs = [(chunk, pool.submit(self.runner.run, task)) for chunk, task in tasks]
         if __debug__:
@@ -115,7 +132,7 @@ class Drain:
         over += [chunk for chunk, error in failed if type(error) is ChunkFailed]
         report.chunks += len(runs)
         report.chunks_failed += len(failed)
-        return len(runs) - len(failed)
+        return not runs or sum(error.code in OUTAGES for _, error in failed) < len(runs)
 
     def _release(self, chunks: list[Chunk], *, is_forgiven: bool) -> None:
         if __debug__ and chunks:
@@ -145,17 +162,26 @@ def _ticks(event: Mapping[str, Any]) -> tuple[int, float]:
 
 
 def run_ticks(drain: Drain, event: Mapping[str, Any], remaining_seconds: Callable[[], float]) -> Report:
-    """Passes at a fixed beat, as many as the event asks for and the remaining time allows."""
+    """Passes at a fixed beat, as many as the event asks for and the remaining time allows.
+
+    A pass that the queue's outage ends is over; the next one tries again. Raises Unavailable if the last one failed.
+    """
     ticks, tick_seconds = _ticks(event)
-    report = Report()
-    start = time.monotonic()
-    reserve = remaining_seconds() * (1 - TIME_SHARE)
+    reserve = drain.settings.process_chunk_timeout_seconds + GRACE_SECONDS  # for the chunks in flight
+    report, start, failure = Report(), time.monotonic(), None
     for tick in range(ticks):
-        pause = start + tick * tick_seconds - time.monotonic()
-        if remaining_seconds() - max(pause, 0) < reserve:
+        pause = max(start + tick * tick_seconds - time.monotonic(), 0)
+        if tick > 0 and remaining_seconds() - pause < reserve:
             break
-        time.sleep(max(pause, 0))
-        drain.drain(report, lambda: remaining_seconds() > reserve)
+        time.sleep(pause)
+        try:
+            drain.drain(report, lambda: remaining_seconds() > reserve)
+            failure = None
+        except Unavailable as error:
+            logger.error("queue unavailable", extra={"code": error.code, "detail": error.detail})
+            failure = error
+    if failure is not None:
+        raise failure
     return report
 
 

@@ -40,6 +40,8 @@ metrics = Metrics(namespace="Sluice")
 api = HttpApi("ingest", logger, metrics)
 
 MAX_IDEMPOTENCY_KEY_CHARACTERS = 255
+KEY_SECONDS = 4  # for a look-up in the database; together with the rest it must end before the gateway does
+CACHE_SECONDS = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,13 +127,13 @@ def ingest(request: Request) -> Response:
 @cache
 def _dependencies() -> Ingest:
     settings = IngestSettings.from_env()
-    client = connect_redis(settings.redis_url)
     lookup = KeyLookup(
-        PostgresKeyStore(Database(settings.database_url)),
-        RedisKeyCache(client, settings.key_pepper),
+        PostgresKeyStore(Database(settings.database_url, deadline_seconds=KEY_SECONDS)),
+        RedisKeyCache(connect_redis(settings.redis_url, timeout_seconds=CACHE_SECONDS), settings.key_pepper),
         settings.key_pepper,
         utc_now,
     )
+    client = connect_redis(settings.redis_url)
     queue = RedisQueue(client, shard_count=settings.shard_count, backlog_limit_bytes=settings.backlog_limit_bytes)
     return Ingest(lookup, queue, settings, utc_now)
 

@@ -23,6 +23,8 @@ from sluice.streams.redis import RedisQueue
 logger = Logger()
 metrics = Metrics(namespace="Sluice")
 
+DATABASE_SECONDS = 20  # below the function's time-out: a database that hangs is an outage, not a death of the function
+
 
 @dataclass(frozen=True, slots=True)
 class ProcessChunk:
@@ -56,7 +58,7 @@ class ProcessChunk:
 def _dependencies() -> ProcessChunk:
     settings = ProcessChunkSettings.from_env()
     queue = RedisQueue(connect_redis(settings.redis_url), shard_count=settings.shard_count)
-    return ProcessChunk(queue, PostgresChunkStore(Database(settings.database_url)))
+    return ProcessChunk(queue, PostgresChunkStore(Database(settings.database_url, deadline_seconds=DATABASE_SECONDS)))
 
 
 @logger.inject_lambda_context

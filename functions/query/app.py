@@ -32,6 +32,8 @@ logger = Logger()
 metrics = Metrics(namespace="Sluice")
 api = HttpApi("query", logger, metrics)
 
+DATABASE_SECONDS = 16  # just above the statements' own time-out, for a server that hangs
+
 
 @dataclass(frozen=True, slots=True)
 class Query:
@@ -107,12 +109,11 @@ def healthz(request: Request) -> Response:
 @cache
 def _dependencies() -> Query:
     settings = QuerySettings.from_env()
-    client = connect_redis(settings.redis_url)
-    database = Database(settings.database_url)
-    lookup = KeyLookup(
-        PostgresKeyStore(database), RedisKeyCache(client, settings.key_pepper), settings.key_pepper, utc_now
-    )
-    return Query(lookup, database, RedisQueue(client, shard_count=settings.shard_count))
+    database = Database(settings.database_url, deadline_seconds=DATABASE_SECONDS)
+    cache = RedisKeyCache(connect_redis(settings.redis_url, timeout_seconds=1), settings.key_pepper)
+    lookup = KeyLookup(PostgresKeyStore(database), cache, settings.key_pepper, utc_now)
+    queue = RedisQueue(connect_redis(settings.redis_url), shard_count=settings.shard_count)
+    return Query(lookup, database, queue)
 
 
 @logger.inject_lambda_context

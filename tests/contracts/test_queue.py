@@ -41,7 +41,7 @@ def test_what_goes_in_comes_out(queue: Queue) -> None:
     (header,) = claim(queue).entries
     (entry,) = queue.read(1, [header.entry_id])
     assert isinstance(entry, StreamEntry)
-    assert (header.application_id, header.record_count, header.size_bytes) == (7, 2, entry.size_bytes)
+    assert (header.application_id, header.record_count, header.line_bytes) == (7, 2, len(entry.lines))
     assert (entry.shard, entry.application_id, entry.retention_class, entry.batch_id, entry.part) == (
         1,
         7,

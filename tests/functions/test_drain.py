@@ -12,7 +12,7 @@ from fakes import MemoryChunkStore, MemoryQueue, ScriptedRunner
 from samples import record, submission
 from sluice.chunks.aws import LambdaChunkRunner
 from sluice.chunks.model import ChunkResult, ChunkTask
-from sluice.errors import ChunkFailed, ContractError, RejectedInput, Unavailable
+from sluice.errors import ChunkCrashed, ChunkFailed, ContractError, RejectedInput, Unavailable
 from sluice.runtime.settings import DrainSettings
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def test_an_outage_stops_the_run_and_the_next_tick_tries_again(line: Line) -> No
     line.store.is_down = True
 
     def fail(task: ChunkTask) -> ChunkResult:
-        raise ChunkFailed("chunk_failed", "database_unavailable")
+        raise ChunkFailed("database_unavailable", "down")
 
     good, line.runner.action = line.runner.action, fail
     report = line.drain()
@@ -91,7 +91,7 @@ def test_one_bad_chunk_does_not_hold_back_the_others(line: Line) -> None:
     def fail_first(task: ChunkTask) -> ChunkResult:
         first.append(task)
         if task.entry_ids == first[0].entry_ids:
-            raise ChunkFailed("chunk_failed", "crashed")
+            raise ChunkCrashed("chunk_crashed", "killed")
         return good(task)
 
     line.runner.action = fail_first
@@ -128,7 +128,7 @@ def test_a_contract_error_is_reported_not_swallowed(line: Line) -> None:
 
 def test_stops_claiming_when_time_runs_out(line: Line) -> None:
     line.fill(100)
-    remaining = iter([60.0, 60.0, 60.0, 10.0, 10.0])
+    remaining = iter([60.0])
     report = line.drain(remaining=lambda: next(remaining, 10.0))
     assert report.claimed_entries == 10
     assert report.backlog_entries == 90
@@ -138,6 +138,25 @@ def test_ticks_at_a_fixed_beat(line: Line) -> None:
     line.fill(1)
     report = line.drain({"ticks": 3, "tick_seconds": 0.01})
     assert report.result.stored == 2
+
+
+def test_an_outage_of_the_queue_costs_one_tick(line: Line) -> None:
+    line.fill(1)
+    line.queue.is_down = True
+    pauses = iter([False, True])
+
+    def remaining() -> float:
+        line.queue.is_down = next(pauses, True) is False
+        return 60.0
+
+    report = line.drain({"ticks": 3, "tick_seconds": 0.01}, remaining)
+    assert report.result.stored == 2
+
+
+def test_an_outage_that_lasts_is_raised(line: Line) -> None:
+    line.queue.is_down = True
+    with pytest.raises(Unavailable):
+        line.drain({"ticks": 2, "tick_seconds": 0.01})
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """functions/ingest with fakes: what a client sees."""
 
+import contextlib
 import gzip
 import json
 from dataclasses import dataclass, field
@@ -10,11 +11,12 @@ import pytest
 from apps import load_app
 from aws import LambdaContext, rest_event
 from fakes import ManualClock, MemoryKeyCache, MemoryKeyStore, MemoryQueue
-from samples import PEPPER
+from samples import PEPPER, submission
 from sluice.applications.keys import hash_secret, mint_key
 from sluice.applications.lookup import KeyLookup
 from sluice.applications.model import KeyRecord, Scope
 from sluice.entries.packing import unpack_records
+from sluice.errors import Unavailable
 from sluice.runtime.settings import IngestSettings
 from sluice.streams.model import StreamEntry
 
@@ -162,11 +164,14 @@ def test_a_queue_that_is_down_asks_to_come_back(front: Front) -> None:
 
 
 def test_a_full_backlog_asks_to_come_back_and_a_greedy_application_to_slow_down(front: Front) -> None:
-    front.queue.backlog_limit_bytes = 50
-    assert front.post(LOG).status == 503
-    front.queue.backlog_limit_bytes = 250
+    front.queue.backlog_limit_bytes = 500
+    assert front.post(LOG).status == 202
     answer = front.post(LOG)
     assert (answer.status, answer.body["code"]) == (429, "backlog_share_exceeded")
+    for application_id in range(100, 150):
+        with contextlib.suppress(Unavailable):
+            front.queue.submit(submission(application_id=application_id))
+    assert front.post(LOG).body["code"] == "backlog_full"
     assert int(answer.headers["Retry-After"]) > 0
 
 

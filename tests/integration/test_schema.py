@@ -99,11 +99,40 @@ def test_what_a_role_may_not_do(scratch: Scratch, role: str, statement: str) -> 
     connection.close()
 
 
-@pytest.mark.parametrize(
-    "table", ["applications", "ledger", "ledger_duplicates", "dead_letters", "log_entries", "event_time_bounds"]
-)
-def test_the_raw_reader_role_sees_nothing(scratch: Scratch, table: str) -> None:
-    scratch.create_application()
+SECURED = {
+    "applications": "SELECT 1",
+    "ledger": "INSERT INTO ledger VALUES (gen_random_uuid(), 0, {id}, 0, 1, 1, 1, 1, 0, now(), now(), '1-0', 'h')",
+    "ledger_duplicates": "INSERT INTO ledger_duplicates VALUES (0, '1-0', gen_random_uuid(), 0, {id}, 1, 1, 1, 0)",
+    "dead_letters": (
+        "INSERT INTO dead_letters (application_id, shard, stream_id, position, reason, detail, queued)"
+        " VALUES ({id}, 0, gen_random_uuid()::text, 0, 'r', 'd', 'q')"
+    ),
+    "log_entries": (
+        "INSERT INTO log_entries (application_id, position, batch_id, received_at, event_at, retention_class, level,"
+        " flags, message, metadata) VALUES ({id}, 0, gen_random_uuid(), now(), now(), 1, 20, 0, 'm', '{{}}')"
+    ),
+    "event_time_bounds": "INSERT INTO event_time_bounds VALUES (1, now(), {id}, now(), now())",
+}
+
+
+@pytest.mark.parametrize("table", SECURED)
+def test_a_reader_sees_only_what_its_transaction_says(scratch: Scratch, table: str) -> None:
+    application_id, other = scratch.create_application(), scratch.create_application()
+    for owner in (application_id, other):
+        scratch.rows(SECURED[table].format(id=owner))
+    assert seen(scratch, table, None, application_id, other) == []
+    assert seen(scratch, table, "", application_id, other) == []
+    assert seen(scratch, table, f"{application_id}", application_id, other) == [application_id]
+    assert seen(scratch, table, f"{application_id},{other}", application_id, other) == [application_id, other]
+    assert seen(scratch, table, "*", application_id, other) == [application_id, other]
+    assert seen(scratch, table, "nonsense'", application_id, other) == []
+
+
+def seen(scratch: Scratch, table: str, setting: str | None, *application_ids: int) -> list[int]:
+    """Which of the applications' rows the raw reader role sees under the setting."""
     with Database(scratch.url("sluice_reader")).transaction() as cursor:
-        cursor.execute(f"SELECT count(*) FROM {table}")
-        assert cursor.fetchone() == (0,)
+        if setting is not None:
+            cursor.execute("SELECT set_config('sluice.applications', %s, true)", (setting,))
+        sql = f"SELECT DISTINCT application_id FROM {table} WHERE application_id = ANY (%s) ORDER BY 1"
+        cursor.execute(sql, (list(application_ids),))
+        return [found for (found,) in cursor.fetchall()]

@@ -6,7 +6,7 @@ import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from uuid import UUID, uuid4
 
 import pytest
@@ -19,6 +19,7 @@ from scratch import Scratch
 from sluice.chunks.model import ChunkResult, ChunkTask
 from sluice.chunks.postgres import PostgresChunkStore
 from sluice.entries.packing import pack_record
+from sluice.errors import Unavailable
 from sluice.ledger.audit import audit
 from sluice.ledger.model import Totals
 from sluice.ledger.postgres import PostgresLedger
@@ -296,6 +297,64 @@ def test_a_full_redis_still_drains(pipeline: Pipeline, redis_client: redis.Redis
     finally:
         redis_client.config_set("maxmemory", limit)
     assert pipeline.totals() == Totals(accepted=500, stored=500)
+
+
+def test_a_database_that_hangs_is_one_that_is_down(scratch: Scratch) -> None:
+    database = Database(scratch.url("sluice_writer"), deadline_seconds=0.2)
+    with pytest.raises(Unavailable), database.transaction() as cursor:
+        cursor.execute("SELECT pg_sleep(60)")
+    with database.transaction() as cursor:
+        cursor.execute("SELECT 1")
+        assert cursor.fetchone() == (1,)
+
+
+def only_entry(client: redis.Redis) -> tuple[bytes, dict[Any, Any]]:
+    ((entry_id, fields),) = cast(Any, client.xrange("logs:queue:{0}"))
+    return entry_id, fields
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"part": 2**40},
+        {"application": 2**40},
+        {"count": -1},
+        {"count": "x"},
+        {"sequence": 2**70},
+        {"retention_class": 99},
+        {"batch": "nonsense"},
+        {"records": b"nonsense"},
+        {"received_at": "9" * 30},
+    ],
+)
+def test_a_damaged_entry_does_not_block_its_neighbours(
+    pipeline: Pipeline, redis_client: redis.Redis, damage: dict[str, Any]
+) -> None:
+    pipeline.submit(3)
+    _, fields = only_entry(redis_client)
+    redis_client.xadd("logs:queue:{0}", fields | {b"batch": uuid4().hex} | damage)
+    result = pipeline.process(pipeline.claim())
+    assert (result.stored, result.acknowledged) == (3, 2)
+    assert result.dead_lettered >= 1
+    assert pipeline.totals().stored == 3
+
+
+def test_positions_that_are_none_are_dead_lettered_each(scratch: Scratch, store: PostgresChunkStore) -> None:
+    lines = [line.replace(b"0\t", b"far out\t", 1) for line in (good(0), good(0))]
+    made = entry([*lines, good(2)])
+    assert store.store([made]).result == ChunkResult(stored=1, dead_lettered=2)
+    assert len(positions(scratch, made.batch_id, "dead_letters")) == 2
+
+
+def test_an_entry_whose_records_are_damaged_is_accounted_for(pipeline: Pipeline, redis_client: redis.Redis) -> None:
+    pipeline.submit(3)
+    entry_id, fields = only_entry(redis_client)
+    redis_client.xdel("logs:queue:{0}", entry_id)
+    redis_client.xadd("logs:queue:{0}", {**fields, b"records": fields[b"records"][:-9]})
+    pipeline.submit(2)
+    assert pipeline.process(pipeline.claim()).dead_lettered == 3
+    assert pipeline.totals() == Totals(accepted=5, stored=2, dead_lettered=3)
+    assert redis_client.hgetall("logs:backlog:{0}") == {}
 
 
 def test_a_connection_that_died_while_frozen_is_replaced(scratch: Scratch) -> None:

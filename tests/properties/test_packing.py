@@ -77,3 +77,14 @@ def test_parts_hold_every_record_in_order(count: int) -> None:
     parts = split_parts(record._replace(position=position) for position in range(count))
     assert sum(part.record_count for part in parts) == count
     assert all(part.record_count <= PART_MAX_RECORDS for part in parts)
+
+
+@given(st.lists(st.integers(1, 200_000), min_size=1, max_size=30), moments, moments)
+def test_a_repeated_request_falls_into_the_same_parts(lengths: list[int], first: datetime, second: datetime) -> None:
+    """Whenever it arrives: the ledger recognises parts, so they must not depend on the time of receipt."""
+    body = json.dumps([{"message": "x" * length, "timestamp": 0} for length in lengths]).encode()
+    counts = [
+        [part.record_count for part in split_parts(parse_batch(body, moment, max_records=100).records)]
+        for moment in (first, second)
+    ]
+    assert counts[0] == counts[1]

@@ -42,3 +42,7 @@ def test_a_gzip_bomb_costs_no_more_than_the_limit() -> None:
     assert code_of(bomb) == ("body_too_large", 413)
     assert tracemalloc.get_traced_memory()[1] < 5_000_000
     tracemalloc.stop()
+
+
+def test_a_body_of_countless_empty_members_is_refused() -> None:
+    assert code_of(gzip.compress(b"") * 50_000, wire_limit=4_000_000) == ("invalid_gzip", 400)

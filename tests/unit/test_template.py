@@ -221,7 +221,7 @@ def test_time_outs() -> None:
     found = {name: function["Timeout"] for name, function in functions.items()}
     assert found == {
         "IngestFunction": 20,
-        "DrainFunction": 70,
+        "DrainFunction": 110,
         "ProcessChunkFunction": 30,
         "QueryFunction": 20,
         "AdminFunction": 300,

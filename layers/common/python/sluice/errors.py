@@ -17,8 +17,8 @@ class SluiceError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """One record or field that was refused: its position in the request (None for a whole record on its own),
-    a JSON pointer inside the record, and why."""
+    """One record or field that was refused: the record's 0-based position in the request, a JSON pointer inside the
+    record, and why."""
 
     index: int
     pointer: str

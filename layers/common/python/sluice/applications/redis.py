@@ -30,7 +30,10 @@ class RedisKeyCache:
         tag, _, document = raw.partition(b" ")
         if not hmac.compare_digest(tag, self._tag(document)):
             return None
-        key = _from_json(json.loads(document))
+        try:
+            key = _from_json(json.loads(document))
+        except (ValueError, KeyError, TypeError):  # written by another version
+            return None
         return key if key.key_id == key_id else None
 
     def keep_key(self, key: KeyRecord) -> None:

@@ -1,6 +1,6 @@
 """Stores chunks: ledger rows, log rows and dead letters in one transaction."""
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,6 +13,7 @@ from sluice.chunks.model import ChunkResult, Settlement
 from sluice.chunks.postgres_copy import copy_entries
 from sluice.chunks.postgres_partitions import Partitions, widen_bounds
 from sluice.chunks.rows import DeadRow, Row
+from sluice.errors import Poison
 from sluice.runtime.crash_points import crash_point
 from sluice.runtime.postgres import Database
 from sluice.streams.model import StreamEntry, UnreadableEntry
@@ -68,18 +69,33 @@ class PostgresChunkStore:
         is_forced: bool = False,
     ) -> Settlement:
         """See ChunkStore.store."""
-        readable = [entry for entry in entries if isinstance(entry, StreamEntry)]
-        if self._partitions.lack(readable):  # before the chunk's own transaction: the lock must not wait for a COPY
-            with self._database.transaction() as open_cursor:
-                self._partitions.ensure(open_cursor, readable)
         chunk = _Chunk(self._partitions, attempts, is_condemned, is_forced)
         try:
-            with self._database.transaction() as open_cursor:
-                return Settlement(chunk.settle(open_cursor, entries))
+            return Settlement(self._commit(chunk, entries))
         except _CircuitOpenError as opened:
-            rest = [entry for entry in entries if entry not in opened.held]
+            return Settlement(
+                self._commit(chunk, [entry for entry in entries if entry not in opened.held]), opened.held
+            )
+
+    def _commit(self, chunk: "_Chunk", entries: Sequence[StreamEntry | UnreadableEntry]) -> ChunkResult:
+        """Settles entries in one transaction; one by one if an entry's own header is what the database refuses."""
+        try:
+            self._ensure_partitions([entry for entry in entries if isinstance(entry, StreamEntry)])
             with self._database.transaction() as open_cursor:
-                return Settlement(chunk.settle(open_cursor, rest), opened.held)
+                return chunk.settle(open_cursor, entries)
+        except Poison as poison:
+            if len(entries) > 1:
+                return sum((self._commit(chunk, [entry]) for entry in entries), ChunkResult())
+            if not isinstance(entries[0], StreamEntry):
+                raise
+            refused = UnreadableEntry(entries[0].entry_id, entries[0].shard, entries[0].lines, str(poison))
+            return self._commit(chunk, [refused])
+
+    def _ensure_partitions(self, entries: Sequence[StreamEntry]) -> None:
+        """Before the chunk's own transaction: the lock that creating one takes must not wait for a COPY."""
+        if self._partitions.lack(entries):
+            with self._database.transaction() as open_cursor:
+                self._partitions.ensure(open_cursor, entries)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +109,7 @@ class _Chunk:
 
     def settle(self, open_cursor: cursor, entries: Sequence[StreamEntry | UnreadableEntry]) -> ChunkResult:
         """Stores, recognises or dead-letters every entry. Raises _CircuitOpenError."""
-        unreadable = [rows.unreadable_row(entry) for entry in entries if isinstance(entry, UnreadableEntry)]
-        self._dead_letter(open_cursor, unreadable)
+        result = self._bury(open_cursor, [entry for entry in entries if isinstance(entry, UnreadableEntry)])
         # In key order, so that chunks that share entries wait for each other instead of deadlocking.
         readable = sorted(
             (entry for entry in entries if isinstance(entry, StreamEntry)),
@@ -103,11 +118,22 @@ class _Chunk:
         claimed = _claim_ledger(open_cursor, readable)
         if __debug__:
             crash_point("process_chunk.after_ledger")
-        result = self._settle_conflicts(open_cursor, [entry for entry in readable if _identity(entry) not in claimed])
+        result += self._settle_conflicts(open_cursor, [entry for entry in readable if _identity(entry) not in claimed])
         result += self._insert(open_cursor, [entry for entry in readable if _identity(entry) in claimed])
         if __debug__:
             crash_point("process_chunk.before_commit")
-        return result + ChunkResult(dead_lettered=len(unreadable))
+        return result
+
+    def _bury(self, open_cursor: cursor, entries: Sequence[UnreadableEntry]) -> ChunkResult:
+        """Dead-letters entries as a whole; those whose header is readable are accounted for."""
+        self._dead_letter(open_cursor, [rows.unreadable_row(entry) for entry in entries])
+        headers = [entry.header for entry in entries if entry.header]
+        claimed = _claim_ledger(open_cursor, headers)
+        _count_dead(
+            open_cursor,
+            [header for header in headers if _identity(header) in claimed for _ in range(header.record_count)],
+        )
+        return ChunkResult(dead_lettered=sum(entry.header.record_count if entry.header else 1 for entry in entries))
 
     def _insert(self, open_cursor: cursor, entries: Sequence[StreamEntry]) -> ChunkResult:
         """Copies the records of entries that are new, and dead-letters those that the database can never take."""
@@ -121,7 +147,7 @@ class _Chunk:
             self._check_circuit(entries, dead)
         if dead:
             self._dead_letter(open_cursor, dead)
-            _count_dead(open_cursor, dead)
+            _count_dead(open_cursor, [row.source.entry for row in dead if isinstance(row.source, Row)])
         widen_bounds(open_cursor, entries)
         total = sum(entry.record_count for entry in entries)
         return ChunkResult(stored=total - len(dead), dead_lettered=len(dead))
@@ -192,10 +218,9 @@ def _claim_ledger(open_cursor: cursor, entries: Sequence[StreamEntry]) -> set[tu
     return set(claimed)
 
 
-def _count_dead(open_cursor: cursor, dead: Sequence[DeadRow]) -> None:
-    counts: defaultdict[tuple[str, int], int] = defaultdict(int)
-    for item in dead:
-        if isinstance(item.source, Row):
-            counts[item.source.entry.batch_id.hex, item.source.entry.part] += 1
-    batches, parts = zip(*counts, strict=True)
-    open_cursor.execute(_COUNT_DEAD, (list(batches), list(parts), list(counts.values())))
+def _count_dead(open_cursor: cursor, entries: Sequence[StreamEntry]) -> None:
+    """Moves one record of an entry from stored to dead-lettered for each time the entry is named."""
+    counts = Counter((entry.batch_id.hex, entry.part) for entry in entries)
+    if counts:
+        batches, parts = zip(*counts, strict=True)
+        open_cursor.execute(_COUNT_DEAD, (list(batches), list(parts), list(counts.values())))

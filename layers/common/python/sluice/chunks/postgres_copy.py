@@ -32,7 +32,10 @@ def copy_entries(open_cursor: cursor, leaf: str, entries: Sequence[StreamEntry])
 
 
 def _copy_what_can_be(open_cursor: cursor, leaf: str, suspects: Sequence[Row]) -> list[DeadRow]:
-    dead = _screen(open_cursor, suspects)
+    try:
+        dead = _screen(open_cursor, suspects)
+    except Poison:  # so bad that it cannot even be checked
+        dead = []
     refused = {id(row.source) for row in dead}
     return dead + _bisect(open_cursor, leaf, [row for row in suspects if id(row) not in refused])
 
@@ -41,11 +44,10 @@ def _screen(open_cursor: cursor, suspects: Sequence[Row]) -> list[DeadRow]:
     """The rows whose metadata are no jsonb. Rows that are not even text are left to the bisection."""
     texts = [(row, row.metadata) for row in suspects]
     checked = [(row, text) for row, text in texts if text is not None]
-    open_cursor.execute(_SCREEN, ([text for _, text in checked],))
-    return [
-        DeadRow(checked[index][0], f"sqlstate_{state.lower()}", message)
-        for index, state, message in open_cursor.fetchall()
-    ]
+    with savepoint(open_cursor):
+        open_cursor.execute(_SCREEN, ([text for _, text in checked],))
+        found = open_cursor.fetchall()
+    return [DeadRow(checked[index][0], f"sqlstate_{state.lower()}", message) for index, state, message in found]
 
 
 def _bisect(open_cursor: cursor, leaf: str, suspects: Sequence[Row]) -> list[DeadRow]:

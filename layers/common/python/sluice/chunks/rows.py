@@ -19,6 +19,7 @@ class Row:
 
     entry: StreamEntry
     line: bytes  # packed, with its line feed
+    number: int  # 0-based, within the entry
 
     @property
     def text(self) -> bytes:
@@ -36,8 +37,9 @@ class Row:
 
     @property
     def position(self) -> int:
-        """The record's position in the client's request."""
-        return int(self.line.partition(b"\t")[0])
+        """The record's position in the client's request; a negative number of its own where the line does not tell."""
+        text = self.line.partition(b"\t")[0]
+        return int(text) if text.isdigit() and len(text) < 10 else -1 - self.number
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,7 @@ def entry_text(entry: StreamEntry) -> bytes:
 
 def entry_rows(entry: StreamEntry) -> Iterator[Row]:
     """The rows of an entry one by one."""
-    return (Row(entry, line) for line in entry.lines.splitlines(keepends=True))
+    return (Row(entry, line + b"\n", number) for number, line in enumerate(entry.lines.split(b"\n")[:-1]))
 
 
 def _prefix(entry: StreamEntry) -> bytes:

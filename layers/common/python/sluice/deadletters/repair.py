@@ -17,10 +17,9 @@ def repair_record(line: bytes) -> Record:
 
     Raises ContractError if it is no packed record at all.
     """
-    try:
-        (record,) = unpack_records(line.decode("utf-8", "replace").encode())
-    except (ValueError, KeyError, IndexError) as error:
-        raise ContractError("unreadable_record", f"{type(error).__name__}: {error}") from error
+    record = next(iter(unpack_records(line.decode("utf-8", "replace").encode())), None)
+    if record is None:
+        raise ContractError("unreadable_record", "there is no line")
     message, flags = storable_text(record.message)
     metadata, metadata_flags = storable_metadata(_metadata(record.metadata))
     texts: dict[str, Any] = {

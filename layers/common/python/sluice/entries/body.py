@@ -5,6 +5,7 @@ import zlib
 from sluice.errors import RejectedInput
 
 _GZIP_MAGIC = b"\x1f\x8b"
+_MAX_MEMBERS = 100
 _GZIP_WINDOW = 16 + zlib.MAX_WBITS
 
 
@@ -21,7 +22,9 @@ def inflate_body(wire: bytes, *, max_wire_bytes: int, max_inflated_bytes: int) -
         return wire
     body = bytearray()
     rest = wire
-    while rest.startswith(_GZIP_MAGIC):  # a gzip file may consist of several members
+    for _ in range(_MAX_MEMBERS):  # a gzip file may consist of several members
+        if not rest.startswith(_GZIP_MAGIC):
+            return bytes(body)
         member = zlib.decompressobj(_GZIP_WINDOW)
         try:
             body += member.decompress(rest, max_inflated_bytes - len(body) + 1)
@@ -32,6 +35,8 @@ def inflate_body(wire: bytes, *, max_wire_bytes: int, max_inflated_bytes: int) -
         if not member.eof:
             raise RejectedInput("invalid_gzip", "the gzip stream ends before its end marker")
         rest = member.unused_data
+    if rest.startswith(_GZIP_MAGIC):
+        raise RejectedInput("invalid_gzip", f"more than {_MAX_MEMBERS} gzip members in one body")
     return bytes(body)
 
 

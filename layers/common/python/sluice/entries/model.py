@@ -11,6 +11,7 @@ MAX_MESSAGE_CHARACTERS = 65_536
 MAX_FIELD_CHARACTERS = 256
 MAX_METADATA_DEPTH = 20
 MAX_METADATA_KEYS = 256
+MAX_METADATA_CHARACTERS = 65_536  # as JSON text
 
 OPTIONAL_FIELDS = ("trace_id", "span_id", "session_id", "logger", "host", "service", "version")
 
@@ -34,6 +35,7 @@ class Flag(IntFlag):
     TEXT_REPLACED = 8  # U+0000 or a lone surrogate became U+FFFD
     VALUES_ALTERED = 16  # a value JSON or jsonb cannot carry was kept as text, or too deep or wide metadata was folded
     MESSAGE_TRUNCATED = 32  # original_length tells how long it was
+    METADATA_TRUNCATED = 64  # its JSON text was too long: the beginning is kept as text
 
     @property
     def names(self) -> list[str]:

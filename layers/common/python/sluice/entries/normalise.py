@@ -1,20 +1,22 @@
 """Makes text and metadata storable: whatever JSON can say and Postgres cannot keep gets a documented stand-in.
 
-U+0000 and lone surrogates become U+FFFD; NaN, infinities and integers beyond 64 bits become text; what lies deeper than
-20 levels becomes its JSON text; an object's keys beyond 256 are folded into one key, ``_more``, as JSON text.
+U+0000 and lone surrogates become U+FFFD. NaN, infinities, integers beyond 64 bits and other numbers that jsonb would
+write out with dozens of zeros become text. What lies deeper than 20 levels becomes its JSON text. An object's keys
+beyond 256 are folded into one key, ``_more``, as JSON text; so is the beginning of metadata that are too long.
 """
 
 import json
-import math
 import re
+from collections.abc import Container
 from typing import Any
 
-from sluice.entries.model import MAX_METADATA_DEPTH, MAX_METADATA_KEYS, Flag
+from sluice.entries.model import MAX_METADATA_CHARACTERS, MAX_METADATA_DEPTH, MAX_METADATA_KEYS, Flag
 
 OVERFLOW_KEY = "_more"
 MAX_INTEGER_DIGITS = 400  # beyond any number that means something; Python itself refuses to parse over 4,300
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _INTEGERS = range(-(2**63), 2**63)
+_LARGEST, _SMALLEST = 1e30, 1e-30
 
 
 class NumberText(str):
@@ -38,6 +40,20 @@ def storable_metadata(metadata: dict[str, Any]) -> tuple[dict[str, Any], Flag]:
     return walk.object(metadata, 1), walk.flags
 
 
+def short_metadata(text: str) -> tuple[str, Flag]:
+    """Metadata's JSON ``text``, cut if it is over MAX_METADATA_CHARACTERS."""
+    if len(text) <= MAX_METADATA_CHARACTERS:
+        return text, Flag(0)
+    return json_text({OVERFLOW_KEY: text[:MAX_METADATA_CHARACTERS]}), Flag.METADATA_TRUNCATED
+
+
+def free_key(key: str, taken: Container[str]) -> str:
+    """``key``, with as many leading underscores as it takes not to hide another."""
+    while key in taken:
+        key = f"_{key}"
+    return key
+
+
 def json_text(value: Any) -> str:
     """Compact JSON, non-ASCII kept as it is; NaN and infinities as Python writes them (callers keep those as text)."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
@@ -51,10 +67,12 @@ class _Walk:
 
     def object(self, value: dict[str, Any], depth: int) -> dict[str, Any]:
         items = list(value.items())
-        kept = {self.text(key): self.value(item, depth) for key, item in items[:MAX_METADATA_KEYS]}
+        kept: dict[str, Any] = {}
+        for key, item in items[:MAX_METADATA_KEYS]:
+            kept[free_key(self.text(key), kept)] = self.value(item, depth)
         if len(items) > MAX_METADATA_KEYS:
             self.flags |= Flag.VALUES_ALTERED
-            kept[OVERFLOW_KEY] = self.text(json_text(dict(items[MAX_METADATA_KEYS:])))
+            kept[free_key(OVERFLOW_KEY, kept)] = self.text(json_text(dict(items[MAX_METADATA_KEYS:])))
         return kept
 
     def value(self, value: Any, depth: int) -> Any:
@@ -73,8 +91,10 @@ class _Walk:
         return self.number(value)
 
     def number(self, value: Any) -> Any:
-        too_large = type(value) is int and value not in _INTEGERS
-        if too_large or (isinstance(value, float) and not math.isfinite(value)):
+        is_unstorable = (
+            value not in _INTEGERS if type(value) is int else isinstance(value, float) and _is_extreme(value)
+        )
+        if is_unstorable:
             self.flags |= Flag.VALUES_ALTERED
             return str(value)
         return value
@@ -83,3 +103,8 @@ class _Walk:
         replaced, flag = storable_text(text)
         self.flags |= flag
         return replaced
+
+
+def _is_extreme(number: float) -> bool:
+    """NaN, infinite, or so large or small that writing it out takes dozens of digits."""
+    return number != 0 and not _SMALLEST <= abs(number) <= _LARGEST

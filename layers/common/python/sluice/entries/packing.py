@@ -37,25 +37,31 @@ def pack_record(record: Record) -> bytes:
 
 def unpack_records(packed: bytes) -> Iterable[Record]:
     """The records of ``packed`` lines. Raises ContractError for a line that ``pack_record`` did not write."""
-    for line in packed.decode().split("\n")[:-1]:
-        fields = line.split("\t")
-        if len(fields) != len(RECORD_COLUMNS):
-            raise ContractError("unreadable_record", f"expected {len(RECORD_COLUMNS)} fields, got {len(fields)}")
-        position, event_at, level, severity_number, severity_text, flags, original_length = fields[:7]
-        yield Record._make(
-            (
-                int(position),
-                datetime.fromisoformat(event_at),
-                Level(int(level)),
-                _read_integer(severity_number),
-                _read(severity_text),
-                Flag(int(flags)),
-                _read_integer(original_length),
-                *map(_read, fields[7:14]),
-                _unescape(fields[14]),
-                _unescape(fields[15]),
-            )
+    try:
+        for line in packed.decode().split("\n")[:-1]:
+            yield _unpack(line.split("\t"))
+    except (ValueError, KeyError, IndexError) as error:
+        raise ContractError("unreadable_record", f"{type(error).__name__}: {error}") from error
+
+
+def _unpack(fields: list[str]) -> Record:
+    if len(fields) != len(RECORD_COLUMNS):
+        raise ValueError(f"expected {len(RECORD_COLUMNS)} fields, got {len(fields)}")
+    position, event_at, level, severity_number, severity_text, flags, original_length = fields[:7]
+    return Record._make(
+        (
+            int(position),
+            datetime.fromisoformat(event_at),
+            Level(int(level)),
+            _read_integer(severity_number),
+            _read(severity_text),
+            Flag(int(flags)),
+            _read_integer(original_length),
+            *map(_read, fields[7:14]),
+            _unescape(fields[14]),
+            _unescape(fields[15]),
         )
+    )
 
 
 def _optional(value: str | int | None) -> str:

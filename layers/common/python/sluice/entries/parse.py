@@ -1,7 +1,6 @@
 """From a request body to records in normal form, each with a verdict of its own."""
 
 import json
-import math
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,14 +17,25 @@ from sluice.entries.model import (
     Level,
     Record,
 )
-from sluice.entries.normalise import NumberText, integer, json_text, storable_metadata, storable_text
+from sluice.entries.normalise import (
+    NumberText,
+    free_key,
+    integer,
+    json_text,
+    short_metadata,
+    storable_metadata,
+    storable_text,
+)
 from sluice.entries.timestamps import timestamp_from_number, timestamp_from_text
 from sluice.errors import RejectedInput, Rejection
 
+# Parsed JSON takes up to 60 times its text; these bound it before it is parsed.
+MAX_CONTAINERS = 250_000
+MAX_COMMAS = 1_000_000
 _SKEW = timedelta(days=1)
 _OWN_FIELDS = frozenset(("timestamp", "level", "message", "metadata", *OPTIONAL_FIELDS))
 # Whatever normalisation would have to touch shows in the JSON text: without a match, records skip that walk.
-_SUSPICIOUS = re.compile(r"\\u(?:0000|[dD][89a-fA-F])|[0-9]{19}|[eE]\+?[0-9]{3}|NaN|Infinity")
+_SUSPICIOUS = re.compile(r"\\u(?:0000|[dD][89a-fA-F])|[0-9]{19}|[0-9][eE][-+]?[0-9]{2}|NaN|Infinity")
 
 
 class _Refused(Exception):
@@ -42,6 +52,9 @@ def parse_batch(body: bytes, received_at: datetime, *, max_records: int) -> Batc
     ``invalid_json``, ``invalid_body``, ``empty_batch``, ``batch_too_large`` (413), the record's own code where there
     was just one, ``all_records_rejected``.
     """
+    if body.count(b"[") + body.count(b"{") > MAX_CONTAINERS or body.count(b",") > MAX_COMMAS:
+        detail = "the body holds too many values for one request: send smaller batches"
+        raise RejectedInput("batch_too_large", detail, status=413)
     text = _decode(body)
     try:
         values = _record_values(json.loads(text, parse_int=integer))
@@ -147,20 +160,24 @@ class _RecordParser:
         if metadata is not None and not isinstance(metadata, dict):
             raise _Refused("#/metadata", "invalid_metadata", f"expected an object, got {_kind(metadata)}")
         metadata = _with_unknown_fields(metadata or {}, value, columns)
-        if self.clean and _is_flat(metadata):
-            return json_text(metadata), Flag(0)
-        normal, flags = storable_metadata(metadata)
-        return json_text(normal), flags
+        flags = Flag(0)
+        if not (self.clean and _is_flat(metadata)):
+            metadata, flags = storable_metadata(metadata)
+        text, length_flags = short_metadata(json_text(metadata))
+        return text, flags | length_flags
 
 
 def _with_unknown_fields(metadata: dict[str, Any], value: dict[str, Any], columns: list[str | None]) -> dict[str, Any]:
-    """``metadata`` plus what the record holds outside our fields, or in a field whose column cannot take it; a key that
-    metadata has already gets a leading underscore."""
+    """``metadata`` plus what the record holds outside our fields, or in a field whose column cannot take it; under keys
+    that are free."""
     extra = {name: item for name, item in value.items() if name not in _OWN_FIELDS}
     for name, column in zip(OPTIONAL_FIELDS, columns, strict=True):
         if column is None and value.get(name) is not None:
             extra[name] = value[name]
-    return metadata | {f"_{name}" if name in metadata else name: item for name, item in extra.items()}
+    merged = dict(metadata)
+    for name, item in extra.items():
+        merged[free_key(name, merged)] = item
+    return merged
 
 
 def _is_flat(metadata: dict[str, Any]) -> bool:
@@ -185,7 +202,7 @@ def _level(value: Any) -> tuple[Level, str | None, Flag]:
         if level is None:
             return Level.INFO, value[:MAX_FIELD_CHARACTERS], Flag.LEVEL_UNKNOWN
         return level, None if value.upper() == level.name else value[:MAX_FIELD_CHARACTERS], Flag(0)
-    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+    if isinstance(value, int | float) and not isinstance(value, bool) and value == value:  # not NaN
         return level_from_number(value), None, Flag(0)
     raise _Refused("#/level", "invalid_level", f"expected text or a number, got {_kind(value)}")
 

@@ -50,6 +50,7 @@ class PostgresLedger:
 
     def _rows(self, sql: str, arguments: list[Any]) -> list[Any]:
         with self._database.transaction() as cursor:
+            cursor.execute("SELECT set_config('statement_timeout', '15s', true)")
             show_applications(cursor, self._visible)
             cursor.execute(sql, arguments)
             return cursor.fetchall()

@@ -1,5 +1,9 @@
 """One Postgres connection per execution environment, and transactions on it."""
 
+import contextlib
+import os
+import socket
+import threading
 import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -11,14 +15,19 @@ from sluice.errors import ContractError, Poison, SluiceError, Unavailable
 
 _IDLE_SECONDS = 10  # a connection silent for longer may have died while the environment was frozen
 _LATER = ("08", "40", "53", "55", "57", "58", "XX")  # SQLSTATE classes that may pass by themselves
-_NEVER = ("21", "22", "54")  # classes that condemn the data
+_NEVER = ("21", "22", "23502", "54")  # classes and states that condemn the data
 
 
 class Database:
-    """Transactions on one connection, opened on first use and reopened after a failure. Not for several threads."""
+    """Transactions on one connection, opened on first use and reopened after a failure. Not for several threads.
 
-    def __init__(self, url: str) -> None:
+    A transaction that takes longer than ``deadline_seconds`` is cut off and raises Unavailable: a server that hangs
+    must look like one that is down while there is still time to say so.
+    """
+
+    def __init__(self, url: str, *, deadline_seconds: float | None = None) -> None:
         self._url = url
+        self._deadline_seconds = deadline_seconds
         self._connection: connection | None = None
         self._used_at = 0.0
 
@@ -29,18 +38,40 @@ class Database:
         Driver errors leave as Unavailable, Poison or ContractError. A failed COMMIT is Unavailable: its outcome is
         unknown.
         """
-        live = self._live()
+        with self._deadline():
+            live = self._live()
+            try:
+                with live.cursor() as open_cursor:
+                    yield open_cursor
+                live.commit()
+                self._used_at = time.monotonic()
+            except psycopg2.Error as error:
+                self._abandon()
+                raise translate(error) from error
+            except BaseException:
+                self._abandon()
+                raise
+
+    @contextmanager
+    def _deadline(self) -> Iterator[None]:
+        if self._deadline_seconds is None:
+            yield
+            return
+        timer = threading.Timer(self._deadline_seconds, self._cut_off)
+        timer.daemon = True
+        timer.start()
         try:
-            with live.cursor() as open_cursor:
-                yield open_cursor
-            live.commit()
-            self._used_at = time.monotonic()
-        except psycopg2.Error as error:
-            self._abandon()
-            raise translate(error) from error
-        except BaseException:
-            self._abandon()
-            raise
+            yield
+        finally:
+            timer.cancel()
+
+    def _cut_off(self) -> None:
+        """Ends the connection under libpq, from another thread: whoever waits for the server gets an error."""
+        live = self._connection
+        if live is None or live.closed:
+            return
+        with contextlib.suppress(OSError, psycopg2.Error), socket.socket(fileno=os.dup(live.fileno())) as wire:
+            wire.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         """Closes the connection; the next transaction opens a new one."""

@@ -1,7 +1,7 @@
 """Migrations as files: ``<number>_<name>.<phase>.sql``.
 
-``pre`` migrations run before the new functions are deployed and must suit the old ones too; ``post`` migrations run
-once no old function is left.
+``pre`` migrations must suit the functions of the release before, too, so that they can run before a deployment;
+``post`` migrations need all functions to be new. The admin function's ``migrate`` applies both, after its deployment.
 """
 
 import hashlib

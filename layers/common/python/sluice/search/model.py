@@ -34,10 +34,10 @@ class Cursor:
         try:
             event_at, batch_id, position = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
             moment = datetime.fromisoformat(event_at)
-            if moment.tzinfo is None or type(position) is not int or not 0 <= position < 2**31:
+            if moment.tzinfo is None or type(position) is not int or not -(2**31) <= position < 2**31:
                 raise ValueError(text)
-            return cls(moment, UUID(batch_id), position)
-        except (ValueError, TypeError, AttributeError, binascii.Error, RecursionError) as error:
+            return cls(moment.astimezone(UTC), UUID(batch_id), position)
+        except (ValueError, TypeError, AttributeError, OverflowError, binascii.Error, RecursionError) as error:
             raise RejectedInput("invalid_cursor", "pass next_cursor of the previous page, unchanged") from error
 
 

@@ -1,6 +1,7 @@
 """Reading stored records under the reader's row security."""
 
-from collections.abc import Collection, Iterator
+import json
+from collections.abc import Collection, Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -12,6 +13,7 @@ from sluice.runtime.postgres import Database, show_applications
 from sluice.search.model import Cursor, LogQuery, Page
 
 _STATEMENT_TIMEOUT = "15s"
+_MAX_PAGE_BYTES = 4_000_000  # Lambda refuses answers above 6 MB
 
 # The receive days that can hold an event time: constants that the planner prunes partitions with.
 _DAYS = """
@@ -19,6 +21,8 @@ SELECT min(day)::timestamp AT TIME ZONE 'UTC', (max(day) + 1)::timestamp AT TIME
 WHERE event_until > coalesce(%(since)s, '-infinity'::timestamptz)
   AND event_from < coalesce(%(until)s, 'infinity'::timestamptz)
   AND application_id = coalesce(%(application_id)s, application_id)"""
+
+_BATCH = "SELECT min(received_at), max(received_at) + interval '1 microsecond' FROM ledger WHERE batch_id = %s"
 
 _EXTRA = ("severity_number", "severity_text", "original_length", *OPTIONAL_FIELDS)
 _COLUMNS = (
@@ -53,11 +57,27 @@ class PostgresLogReader:
             if days is None:
                 return Page([], None)
             rows = _select(open_cursor, query, days)
-        page, rest = rows[: query.limit], rows[query.limit :]
-        return Page([_document(row) for row in page], _cursor_after(page[-1]) if rest else None)
+        logs = list(_fitting(map(_document, rows[: query.limit])))
+        return Page(logs, _cursor_after(rows[len(logs) - 1]) if len(logs) < len(rows) else None)
+
+
+def _fitting(documents: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """The first document, and as many more as fit into an answer."""
+    size = 0
+    for number, document in enumerate(documents):
+        size += len(json.dumps(document, ensure_ascii=False).encode())
+        if number > 0 and size > _MAX_PAGE_BYTES:
+            return
+        yield document
 
 
 def _receive_days(open_cursor: cursor, query: LogQuery) -> tuple[datetime, datetime] | None:
+    """Between which times everything that the query can find was received: of a batch the ledger knows that exactly."""
+    if query.batch_id:
+        open_cursor.execute(_BATCH, (query.batch_id.hex,))
+        received_from, received_until = open_cursor.fetchone() or (None, None)
+        if received_from is not None and received_until is not None:
+            return received_from, received_until
     parameters = {"since": query.since, "until": query.until, "application_id": query.application_id}
     open_cursor.execute(_DAYS, parameters)
     first, end = open_cursor.fetchone() or (None, None)

@@ -14,6 +14,7 @@ class Part:
     record_count: int
     event_from: datetime  # the earliest and the latest event time in it
     event_to: datetime
+    line_bytes: int  # of the lines before compression
     packed: bytes
 
 
@@ -37,7 +38,7 @@ class ClaimedEntry:
     entry_id: str
     application_id: int | None  # None: the entry cannot be read
     record_count: int
-    size_bytes: int  # of the packed records
+    line_bytes: int  # of the records' lines: what working on the entry takes in memory
     deliveries: int = (
         1  # runs that were started with it, this one included; runs that failed for a known reason forgiven
     )
@@ -74,12 +75,16 @@ class StreamEntry:
 
 @dataclass(frozen=True, slots=True)
 class UnreadableEntry:
-    """An entry that nobody of ours wrote, or that is damaged; ``raw`` is kept for the dead letters."""
+    """An entry that nobody of ours wrote, or that is damaged; ``raw`` is kept for the dead letters.
+
+    ``header`` is the entry without lines if only its records are damaged: then its sequence can be accounted for.
+    """
 
     entry_id: str
     shard: int
     raw: bytes
     detail: str
+    header: StreamEntry | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,10 @@ class SubmissionQueue(Protocol):
         """Queues all parts at once, in order, numbered by the application's accepted sequence; or nothing.
 
         Returns True if queued, False if an idempotent submission with this batch id and body was queued before (within
-        15 minutes). Raises RejectedInput ``idempotency_key_reused`` (422) for another body under the same batch id,
-        Throttled ``backlog_share_exceeded`` when the application's backlog is too large, Unavailable ``backlog_full``
-        when the whole backlog is, and Unavailable when the queue is full or down; after a time-out the outcome is
-        unknown.
+        15 minutes). Raises RejectedInput ``idempotency_key_reused`` (422) for another body under the same batch id, and
+        ``batch_too_large`` (413) for a batch larger than an application's share; Throttled ``backlog_share_exceeded``
+        when the application's backlog is too large; Unavailable ``backlog_full`` when the whole backlog is, and when
+        the queue is full or down. After a time-out the outcome is unknown.
         """
 
 
@@ -24,8 +24,9 @@ class DrainQueue(Protocol):
     """The side that drain takes work from."""
 
     def claim(self, shard: int, *, min_idle_seconds: float, max_records: int, max_bytes: int) -> Claim:
-        """Hands out entries nobody works on: those that an earlier claimer left for ``min_idle_seconds``, then new
-        ones, until a limit is reached (the last entry may exceed it). Concurrent claims are disjoint."""
+        """Hands out entries nobody works on: those that an earlier claimer left for ``min_idle_seconds``, up to half of
+        a limit, then new ones, until a limit is reached (the last entries may exceed it). Concurrent claims are
+        disjoint."""
 
     def release(self, shard: int, entries: Sequence[ClaimedEntry], *, is_forgiven: bool) -> None:
         """Makes claimed entries claimable again at once: whoever worked on them is known to have ended. If

@@ -6,6 +6,7 @@ Keys carry the shard in braces, so that a Redis Cluster keeps what one script to
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from importlib.resources import files
@@ -29,7 +30,7 @@ GROUP = "log_consumers"
 CONSUMER = "drain"  # one fixed name: consumers come and go with invocations, their pending entries must not
 REPLAY_SECONDS = 900
 _APPLICATION_SHARE = 0.2  # of the backlog limit
-_RANGES_PAGE = 32
+_RANGES_PAGE = 4  # entries whose records one call copies inside Redis, where it holds up everybody
 _RELEASED_IDLE_MS = 86_400_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -48,13 +49,14 @@ class RedisQueue:
         shard = submission.application_id % self._shard_count
         keys = [_stream(shard), _accepted(shard), _backlog(shard), _fingerprint(shard, submission.batch_id)]
         limit = self._backlog_limit_bytes // self._shard_count
-        arguments: list[Any] = [submission.application_id, limit, int(limit * _APPLICATION_SHARE), submission.body_hash]
+        share = min(limit, int(self._backlog_limit_bytes * _APPLICATION_SHARE))
+        arguments: list[Any] = [submission.application_id, limit, share, submission.body_hash]
         arguments += [REPLAY_SECONDS if submission.is_idempotent else 0]
         received_at = _microseconds(submission.received_at)
         arguments += [WIRE_VERSION, submission.batch_id.hex, received_at, submission.retention_class]
         for part in submission.parts:
             bounds = [_microseconds(part.event_from), _microseconds(part.event_to)]
-            arguments += [part.record_count, *bounds, part.packed]
+            arguments += [part.record_count, *bounds, part.line_bytes, part.packed]
         return _verdict(self._run("submit", keys, arguments))
 
     def claim(self, shard: int, *, min_idle_seconds: float, max_records: int, max_bytes: int) -> Claim:
@@ -73,12 +75,16 @@ class RedisQueue:
             return
         ids: list[Any] = [entry.entry_id for entry in entries]
         with _translated():
-            self._client.xclaim(
-                *(_stream(shard), GROUP, CONSUMER, 0, ids),
-                idle=_RELEASED_IDLE_MS,
-                retrycount=0 if is_forgiven else None,
-                justid=True,
-            )
+            try:
+                self._client.xclaim(
+                    *(_stream(shard), GROUP, CONSUMER, 0, ids),
+                    idle=_RELEASED_IDLE_MS,
+                    retrycount=0 if is_forgiven else None,
+                    justid=True,
+                )
+            except redis.ResponseError as error:
+                if not str(error).startswith("NOGROUP"):  # without a group everything is claimable anyhow
+                    raise
 
     def trim(self, shard: int) -> None:
         """See DrainQueue.trim."""
@@ -104,10 +110,8 @@ class RedisQueue:
             return 0
         arguments: list[Any] = [GROUP]
         for entry in entries:
-            if isinstance(entry, StreamEntry):
-                arguments += [entry.entry_id, entry.application_id, entry.size_bytes]
-            else:
-                arguments += [entry.entry_id, "", 0]
+            header = entry if isinstance(entry, StreamEntry) else entry.header
+            arguments += [entry.entry_id, *((header.application_id, header.size_bytes) if header else ("", 0))]
         return int(self._run("acknowledge", [_stream(shard), _backlog(shard)], arguments))
 
     def accepted(self) -> dict[tuple[int, int], int]:
@@ -174,6 +178,9 @@ def _verdict(answer: bytes) -> bool:
         case b"conflict":
             detail = "this Idempotency-Key was used with another body: use a new key for a new request"
             raise RejectedInput("idempotency_key_reused", detail, status=422)
+        case b"too_large":
+            detail = "the request alone is more than an application's share of the queue: send smaller batches"
+            raise RejectedInput("batch_too_large", detail, status=413)
         case b"share":
             detail = "this application's share of the queue is used up: slow down and retry"
             raise Throttled("backlog_share_exceeded", detail, retry_after_seconds=10)
@@ -182,31 +189,47 @@ def _verdict(answer: bytes) -> bool:
 
 
 def _read_entry(shard: int, entry_id: bytes, fields: dict[bytes, bytes]) -> StreamEntry | UnreadableEntry:
+    header = None
     try:
-        if int(fields[b"version"]) != WIRE_VERSION:
-            raise ContractError("wire_version", f"entry {entry_id.decode()} has version {fields[b'version']!r}")
+        header = _read_header(shard, entry_id, fields)
         lines = zlib.decompress(fields[b"records"])
-        if lines.count(b"\n") != int(fields[b"count"]):
+        if lines.count(b"\n") != header.record_count or not lines.endswith(b"\n"):
             raise ValueError("record count and records differ")
-        return StreamEntry(
-            entry_id=entry_id.decode(),
-            shard=shard,
-            application_id=int(fields[b"application"]),
-            retention_class=int(fields[b"retention_class"]),
-            batch_id=UUID(fields[b"batch"].decode()),
-            part=int(fields[b"part"]),
-            received_at=_moment(fields[b"received_at"]),
-            event_from=_moment(fields[b"event_from"]),
-            event_to=_moment(fields[b"event_to"]),
-            body_hash=fields[b"body_hash"],
-            record_count=int(fields[b"count"]),
-            first_sequence=int(fields[b"sequence"]),
-            lines=lines,
-            size_bytes=len(fields[b"records"]),
-        )
+        return replace(header, lines=lines)
     except (KeyError, ValueError, OverflowError, zlib.error) as error:
         raw = b" ".join(name + b"=" + value for name, value in fields.items())
-        return UnreadableEntry(entry_id.decode(), shard, raw, f"{type(error).__name__}: {error}")
+        return UnreadableEntry(entry_id.decode(), shard, raw, f"{type(error).__name__}: {error}", header)
+
+
+def _read_header(shard: int, entry_id: bytes, fields: dict[bytes, bytes]) -> StreamEntry:
+    """The entry without its lines. Raises KeyError, ValueError or OverflowError, and ContractError for a version that
+    only newer functions know."""
+    version = int(fields[b"version"])
+    if version > WIRE_VERSION:
+        raise ContractError("wire_version", f"entry {entry_id.decode()} has version {version}")
+    return StreamEntry(
+        entry_id=entry_id.decode(),
+        shard=shard,
+        application_id=_integer(fields[b"application"], 31),
+        retention_class=_integer(fields[b"retention_class"], 15),
+        batch_id=UUID(fields[b"batch"].decode()),
+        part=_integer(fields[b"part"], 31),
+        received_at=_moment(fields[b"received_at"]),
+        event_from=_moment(fields[b"event_from"]),
+        event_to=_moment(fields[b"event_to"]),
+        body_hash=fields[b"body_hash"],
+        record_count=_integer(fields[b"count"], 31),
+        first_sequence=_integer(fields[b"sequence"], 62),
+        lines=b"",
+        size_bytes=len(fields[b"records"]),
+    )
+
+
+def _integer(text: bytes, bits: int) -> int:
+    number = int(text)
+    if not 0 <= number < 2**bits:
+        raise ValueError(f"{number} is out of range")
+    return number
 
 
 @contextmanager
@@ -216,6 +239,8 @@ def _translated() -> Iterator[None]:
     except (redis.ConnectionError, redis.TimeoutError, redis.OutOfMemoryError, redis.ReadOnlyError) as error:
         raise Unavailable("queue_unavailable", str(error)) from error
     except redis.ResponseError as error:
-        if str(error).startswith(("OOM", "MISCONF", "LOADING", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN")):
+        if str(error).startswith(
+            ("OOM", "MISCONF", "LOADING", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "NOREPLICAS", "BUSY")
+        ):
             raise Unavailable("queue_unavailable", str(error)) from error
         raise ContractError("queue_contract", str(error)) from error

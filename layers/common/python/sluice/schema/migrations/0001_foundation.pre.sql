@@ -147,6 +147,9 @@ BEGIN
     IF to_regclass(leaf) IS NOT NULL THEN
         RETURN leaf;
     END IF;
+    IF NOT EXISTS (SELECT FROM retention_classes WHERE retention_class = class) THEN
+        RAISE EXCEPTION 'there is no retention class %', class USING ERRCODE = 'invalid_parameter_value';
+    END IF;
     PERFORM pg_advisory_xact_lock(hashtext('sluice.ensure_partition'));
     IF to_regclass(leaf) IS NULL THEN
         EXECUTE format(

@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
 -- Claims entries and returns their headers; the records stay here.
--- KEYS: stream. ARGV: group, consumer, min idle (ms), max records, max bytes
+-- KEYS: stream. ARGV: group, consumer, min idle (ms), max records, max bytes of lines
 -- Returns {{id, application, count, bytes, deliveries}...}, reclaimed count, vanished count
 local PAGE = 16
 local group, consumer = ARGV[1], ARGV[2]
@@ -13,30 +13,31 @@ local function take(entries, is_new)
     for i = 1, #entry[2], 2 do
       fields[entry[2][i]] = entry[2][i + 1]
     end
-    local count, size = tonumber(fields.count) or 1, #(fields.records or '')
+    local count, size = tonumber(fields.count) or 1, tonumber(fields.line_bytes) or #(fields.records or '')
     local deliveries = is_new and 1 or redis.call('XPENDING', KEYS[1], group, entry[1], entry[1], 1)[1][4]
     headers[#headers + 1] = {entry[1], fields.application or '', count, size, deliveries}
     records, bytes = records + count, bytes + size
   end
 end
 
-local function is_full()
-  return records >= max_records or bytes >= max_bytes
+local function is_full(share)
+  return records >= max_records * share or bytes >= max_bytes * share
 end
 
 -- From 0, so that a group created late (or created again after it was lost) sees what was queued before.
 redis.pcall('XGROUP', 'CREATE', KEYS[1], group, '0', 'MKSTREAM')
 
+-- What was left takes at most half: entries that fail again and again must not keep new ones out.
 local cursor, vanished = '0-0', 0
 repeat
   local claimed = redis.call('XAUTOCLAIM', KEYS[1], group, consumer, ARGV[3], cursor, 'COUNT', PAGE)
   take(claimed[2], false)
   vanished = vanished + #(claimed[3] or {})
   cursor = claimed[1]
-until cursor == '0-0' or is_full()
+until cursor == '0-0' or is_full(0.5)
 local reclaimed = #headers
 
-while not is_full() do
+while not is_full(1) do
   local read = redis.call('XREADGROUP', 'GROUP', group, consumer, 'COUNT', PAGE, 'STREAMS', KEYS[1], '>')
   if not read then
     break

@@ -3,7 +3,7 @@
 -- KEYS: stream, accepted counters, backlog bytes, fingerprint of an idempotent batch
 -- ARGV: application, total limit (bytes), share limit (bytes), body hash, seconds to remember it (0: not idempotent),
 --       then the fields common to all parts (version, batch, received_at, retention_class), then per part: count,
---       lowest and highest event time, records
+--       lowest and highest event time, bytes of the lines, records
 local application, body_hash, remember_seconds = ARGV[1], ARGV[4], tonumber(ARGV[5])
 if remember_seconds > 0 then
   local seen = redis.call('GET', KEYS[4])
@@ -13,9 +13,12 @@ if remember_seconds > 0 then
 end
 
 local records, bytes = 0, 0
-for i = 10, #ARGV, 4 do
+for i = 10, #ARGV, 5 do
   records = records + tonumber(ARGV[i])
-  bytes = bytes + #ARGV[i + 3]
+  bytes = bytes + #ARGV[i + 4]
+end
+if bytes > tonumber(ARGV[3]) then
+  return 'too_large'
 end
 if tonumber(redis.call('HGET', KEYS[3], 'total') or 0) + bytes > tonumber(ARGV[2]) then
   return 'full'
@@ -25,11 +28,11 @@ if tonumber(redis.call('HGET', KEYS[3], application) or 0) + bytes > tonumber(AR
 end
 
 local sequence = redis.call('HINCRBY', KEYS[2], application, records) - records + 1
-for i = 10, #ARGV, 4 do
+for i = 10, #ARGV, 5 do
   redis.call('XADD', KEYS[1], '*', 'version', ARGV[6], 'application', application, 'retention_class', ARGV[9],
-    'batch', ARGV[7], 'part', (i - 10) / 4, 'received_at', ARGV[8], 'body_hash', body_hash,
+    'batch', ARGV[7], 'part', (i - 10) / 5, 'received_at', ARGV[8], 'body_hash', body_hash,
     'count', ARGV[i], 'sequence', string.format('%d', sequence), 'event_from', ARGV[i + 1], 'event_to', ARGV[i + 2],
-    'records', ARGV[i + 3])
+    'line_bytes', ARGV[i + 3], 'records', ARGV[i + 4])
   sequence = sequence + tonumber(ARGV[i])
 end
 redis.call('HINCRBY', KEYS[3], application, bytes)

@@ -1,0 +1,146 @@
+"""functions/query on real servers: what a key may see, and what a reader gets back."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+import redis
+
+from apps import load_app
+from aws import LambdaContext, rest_event
+from samples import PEPPER, record, submission
+from scratch import Scratch
+from sluice.applications.keys import hash_secret, mint_key
+from sluice.applications.lookup import KeyLookup
+from sluice.applications.postgres import PostgresApplications, PostgresKeyStore
+from sluice.chunks.postgres import PostgresChunkStore
+from sluice.runtime.postgres import Database
+from sluice.streams.redis import RedisQueue
+
+app = load_app("query")
+
+
+class Desk:
+    """The deployed function, with applications that hold logs."""
+
+    def __init__(self, scratch: Scratch, client: redis.Redis) -> None:
+        self.scratch = scratch
+        self.queue = RedisQueue(client, shard_count=1, backlog_limit_bytes=10**9)
+        self.applications = PostgresApplications(Database(scratch.url("sluice_owner", direct=True)))
+        database = Database(scratch.url("sluice_reader"))
+        lookup = KeyLookup(PostgresKeyStore(database), None, PEPPER, lambda: datetime.now(UTC))
+        self.use_case = app.Query(lookup, database, self.queue)
+
+    def new_application(self) -> tuple[int, str]:
+        application_id = self.scratch.create_application()
+        ((name,),) = self.scratch.rows("SELECT name FROM applications WHERE application_id = %s", application_id)
+        return application_id, name
+
+    def new_key(self, application: str, *scopes: str) -> str:
+        text, key = mint_key(PEPPER)
+        secret_hash = hash_secret(key.secret, PEPPER)
+        self.applications.add_key(
+            application, key_id=key.key_id, secret_hash=secret_hash, scopes=list(scopes), expires_at=None
+        )
+        return text
+
+    def store(self, application_id: int, *messages: str) -> str:
+        records = [record(position, message) for position, message in enumerate(messages)]
+        sent = submission(records, application_id=application_id)
+        self.queue.submit(sent)
+        claim = self.queue.claim(0, min_idle_seconds=0, max_records=10**6, max_bytes=10**9)
+        entries = self.queue.read(0, [entry.entry_id for entry in claim.entries])
+        PostgresChunkStore(Database(self.scratch.url("sluice_writer"))).store(entries)
+        self.queue.acknowledge(0, entries)
+        return sent.batch_id.hex
+
+    def get(self, path: str, key: str = "", **query: str) -> tuple[int, Any]:
+        answer = app.handler(rest_event("GET", path, headers={"X-API-Key": key}, query=query), LambdaContext())
+        return answer["statusCode"], json.loads(answer["body"])
+
+
+@pytest.fixture
+def desk(scratch: Scratch, redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    desk = Desk(scratch, redis_client)
+    monkeypatch.setattr(app, "_dependencies", lambda: desk.use_case)
+    return desk
+
+
+def test_a_key_sees_its_own_application_and_an_admin_key_all(desk: Desk) -> None:
+    (first_id, first), (second_id, second) = desk.new_application(), desk.new_application()
+    batches = {first: desk.store(first_id, "one"), second: desk.store(second_id, "two")}
+    own, admin = desk.new_key(first, "read"), desk.new_key(first, "read", "admin")
+    assert [log["message"] for log in desk.get("/api/logs", own)[1]["logs"]] == ["one"]
+    assert desk.get("/api/logs", own, batch_id=batches[second])[1]["logs"] == []
+    assert desk.get("/api/logs", own, application=second)[1]["code"] == "unknown_application"
+    assert [log["message"] for log in desk.get("/api/logs", admin, application=second)[1]["logs"]] == ["two"]
+    assert [log["message"] for log in desk.get("/api/logs", admin, batch_id=batches[second])[1]["logs"]] == ["two"]
+
+
+def test_the_ledger_is_limited_alike(desk: Desk) -> None:
+    (first_id, first), (second_id, second) = desk.new_application(), desk.new_application()
+    desk.store(first_id, "a", "b")
+    desk.store(second_id, "c")
+    _, mine = desk.get("/api/ledger", desk.new_key(first, "read"))
+    assert [item["application"] for item in mine["applications"]] == [first]
+    assert mine["total"]["accepted"] == mine["total"]["stored"] == 2
+    _, everything = desk.get("/api/ledger", desk.new_key(first, "read", "admin"))
+    assert {first, second} <= {item["application"] for item in everything["applications"]}
+    assert everything["total"]["accepted"] >= 3
+
+
+@pytest.mark.parametrize("path", ["/api/logs", "/api/ledger"])
+def test_reading_takes_the_scope_read(desk: Desk, path: str) -> None:
+    _, name = desk.new_application()
+    assert desk.get(path)[0] == 401
+    assert desk.get(path, "wrong")[0] == 401
+    assert desk.get(path, desk.new_key(name, "ingest"))[1]["code"] == "missing_scope"
+
+
+def test_a_page_that_would_be_too_large_for_an_answer_is_cut(desk: Desk) -> None:
+    application_id, name = desk.new_application()
+    key = desk.new_key(name, "read")
+    desk.store(application_id, *["x" * 65_536] * 150)
+    seen: list[str] = []
+    cursor: dict[str, str] = {}
+    pages = 0
+    while True:
+        status, page = desk.get("/api/logs", key, limit="1000", **cursor)
+        assert status == 200
+        assert len(json.dumps(page)) < 5_000_000
+        seen += [log["id"] for log in page["logs"]]
+        pages += 1
+        if page["next_cursor"] is None:
+            break
+        cursor = {"cursor": page["next_cursor"]}
+    assert pages > 1
+    assert len(seen) == len(set(seen)) == 150
+
+
+@pytest.mark.parametrize(
+    ("query", "code"),
+    [
+        ({"cursor": "WyIyMDI2LTAxLTAxVDAwOjAwOjAwKzE2OjAwIiwiMDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDEiLDBd"}, None),
+        ({"since": "0001-01-01T00:00:00+14:00"}, "invalid_since"),
+        ({"limit": "1e3"}, "invalid_limit"),
+        ({"level": "loud"}, "invalid_level"),
+    ],
+)
+def test_strange_parameters_are_no_server_error(desk: Desk, query: dict[str, str], code: str | None) -> None:
+    _, name = desk.new_application()
+    status, answer = desk.get("/api/logs", desk.new_key(name, "read"), **query)
+    assert (status, answer.get("code")) == ((200, None) if code is None else (400, code))
+
+
+def test_the_scheduled_audit_leaves_totals(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+    application_id, _ = desk.new_application()
+    desk.store(application_id, "a")
+    totals = app.handler({"action": "audit"}, LambdaContext())
+    assert totals["accepted"] >= 1
+    assert totals["unaccounted"] == 0
+    assert '"ledger_unaccounted":[0.0]' in capsys.readouterr().out.replace(" ", "")
+
+
+def test_health(desk: Desk) -> None:
+    assert desk.get("/healthz") == (200, {"status": "ok"})
