@@ -1,0 +1,105 @@
+"""Whatever is accepted can be stored, and reads back equal to its normal form."""
+
+import json
+import zlib
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from scratch import Scratch
+from sluice.chunks.model import ChunkResult
+from sluice.chunks.postgres import PostgresChunkStore
+from sluice.entries.model import OPTIONAL_FIELDS, Record
+from sluice.entries.parse import parse_batch
+from sluice.errors import RejectedInput
+from sluice.runtime.postgres import Database
+from sluice.search.model import LogQuery
+from sluice.search.postgres import PostgresLogReader
+from sluice.streams.model import StreamEntry
+from sluice.streams.parts import split_parts
+
+any_text = st.text(st.characters())
+any_json = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | any_text,
+    lambda children: st.lists(children, max_size=3) | st.dictionaries(any_text, children, max_size=3),
+    max_leaves=8,
+)
+documents = st.fixed_dictionaries(
+    {"message": any_json},
+    optional={
+        "metadata": st.dictionaries(any_text, any_json, max_size=4),
+        "level": any_text | st.floats() | st.integers(),
+        "timestamp": st.integers(-(10**10), 10**18) | st.datetimes(timezones=st.just(UTC)).map(datetime.isoformat),
+        **dict.fromkeys(OPTIONAL_FIELDS, any_json),
+    },
+)
+
+
+class Shelf:
+    """One writer, one reader and one application for all examples."""
+
+    def __init__(self, scratch: Scratch) -> None:
+        self.application_id = scratch.create_application()
+        self.store = PostgresChunkStore(Database(scratch.url("sluice_writer")))
+        self.reader = PostgresLogReader(Database(scratch.url("sluice_reader")), None)
+
+
+@pytest.fixture(scope="module")
+def shelf(scratch: Scratch) -> Shelf:
+    return Shelf(scratch)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(sent=st.lists(documents, min_size=1, max_size=15))
+def test_stored_and_read_back(shelf: Shelf, sent: list[dict[str, Any]]) -> None:
+    received_at = datetime.now(UTC)
+    try:
+        batch = parse_batch(json.dumps(sent).encode(), received_at, max_records=100)
+    except RejectedInput:
+        return
+    entry = to_entry(batch.records, received_at, shelf.application_id)
+    stored = shelf.store.store([entry])
+    assert stored.result == ChunkResult(stored=len(batch.records)), "nothing that was accepted is dead-lettered"
+    found = {log["id"]: log for log in shelf.reader.search(LogQuery(batch_id=entry.batch_id, limit=100)).logs}
+    for record in batch.records:
+        log = found.pop(f"{entry.batch_id.hex}-{record.position}")
+        assert log["message"] == record.message
+        assert exact(json.dumps(log["metadata"])) == exact(record.metadata)
+        assert datetime.fromisoformat(log["timestamp"]) == record.event_at
+        assert (log["level"], log["flags"]) == (record.level.name, record.flags.names)
+        assert {name: log.get(name) for name in OPTIONAL_FIELDS} == {
+            name: getattr(record, name) for name in OPTIONAL_FIELDS
+        }
+    assert found == {}
+
+
+def exact(text: str) -> Any:
+    """JSON with numbers as decimals: jsonb writes 1e16 as 10000000000000000."""
+    return json.loads(text, parse_int=Decimal, parse_float=Decimal)
+
+
+def to_entry(records: tuple[Record, ...], received_at: datetime, application_id: int) -> StreamEntry:
+    """The records as one entry, packed and inflated as the queue does it."""
+    (part,) = split_parts(records)
+    batch_id = uuid4()
+    return StreamEntry(
+        entry_id=f"{batch_id.int >> 80}-0",
+        shard=0,
+        application_id=application_id,
+        retention_class=1,
+        batch_id=batch_id,
+        part=0,
+        received_at=received_at,
+        event_from=part.event_from,
+        event_to=part.event_to,
+        body_hash=b"h" * 16,
+        record_count=part.record_count,
+        first_sequence=1,
+        lines=zlib.decompress(part.packed),
+        size_bytes=len(part.packed),
+    )
