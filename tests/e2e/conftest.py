@@ -1,5 +1,6 @@
 """What the end-to-end tests aim at: the embedded stack, deployed by this session; or any other deployment, named by
-SLUICE_E2E_URL, with two applications' keys in SLUICE_E2E_KEY and SLUICE_E2E_OTHER_KEY (scopes ingest and read each).
+SLUICE_E2E_URL, with two applications' keys in SLUICE_E2E_KEY and SLUICE_E2E_OTHER_KEY (scopes ingest and read each) and a
+key with the scope admin in SLUICE_E2E_ADMIN_KEY.
 """
 
 import os
@@ -47,21 +48,27 @@ def url(operator_environment: dict[str, str]) -> str:
     return operator_environment["SLUICE_URL"]
 
 
-def _application_key(operator_environment: dict[str, str]) -> str:
+def _application_key(operator_environment: dict[str, str], *scopes: str) -> str:
     name = f"e2e-{secrets.token_hex(4)}"
     sluice = str(ENVIRONMENT / "sluice")
     run(sluice, "apps", "create", name, environment=operator_environment)
-    scopes = ("--scope", "ingest", "--scope", "read")
-    return run(sluice, "keys", "create", name, *scopes, environment=operator_environment).splitlines()[-1]
+    options = [option for scope in scopes for option in ("--scope", scope)]
+    return run(sluice, "keys", "create", name, *options, environment=operator_environment).splitlines()[-1]
 
 
 @pytest.fixture(scope="session")
 def key(operator_environment: dict[str, str]) -> str:
     """A key of one application."""
-    return os.environ.get("SLUICE_E2E_KEY") or _application_key(operator_environment)
+    return os.environ.get("SLUICE_E2E_KEY") or _application_key(operator_environment, "ingest", "read")
 
 
 @pytest.fixture(scope="session")
 def other_key(operator_environment: dict[str, str]) -> str:
     """A key of another application."""
-    return os.environ.get("SLUICE_E2E_OTHER_KEY") or _application_key(operator_environment)
+    return os.environ.get("SLUICE_E2E_OTHER_KEY") or _application_key(operator_environment, "ingest", "read")
+
+
+@pytest.fixture(scope="session")
+def admin_key(operator_environment: dict[str, str]) -> str:
+    """A key that sees all applications and their dead letters."""
+    return os.environ.get("SLUICE_E2E_ADMIN_KEY") or _application_key(operator_environment, "read", "admin")

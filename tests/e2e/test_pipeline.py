@@ -158,7 +158,7 @@ def test_a_refused_field_is_named(client: Client) -> None:
     ]
 
 
-@pytest.mark.parametrize("path", ["/api/logs", "/api/ledger", "/api/ingest"])
+@pytest.mark.parametrize("path", ["/api/logs", "/api/ledger", "/api/dead-letters", "/api/ingest"])
 def test_a_missing_key(client: Client, path: str) -> None:
     call = requests.post if path == "/api/ingest" else requests.get
     answer = call(client.url + path, timeout=30)
@@ -208,6 +208,24 @@ def test_an_application_sees_its_own_logs_only(client: Client, other: Client) ->
     assert [len(visible) for visible in names] == [1, 1]
     assert names[0] != names[1]
     assert other.get("/api/logs", application=names[0].pop()).status_code == 400
+
+
+def test_dead_letters_are_for_administrators(client: Client, url: str, admin_key: str) -> None:
+    assert client.get("/api/dead-letters").json()["code"] == "missing_scope"
+    admin = Client(url, admin_key)
+    assert admin.get("/api/dead-letters", reason="none_such").json() == {"dead_letters": [], "next_before": None}
+    assert admin.get("/api/dead-letters/9007199254740993").json()["code"] == "unknown_dead_letter"
+    assert admin.get("/api/dead-letters/x").json()["code"] == "invalid_id"
+    assert admin.post({}, path="/api/dead-letters/redrive").json()["code"] == "empty_selection"
+    redriven = admin.post({"reason": "none_such"}, path="/api/dead-letters/redrive")
+    assert (redriven.status_code, redriven.json()) == (200, {"redriven": 0, "failed": 0})
+    assert admin.post({"reason": "none_such"}, path="/api/dead-letters/drop").json() == {"dropped": 0}
+
+
+def test_an_admin_key_sees_the_whole_ledger(client: Client, url: str, admin_key: str) -> None:
+    everything, own = Client(url, admin_key).get("/api/ledger").json(), client.get("/api/ledger").json()
+    assert len(everything["applications"]) > len(own["applications"])
+    assert everything["total"]["unaccounted"] == 0
 
 
 @pytest.mark.timeout(200)
