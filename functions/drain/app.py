@@ -6,10 +6,11 @@ times process_chunk's time-out; what failed for certain, at the next tick. Overl
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache
+from threading import Lock
 from typing import Any
 
 from sluice.chunks.aws import LambdaChunkRunner, connect_lambda
@@ -32,6 +33,7 @@ OUTAGES = frozenset(
     ("chunk_crashed", "database_unavailable", "invoke_refused", "invoke_unanswered", "queue_unavailable")
 )
 GRACE_SECONDS = 10  # between the end of the slowest chunk and the end of this function
+_COUNTING = Lock()
 
 
 @dataclass(slots=True)
@@ -61,94 +63,105 @@ class Drain:
 
         Stops early when something that all need seems to be down; failures of a chunk's own do not count for that.
         """
-        over: list[Chunk] = []  # failed for a reason of their own: their deliveries are forgiven
-        died: list[Chunk] = []
-        suspects: list[Chunk] = []
-        stored_before = report.result
+        current = _Pass(self, report, has_time)
         try:
-            while has_time() and self._drain_round(report, over, died, suspects):
+            while has_time() and current.run_round():
                 pass
-            self._run_suspects(suspects, report, over, died, stored_before)
+            current.run_suspects()
         finally:
             # Only now: given back at once, a failing chunk would come back in the next round of this very pass.
-            self._release(over, is_forgiven=True)
-            self._release(died, is_forgiven=False)
+            current.release()
         if __debug__:
             crash_point("drain.before_trim")
-        shards = range(self.settings.shard_count)
-        for shard in shards:
+        for shard in range(self.settings.shard_count):
             self.queue.trim(shard)
-        report.backlog_entries = sum(map(self.queue.count_entries, shards))
+        report.backlog_entries = sum(map(self.queue.count_entries, range(self.settings.shard_count)))
 
-    def _drain_round(self, report: Report, over: list[Chunk], died: list[Chunk], suspects: list[Chunk]) -> bool:
-        """One claim per shard; whether it is worth going on."""
-        claims = [self._claim(shard, report) for shard in range(self.settings.shard_count)]
-        chunks = [chunk for shard, claim in enumerate(claims) for chunk in self._split(shard, claim)]
-        suspects += filter(is_suspect, chunks)
-        tasks = [(chunk, chunk.to_task(is_forced=self.is_forced)) for chunk in chunks if not is_suspect(chunk)]
-        is_alive = self._run(tasks, report, over, died)
-        return bool(chunks) and is_alive
-
-    def _run_suspects(
-        self, suspects: list[Chunk], report: Report, over: list[Chunk], died: list[Chunk], stored_before: ChunkResult
-    ) -> None:
-        """What died before, after everything else. An entry that dies alone once too often although others could be
-        stored in this pass is to blame itself and is dead-lettered; without that proof it may be an outage."""
-        deaths: list[Chunk] = []
-        self._run([(chunk, chunk.to_task(is_forced=self.is_forced)) for chunk in suspects], report, over, deaths)
-        condemned = [chunk for chunk in deaths if is_condemnable(chunk) and report.result != stored_before]
-        self._run([(chunk, chunk.to_task(is_condemned=True)) for chunk in condemned], report, over, died)
-        died += [chunk for chunk in deaths if chunk not in condemned]
-
-    def _claim(self, shard: int, report: Report) -> Claim:
+    def claim(self, shard: int) -> Claim:
+        """As much as fills the chunks in flight once."""
         settings = self.settings
-        claim = self.queue.claim(
+        return self.queue.claim(
             shard,
             min_idle_seconds=3 * settings.process_chunk_timeout_seconds,
             max_records=settings.chunk_max_records * settings.chunk_concurrency,
             max_bytes=settings.chunk_max_bytes * settings.chunk_concurrency,
         )
+
+
+@dataclass(slots=True)
+class _Pass:
+    """What is going on in one pass."""
+
+    drain: Drain
+    report: Report
+    has_time: Callable[[], bool]
+    suspects: list[Chunk] = field(default_factory=list)  # their last run died: they wait for everybody else
+    failed: list[Chunk] = field(default_factory=list)  # for a reason of their own: their deliveries are forgiven
+    died: list[Chunk] = field(default_factory=list)
+    has_stored: bool = False
+
+    def run_round(self) -> bool:
+        """One claim per shard; whether it is worth going on."""
+        settings = self.drain.settings
+        chunks: list[Chunk] = []
+        for shard in range(settings.shard_count):
+            claim = self.drain.claim(shard)
+            self.report.claimed_entries += len(claim.entries)
+            self.report.reclaimed_entries += claim.reclaimed_count
+            self.report.vanished_entries += claim.vanished_count
+            chunks += split_chunks(
+                shard, claim.entries, max_records=settings.chunk_max_records, max_bytes=settings.chunk_max_bytes
+            )
         if __debug__:
             crash_point("drain.after_claim")
-        report.claimed_entries += len(claim.entries)
-        report.reclaimed_entries += claim.reclaimed_count
-        report.vanished_entries += claim.vanished_count
-        return claim
+        self.suspects += filter(is_suspect, chunks)
+        is_alive = self._run([chunk for chunk in chunks if not is_suspect(chunk)])
+        return bool(chunks) and is_alive
 
-    def _split(self, shard: int, claim: Claim) -> Iterator[Chunk]:
-        settings = self.settings
-        return split_chunks(
-            shard, claim.entries, max_records=settings.chunk_max_records, max_bytes=settings.chunk_max_bytes
-        )
+    def run_suspects(self) -> None:
+        """What died before. An entry that dies alone once too often although others could be stored in this pass is to
+        blame itself and is dead-lettered; without that proof it may be an outage."""
+        while self.suspects and self.has_time():
+            width = self.drain.settings.chunk_concurrency
+            wave, self.suspects = self.suspects[:width], self.suspects[width:]
+            self._run(wave)
+        condemned = [chunk for chunk in self.died if is_condemnable(chunk)] if self.has_stored else []
+        self.died = [chunk for chunk in self.died if chunk not in condemned]
+        self._run(condemned, is_condemned=True)
 
-    def _run(self, tasks: list[tuple[Chunk, ChunkTask]], report: Report, over: list[Chunk], died: list[Chunk]) -> bool:
-        """Runs all tasks; False if all of them failed for want of something that every chunk needs."""
-        with ThreadPoolExecutor(self.settings.chunk_concurrency) as pool:
-            runs = [(chunk, pool.submit(self.runner.run, task)) for chunk, task in tasks]
+    def release(self) -> None:
+        """Makes what was not settled claimable by the next pass."""
+        if __debug__ and (self.failed or self.died):
+            crash_point("drain.before_release")
+        for chunks, is_forgiven in ((self.failed + self.suspects, True), (self.died, False)):
+            for chunk in chunks:
+                self.drain.queue.release(chunk.shard, chunk.entries, is_forgiven=is_forgiven)
+
+    def _run(self, chunks: list[Chunk], *, is_condemned: bool = False) -> bool:
+        """Runs all chunks; False if all of them failed for want of something that every chunk needs."""
+        tasks = [chunk.to_task(is_condemned=is_condemned, is_forced=self.drain.is_forced) for chunk in chunks]
+        with ThreadPoolExecutor(self.drain.settings.chunk_concurrency) as pool:
+            errors = list(pool.map(self._run_task, tasks))
         if __debug__:
             crash_point("drain.after_invoke")
-        failed = [(chunk, error) for chunk, run in runs if (error := _settle(run, report))]
-        died += [chunk for chunk, error in failed if isinstance(error, ChunkCrashed)]
-        over += [chunk for chunk, error in failed if type(error) is ChunkFailed]
-        report.chunks += len(runs)
-        report.chunks_failed += len(failed)
-        return not runs or sum(error.code in OUTAGES for _, error in failed) < len(runs)
+        for chunk, error in zip(chunks, errors, strict=True):
+            if isinstance(error, ChunkFailed):
+                (self.died if isinstance(error, ChunkCrashed) else self.failed).append(chunk)
+        self.report.chunks += len(chunks)
+        self.report.chunks_failed += sum(error is not None for error in errors)
+        return not chunks or any(error is None or error.code not in OUTAGES for error in errors)
 
-    def _release(self, chunks: list[Chunk], *, is_forgiven: bool) -> None:
-        if __debug__ and chunks:
-            crash_point("drain.before_release")
-        for chunk in chunks:
-            self.queue.release(chunk.shard, chunk.entries, is_forgiven=is_forgiven)
-
-
-def _settle(run: Future[ChunkResult], report: Report) -> SluiceError | None:
-    """Counts a finished run; logs and returns the error of a failed one."""
-    try:
-        report.result += run.result()
-    except (ChunkFailed, Unavailable, ContractError) as error:
-        logger.error("chunk failed", extra={"code": error.code, "detail": error.detail})
-        return error
-    return None
+    def _run_task(self, task: ChunkTask) -> SluiceError | None:
+        """Runs one chunk and counts what it did; logs and returns the error of one that failed."""
+        try:
+            result = self.drain.runner.run(task)
+        except (ChunkFailed, Unavailable, ContractError) as error:
+            logger.error("chunk failed", extra={"code": error.code, "detail": error.detail})
+            return error
+        with _COUNTING:
+            self.report.result += result
+            self.has_stored = self.has_stored or result != ChunkResult()
+        return None
 
 
 def _ticks(event: Mapping[str, Any]) -> tuple[int, float]:

@@ -1,6 +1,7 @@
-"""What the end-to-end tests aim at: the embedded stack, deployed by this session; or any other deployment, named by
-SLUICE_E2E_URL, with two applications' keys in SLUICE_E2E_KEY and SLUICE_E2E_OTHER_KEY (scopes ingest and read each) and a
-key with the scope admin in SLUICE_E2E_ADMIN_KEY.
+"""What the end-to-end tests aim at: the embedded stack, deployed by this session; or any other deployment.
+
+SLUICE_E2E_URL names another one, SLUICE_E2E_KEY and SLUICE_E2E_OTHER_KEY two applications' keys (scopes ingest and read
+each), SLUICE_E2E_ADMIN_KEY a key with the scopes read and admin.
 """
 
 import os
