@@ -30,9 +30,9 @@ class Functions:
         """Runs one action of functions/admin; the fields are those of its request."""
         return self._invoke("admin", {"action": action, **fields})
 
-    def drain(self) -> JsonObject:
-        """One drain pass now; answers with the counts of this pass."""
-        return self._invoke("drain", {})
+    def drain(self, *, is_forced: bool = False) -> JsonObject:
+        """One drain pass now; answers with the counts of this pass. `is_forced`: the circuit breaker stays closed."""
+        return self._invoke("drain", {"is_forced": True} if is_forced else {})
 
     def _invoke(self, verb: str, event: JsonObject) -> JsonObject:
         name = self._environment.function_name(verb)

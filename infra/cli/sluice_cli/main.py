@@ -8,7 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from sluice_cli import environment
-from sluice_cli.commands import apps, keys, ledger, logs, operations, send
+from sluice_cli.commands import apps, dlq, keys, ledger, logs, operations, send
 from sluice_cli.connections import Connections
 from sluice_cli.errors import CliError
 
@@ -84,6 +84,7 @@ def start(
 
 app.add_typer(apps.app, name="apps")
 app.add_typer(keys.app, name="keys")
+app.add_typer(dlq.app, name="dlq")
 app.command(epilog="Example: sluice send /var/log/app.log, or: journalctl -o cat | sluice send -")(send.send)
 app.command(epilog="Example: sluice drain")(operations.drain)
 app.command(epilog="Example: sluice logs --since -15m --level ERROR,CRITICAL --text timeout")(logs.logs)

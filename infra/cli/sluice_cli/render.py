@@ -101,6 +101,25 @@ def key_table(keys: Iterable[JsonObject]) -> Table:
     )
 
 
+def dead_letter_table(letters: Iterable[JsonObject]) -> Table:
+    """Dead letters; the log's id is the one that its sender was given, "" for an entry that nobody could read."""
+    return make_table(
+        ("id", "dead-lettered", "application", "reason", "attempts", "log", "detail"),
+        (
+            (
+                str(entry["id"]),
+                second(entry["dead_lettered_at"]),
+                str(entry["application"] or ""),
+                str(entry["reason"]),
+                str(entry["attempts"]),
+                "" if entry["batch_id"] is None else f"{entry['batch_id']}-{entry['position']}",
+                str(entry["detail"]),
+            )
+            for entry in letters
+        ),
+    )
+
+
 def ledger_table(ledger: JsonObject) -> Table:
     """The ledger's counts per application, with the total below."""
     headings = ("application", "accepted", "stored", "duplicate", "dead\nlettered", "in\nflight", "un-\naccounted")

@@ -6,6 +6,11 @@ import typer
 
 from sluice_cli import connections
 
+_ROLLED_BACK = (
+    "Warning: the queue lost its memory (it was emptied, or restored from an older state); logs that only it held are "
+    'lost. What to do is in infra/RUNBOOK.md, "The queue was rolled back".'
+)
+
 
 def ledger(
     context: typer.Context,
@@ -23,5 +28,8 @@ def ledger(
         render.write_json(render.output(), counts)
     else:
         render.output().print(render.ledger_table(counts))
+    if counts["total"].get("queue_rolled_back"):
+        names = [entry["application"] for entry in counts["applications"] if entry.get("queue_rolled_back")]
+        render.write_line(render.messages(), f"{_ROLLED_BACK} Applications: {', '.join(names)}.", "yellow")
     if counts["total"]["unaccounted"]:
         raise typer.Exit(1)

@@ -24,14 +24,22 @@ _MEANINGS = {
 }
 
 
-def drain(context: typer.Context, json: Json = False) -> None:
+def drain(
+    context: typer.Context,
+    force: Annotated[
+        bool, typer.Option("--force", help="Dead-letter what fails, even if most logs of several applications do.")
+    ] = False,
+    json: Json = False,
+) -> None:
     """Move queued logs into the database now and show what was done.
 
-    Ends with exit code 1 if a chunk failed.
+    When most logs of two or more applications cannot be stored, the fault is probably Sluice's own (a bad deploy): the
+    circuit breaker opens, and these logs stay queued (error `circuit_open`) until the fault is repaired. If they really
+    are unstorable, --force moves them to the dead letters. Ends with exit code 1 if a chunk failed.
     """
     from sluice_cli import render
 
-    done = connections.current(context).functions().drain()
+    done = connections.current(context).functions().drain(is_forced=force)
     if json:
         render.write_json(render.output(), done)
     else:
