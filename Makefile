@@ -19,16 +19,22 @@ DEPLOY := $(WITH_VENV) PYTHONPATH=infra $(PYTHON_VENV) -m deploy
 UV_COMPILE := build/lock-venv/bin/uv pip compile -q --universal --python-version 3.13 --generate-hashes \
 	--custom-compile-command 'make lock'
 
-.PHONY: help demo test check format up down status logs clean distclean deploy migrate build setup lock
+.PHONY: help demo test test-faults test-mutations check format up down status logs clean distclean deploy migrate build setup lock
 
 help: ## List these targets
-	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
 demo: up ## Start everything and send, store and read back real logs
 	@PYTHONPATH=infra $(PYTHON_VENV) -m demo
 
 test: build ## Run all tests, or those of one suite: make test SUITE=unit ARGS="-k name"
 	@$(WITH_VENV) $(PYTHON_VENV) -m pytest tests$(if $(SUITE),/$(SUITE)) $(ARGS)
+
+test-faults: setup ## Kill and break everything in turn, and print what it cost: SIZE=ci (default), smoke or nightly
+	@$(WITH_VENV) FAULTS_SIZE=$(or $(SIZE),ci) $(PYTHON_VENV) -m pytest tests/faults $(ARGS)
+
+test-mutations: setup ## Damage a copy in each way of tests/mutations and see that tests notice: ARGS="word of a name"
+	@PYTHONPATH=tests $(PYTHON_VENV) -m mutations $(ARGS)
 
 check: setup ## Format, lint, types, import rules and template: whether the code may be committed
 	@$(WITH_VENV) ruff format --check .
@@ -56,7 +62,7 @@ logs: ## Show the servers' logs: make logs NAME=postgres FOLLOW=1
 	@if $(IS_SET_UP); then $(EMBEDDED) logs $(if $(FOLLOW),-f) --state $(STATE) $(NAME); else echo "no logs yet"; fi
 
 clean: ## Stop the servers and delete what they stored
-	@if $(IS_SET_UP); then for state in $(STATE) build/test-stack; do $(EMBEDDED) clean --state $$state; done; fi
+	@if $(IS_SET_UP); then for state in $(STATE) build/test-stack build/mutation-stack; do $(EMBEDDED) clean --state $$state; done; fi
 
 distclean: clean ## Delete all that was ever made, the Python environments too
 	@rm -rf build .aws-sam

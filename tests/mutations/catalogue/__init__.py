@@ -1,0 +1,9 @@
+"""All mutations, by the part of the pipeline that they damage. One that no test catches is a hole in the tests."""
+
+from mutations.catalogue.access import ACCESS
+from mutations.catalogue.dead_letters import DEAD_LETTERS
+from mutations.catalogue.delivery import DELIVERY
+from mutations.catalogue.queue import QUEUE
+from mutations.catalogue.storage import STORAGE
+
+MUTATIONS = (*QUEUE, *DELIVERY, *STORAGE, *DEAD_LETTERS, *ACCESS)
