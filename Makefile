@@ -62,7 +62,7 @@ logs: ## Show the servers' logs: make logs NAME=postgres FOLLOW=1
 	@if $(IS_SET_UP); then $(EMBEDDED) logs $(if $(FOLLOW),-f) --state $(STATE) $(NAME); else echo "no logs yet"; fi
 
 clean: ## Stop the servers and delete what they stored
-	@if $(IS_SET_UP); then for state in $(STATE) build/test-stack build/mutation-stack; do $(EMBEDDED) clean --state $$state; done; fi
+	@if $(IS_SET_UP); then for state in $(STATE) build/test-stack; do $(EMBEDDED) clean --state $$state; done; fi
 
 distclean: clean ## Delete all that was ever made, the Python environments too
 	@rm -rf build .aws-sam

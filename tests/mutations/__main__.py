@@ -15,10 +15,7 @@ from pathlib import Path
 from mutations.catalogue import MUTATIONS
 from mutations.copy import REPOSITORY, Copy, copy_repository, find_stale
 from mutations.model import Mutation, Outcome, Verdict
-from stack import running_stack
-
-# Not in the copy's temporary directory: the database's own user must be able to enter it.
-STATE = REPOSITORY / "build" / "mutation-stack"
+from stack import _own_directory, running_stack
 
 
 def main(words: Sequence[str]) -> int:
@@ -33,7 +30,8 @@ def main(words: Sequence[str]) -> int:
     started = time.monotonic()
     with (
         tempfile.TemporaryDirectory(prefix="sluice-mutations-") as root,
-        running_stack(STATE, "--without", "emulator") as stack,
+        _own_directory() as state,
+        running_stack(state, "--without", "emulator") as stack,
     ):
         copy = copy_repository(Path(root).resolve(), stack.state)
         if not _passes_unmutated(copy, chosen):

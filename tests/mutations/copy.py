@@ -57,7 +57,7 @@ class Copy:
         return Outcome(Verdict.CAUGHT, failed, seconds)
 
     def _run_pytest(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        options = ("-p", "mutations.shared_servers", "-p", "no:cacheprovider", "-x", "-q", f"--timeout={TEST_SECONDS}")
+        options = ("-p", "mutations.plugin", "-p", "no:cacheprovider", "-x", "-q", f"--timeout={TEST_SECONDS}")
         return subprocess.run(
             [sys.executable, "-m", "pytest", *options, *arguments],
             cwd=self.root,
