@@ -133,7 +133,8 @@ class _Pass:
         """Makes what was not settled claimable by the next pass."""
         if __debug__ and (self.failed or self.died):
             crash_point("drain.before_release")
-        for chunks, is_forgiven in ((self.failed + self.suspects, True), (self.died, False)):
+        # Suspects without a turn stay suspects: forgiven, a killer would start anew with a full chunk each time.
+        for chunks, is_forgiven in ((self.failed, True), (self.died + self.suspects, False)):
             for chunk in chunks:
                 self.drain.queue.release(chunk.shard, chunk.entries, is_forgiven=is_forgiven)
 

@@ -210,3 +210,17 @@ def test_the_handler_answers_with_counts(line: Line, monkeypatch: pytest.MonkeyP
     answer = app.handler({}, LambdaContext())
     assert answer["stored"] == 2
     assert {"claimed_entries", "reclaimed_entries", "chunks", "backlog_entries", "duration_ms"} <= answer.keys()
+
+
+def test_a_suspect_without_a_turn_stays_a_suspect(line: Line) -> None:
+    """Its deaths are not forgotten because the pass had no time for it."""
+    line.fill(1)
+    for _ in range(2):
+        line.queue.release(
+            0, line.queue.claim(0, min_idle_seconds=0, max_records=9, max_bytes=9**9).entries, is_forgiven=False
+        )
+    remaining = iter([60.0])
+    line.drain(remaining=lambda: next(remaining, 10.0))
+    assert line.runner.tasks == []
+    (entry,) = line.queue.claim(0, min_idle_seconds=60, max_records=9, max_bytes=9**9).entries
+    assert entry.deliveries == 4

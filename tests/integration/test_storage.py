@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import threading
+import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -355,6 +356,26 @@ def test_an_entry_whose_records_are_damaged_is_accounted_for(pipeline: Pipeline,
     assert pipeline.process(pipeline.claim()).dead_lettered == 3
     assert pipeline.totals() == Totals(accepted=5, stored=2, dead_lettered=3)
     assert redis_client.hgetall("logs:backlog:{0}") == {}
+
+
+def test_a_deadline_holds_while_an_idle_connection_is_checked(scratch: Scratch) -> None:
+    database = Database(scratch.url("sluice_writer"), deadline_seconds=0.3)
+    with database.transaction() as cursor:
+        cursor.execute("SELECT 1")
+    database._used_at -= 60
+    database._check = lambda idle: time.sleep(0.5)  # type: ignore[method-assign]  # a server that hangs meanwhile
+    with pytest.raises(Unavailable), database.transaction():
+        pass
+
+
+def test_a_damaged_repetition_is_accounted_for(pipeline: Pipeline, redis_client: redis.Redis) -> None:
+    pipeline.submit(3)
+    _, fields = only_entry(redis_client)
+    pipeline.process(pipeline.claim())
+    redis_client.hincrby("logs:accepted:{0}", str(pipeline.application_id), 3)
+    redis_client.xadd("logs:queue:{0}", fields | {b"sequence": b"4", b"records": fields[b"records"][:-9]})
+    pipeline.process(pipeline.claim())
+    assert pipeline.totals() == Totals(accepted=6, stored=3, duplicate=3)
 
 
 def test_a_connection_that_died_while_frozen_is_replaced(scratch: Scratch) -> None:

@@ -129,6 +129,7 @@ class _Chunk:
         self._dead_letter(open_cursor, [rows.unreadable_row(entry) for entry in entries])
         headers = [entry.header for entry in entries if entry.header]
         claimed = _claim_ledger(open_cursor, headers)
+        self._settle_conflicts(open_cursor, [header for header in headers if _identity(header) not in claimed])
         _count_dead(
             open_cursor,
             [header for header in headers if _identity(header) in claimed for _ in range(header.record_count)],

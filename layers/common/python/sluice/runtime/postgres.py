@@ -30,6 +30,7 @@ class Database:
         self._deadline_seconds = deadline_seconds
         self._connection: connection | None = None
         self._used_at = 0.0
+        self._is_cut_off = False
 
     @contextmanager
     def transaction(self) -> Iterator[cursor]:
@@ -57,6 +58,7 @@ class Database:
         if self._deadline_seconds is None:
             yield
             return
+        self._is_cut_off = False
         timer = threading.Timer(self._deadline_seconds, self._cut_off)
         timer.daemon = True
         timer.start()
@@ -67,6 +69,7 @@ class Database:
 
     def _cut_off(self) -> None:
         """Ends the connection under libpq, from another thread: whoever waits for the server gets an error."""
+        self._is_cut_off = True
         live = self._connection
         if live is None or live.closed:
             return
@@ -87,6 +90,9 @@ class Database:
                 self._connection = psycopg2.connect(self._url, connect_timeout=3, application_name="sluice")
             except psycopg2.Error as error:
                 raise translate(error) from error
+        if self._is_cut_off:  # while checking or connecting: nobody watches over what would come now
+            self.close()
+            raise Unavailable("database_unavailable", f"no answer within {self._deadline_seconds} s")
         return self._connection
 
     def _check(self, idle: connection) -> None:

@@ -4,13 +4,13 @@
 -- Returns how many entries were still there.
 local deleted = 0
 for i = 2, #ARGV, 3 do
-  local id, application, bytes = ARGV[i], ARGV[i + 1], ARGV[i + 2]
+  local id, application, bytes = ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2]) + 150 -- as counted by submit.lua
   redis.pcall('XACK', KEYS[1], ARGV[1], id)
   if redis.call('XDEL', KEYS[1], id) == 1 then
     deleted = deleted + 1
     if application ~= '' then
-      redis.call('HINCRBY', KEYS[2], application, -tonumber(bytes))
-      redis.call('HINCRBY', KEYS[2], 'total', -tonumber(bytes))
+      redis.call('HINCRBY', KEYS[2], application, -bytes)
+      redis.call('HINCRBY', KEYS[2], 'total', -bytes)
     end
   end
 end
