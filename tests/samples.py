@@ -1,15 +1,18 @@
 """Small builders of realistic values."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID, uuid4
 
 from fakes import NOON
 from sluice.entries.model import Flag, Level, Record
-from sluice.streams.model import Submission
+from sluice.streams.model import StreamEntry, Submission
 from sluice.streams.parts import split_parts
 
 PEPPER = bytes(range(32))
+NOBODY = 1_000_000  # an application id that no test creates
 
 
 def record(
@@ -25,6 +28,28 @@ def record(
         "metadata": "{}",
     }
     return Record(**(values | fields))  # type: ignore[arg-type]
+
+
+def stream_entry(lines: Iterable[bytes], **changes: Any) -> StreamEntry:
+    """A readable queue entry of packed ``lines``, of a batch of its own and of no application that exists."""
+    packed = list(lines)
+    made = StreamEntry(
+        entry_id=f"{uuid4().int >> 80}-0",
+        shard=0,
+        application_id=NOBODY,
+        retention_class=1,
+        batch_id=uuid4(),
+        part=0,
+        received_at=datetime.now(UTC),
+        event_from=NOON,
+        event_to=NOON,
+        body_hash=b"h" * 16,
+        record_count=len(packed),
+        first_sequence=1,
+        lines=b"".join(packed),
+        size_bytes=sum(map(len, packed)),
+    )
+    return replace(made, **changes)
 
 
 def submission(

@@ -1,13 +1,12 @@
 """One contract for storing chunks: the in-memory fake and Postgres through PgBouncer."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 import pytest
 
-from fakes import NOON, MemoryChunkStore
-from samples import record
+from fakes import MemoryChunkStore
+from samples import record, stream_entry
 from scratch import Scratch
 from sluice.chunks.model import ChunkResult
 from sluice.chunks.postgres import PostgresChunkStore
@@ -40,24 +39,7 @@ def store(request: pytest.FixtureRequest) -> Store:
 
 def entry(positions: range = range(3), **changes: object) -> StreamEntry:
     """A readable entry of a batch of its own."""
-    lines = b"".join(pack_record(record(position)) for position in positions)
-    made = StreamEntry(
-        entry_id=f"{uuid4().int >> 80}-0",
-        shard=0,
-        application_id=uuid4().int >> 98,
-        retention_class=1,
-        batch_id=uuid4(),
-        part=0,
-        received_at=datetime.now(UTC),
-        event_from=NOON,
-        event_to=NOON,
-        body_hash=b"h" * 16,
-        record_count=len(positions),
-        first_sequence=1,
-        lines=lines,
-        size_bytes=len(lines),
-    )
-    return replace(made, **changes)  # type: ignore[arg-type]
+    return stream_entry((pack_record(record(position)) for position in positions), **changes)
 
 
 def test_stores_every_record(store: Store) -> None:

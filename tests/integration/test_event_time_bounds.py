@@ -2,11 +2,10 @@
 
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
-from uuid import uuid4
 
 import pytest
 
-from samples import record
+from samples import record, stream_entry
 from scratch import Scratch
 from sluice.chunks.postgres import PostgresChunkStore
 from sluice.entries.packing import pack_record
@@ -17,23 +16,8 @@ NOON = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
 
 
 def entry(application_id: int, event_at: datetime) -> StreamEntry:
-    line = pack_record(record(0, event_at=event_at))
-    return StreamEntry(
-        entry_id=f"{uuid4().int >> 80}-0",
-        shard=0,
-        application_id=application_id,
-        retention_class=1,
-        batch_id=uuid4(),
-        part=0,
-        received_at=datetime.now(UTC),
-        event_from=event_at,
-        event_to=event_at,
-        body_hash=b"h" * 16,
-        record_count=1,
-        first_sequence=1,
-        lines=line,
-        size_bytes=len(line),
-    )
+    lines = [pack_record(record(0, event_at=event_at))]
+    return stream_entry(lines, application_id=application_id, event_from=event_at, event_to=event_at)
 
 
 @pytest.mark.parametrize("hours", [*permutations((-3, 0, 5))], ids=str)

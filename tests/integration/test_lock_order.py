@@ -2,13 +2,11 @@
 
 import time
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 from psycopg2.extensions import cursor
 
-from fakes import NOON
-from samples import record
+from samples import record, stream_entry
 from scratch import Scratch
 from sluice.chunks.model import ChunkResult
 from sluice.chunks.postgres import PostgresChunkStore
@@ -26,23 +24,7 @@ _WAITING = "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'tran
 
 
 def entry(batch_id: UUID) -> StreamEntry:
-    line = pack_record(record(0))
-    return StreamEntry(
-        entry_id=f"{uuid4().int >> 80}-0",
-        shard=0,
-        application_id=1_000_002,
-        retention_class=1,
-        batch_id=batch_id,
-        part=0,
-        received_at=datetime.now(UTC),
-        event_from=NOON,
-        event_to=NOON,
-        body_hash=b"h" * 16,
-        record_count=1,
-        first_sequence=1,
-        lines=line,
-        size_bytes=len(line),
-    )
+    return stream_entry([pack_record(record(0))], application_id=1_000_002, batch_id=batch_id)
 
 
 def wait_for_a_lock(scratch: Scratch) -> None:

@@ -1,26 +1,25 @@
 """Whatever is accepted can be stored, and reads back equal to its normal form."""
 
 import json
-import zlib
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from samples import stream_entry
 from scratch import Scratch
 from sluice.chunks.model import ChunkResult
 from sluice.chunks.postgres import PostgresChunkStore
-from sluice.entries.model import OPTIONAL_FIELDS, Record
+from sluice.entries.model import OPTIONAL_FIELDS
+from sluice.entries.packing import pack_record
 from sluice.entries.parse import parse_batch
 from sluice.errors import RejectedInput
 from sluice.runtime.postgres import Database
 from sluice.search.model import LogQuery
 from sluice.search.postgres import PostgresLogReader
-from sluice.streams.model import StreamEntry
 from sluice.streams.parts import split_parts
 
 any_text = st.text(st.characters())
@@ -62,7 +61,14 @@ def test_stored_and_read_back(shelf: Shelf, sent: list[dict[str, Any]]) -> None:
         batch = parse_batch(json.dumps(sent).encode(), received_at, max_records=100)
     except RejectedInput:
         return
-    entry = to_entry(batch.records, received_at, shelf.application_id)
+    (part,) = split_parts(batch.records)
+    entry = stream_entry(
+        map(pack_record, batch.records),
+        application_id=shelf.application_id,
+        received_at=received_at,
+        event_from=part.event_from,
+        event_to=part.event_to,
+    )
     stored = shelf.store.store([entry])
     assert stored.result == ChunkResult(stored=len(batch.records)), "nothing that was accepted is dead-lettered"
     found = {log["id"]: log for log in shelf.reader.search(LogQuery(batch_id=entry.batch_id, limit=100)).logs}
@@ -81,25 +87,3 @@ def test_stored_and_read_back(shelf: Shelf, sent: list[dict[str, Any]]) -> None:
 def exact(text: str) -> Any:
     """JSON with numbers as decimals: jsonb writes 1e16 as 10000000000000000."""
     return json.loads(text, parse_int=Decimal, parse_float=Decimal)
-
-
-def to_entry(records: tuple[Record, ...], received_at: datetime, application_id: int) -> StreamEntry:
-    """The records as one entry, packed and inflated as the queue does it."""
-    (part,) = split_parts(records)
-    batch_id = uuid4()
-    return StreamEntry(
-        entry_id=f"{batch_id.int >> 80}-0",
-        shard=0,
-        application_id=application_id,
-        retention_class=1,
-        batch_id=batch_id,
-        part=0,
-        received_at=received_at,
-        event_from=part.event_from,
-        event_to=part.event_to,
-        body_hash=b"h" * 16,
-        record_count=part.record_count,
-        first_sequence=1,
-        lines=zlib.decompress(part.packed),
-        size_bytes=len(part.packed),
-    )

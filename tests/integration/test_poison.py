@@ -1,14 +1,11 @@
 """Records that only COPY itself can find: each ends alone in the dead letters, wherever in its batch it stands."""
 
 from collections.abc import Collection
-from datetime import UTC, datetime
 from typing import Any
-from uuid import uuid4
 
 import pytest
 
-from fakes import NOON
-from samples import record
+from samples import record, stream_entry
 from scratch import Scratch
 from sluice.chunks.model import ChunkResult
 from sluice.chunks.postgres import PostgresChunkStore
@@ -24,23 +21,7 @@ TOO_LARGE = {"severity_number": 10**6}
 
 def entry(bad: Collection[int], fault: dict[str, Any]) -> StreamEntry:
     """A batch of SIZE records; those at the positions ``bad`` have the fault."""
-    lines = b"".join(pack_record(record(number, **(fault if number in bad else {}))) for number in range(SIZE))
-    return StreamEntry(
-        entry_id=f"{uuid4().int >> 80}-0",
-        shard=0,
-        application_id=1_000_001,
-        retention_class=1,
-        batch_id=uuid4(),
-        part=0,
-        received_at=datetime.now(UTC),
-        event_from=NOON,
-        event_to=NOON,
-        body_hash=b"h" * 16,
-        record_count=SIZE,
-        first_sequence=1,
-        lines=lines,
-        size_bytes=len(lines),
-    )
+    return stream_entry(pack_record(record(number, **(fault if number in bad else {}))) for number in range(SIZE))
 
 
 def positions(scratch: Scratch, table: str, made: StreamEntry) -> list[int]:

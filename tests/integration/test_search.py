@@ -2,11 +2,11 @@
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
 
-from samples import record
+from samples import record, stream_entry
 from scratch import Scratch
 from sluice.chunks.postgres import PostgresChunkStore
 from sluice.entries.model import Flag, Level
@@ -16,7 +16,6 @@ from sluice.runtime.postgres import Database
 from sluice.search.model import Cursor, LogQuery
 from sluice.search.parse import parse_query
 from sluice.search.postgres import PostgresLogReader
-from sluice.streams.model import StreamEntry
 
 START = datetime(2026, 5, 4, 10, tzinfo=UTC)
 
@@ -31,27 +30,16 @@ class Shelf:
     def put(self, *fields: dict[str, Any], received_at: datetime | None = None) -> UUID:
         """Stores one batch and returns its id."""
         records = [record(position, **item) for position, item in enumerate(fields)]
-        lines = b"".join(map(pack_record, records))
         times = [item.event_at for item in records]
-        batch_id = uuid4()
-        made = StreamEntry(
-            entry_id=f"{batch_id.int >> 80}-0",
-            shard=0,
+        made = stream_entry(
+            map(pack_record, records),
             application_id=self.application_id,
-            retention_class=1,
-            batch_id=batch_id,
-            part=0,
             received_at=received_at or datetime.now(UTC),
             event_from=min(times),
             event_to=max(times),
-            body_hash=b"h" * 16,
-            record_count=len(records),
-            first_sequence=1,
-            lines=lines,
-            size_bytes=len(lines),
         )
         PostgresChunkStore(Database(self.scratch.url("sluice_writer"))).store([made])
-        return batch_id
+        return made.batch_id
 
     def reader(self, visible: set[int] | str | None = "own") -> PostgresLogReader:
         allowed = {self.application_id} if isinstance(visible, str) else visible

@@ -4,7 +4,6 @@ import subprocess
 import sys
 import threading
 import time
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
@@ -15,7 +14,7 @@ import redis
 
 from apps import load_app
 from fakes import NOON
-from samples import record, submission
+from samples import NOBODY, record, stream_entry, submission
 from scratch import Scratch
 from sluice.chunks.model import ChunkResult, ChunkTask
 from sluice.chunks.postgres import PostgresChunkStore
@@ -25,32 +24,9 @@ from sluice.ledger.audit import audit
 from sluice.ledger.model import Totals
 from sluice.ledger.postgres import PostgresLedger
 from sluice.runtime.postgres import Database
-from sluice.streams.model import StreamEntry
 from sluice.streams.redis import RedisQueue
 
 process_chunk = load_app("process_chunk")
-
-NOBODY = 1_000_000  # an id that no application of these tests has
-
-
-def entry(lines: list[bytes], **changes: Any) -> StreamEntry:
-    made = StreamEntry(
-        entry_id=f"{uuid4().int >> 80}-0",
-        shard=0,
-        application_id=NOBODY,
-        retention_class=1,
-        batch_id=uuid4(),
-        part=0,
-        received_at=datetime.now(UTC),
-        event_from=NOON,
-        event_to=NOON,
-        body_hash=b"h" * 16,
-        record_count=len(lines),
-        first_sequence=1,
-        lines=b"".join(lines),
-        size_bytes=1,
-    )
-    return replace(made, **changes)
 
 
 def good(position: int) -> bytes:
@@ -78,7 +54,7 @@ def test_every_bad_record_is_dead_lettered_once_and_every_good_one_stored(
     scratch: Scratch, store: PostgresChunkStore, bad: set[int]
 ) -> None:
     lines = [poison(position) if position in bad else good(position) for position in range(1_000)]
-    mixed, clean = entry(lines), entry([good(0)])
+    mixed, clean = stream_entry(lines), stream_entry([good(0)])
     result = store.store([mixed, clean]).result
     assert result == ChunkResult(stored=1_001 - len(bad), dead_lettered=len(bad))
     assert store.store([mixed, clean]).result == ChunkResult(redelivered=1_001)
@@ -100,7 +76,7 @@ def test_a_dead_letter_says_why_and_keeps_the_queued_bytes(
     scratch: Scratch, store: PostgresChunkStore, changes: dict[str, Any], reason: str
 ) -> None:
     line = pack_record(record(7, **changes))
-    made = entry([line])
+    made = stream_entry([line])
     store.store([made])
     ((kept_reason, detail, queued, application_id, received_at),) = scratch.rows(
         "SELECT reason, detail, queued, application_id, received_at FROM dead_letters WHERE batch_id = %s",
@@ -112,8 +88,8 @@ def test_a_dead_letter_says_why_and_keeps_the_queued_bytes(
 
 def test_a_day_without_a_partition_gets_one(scratch: Scratch, store: PostgresChunkStore) -> None:
     long_ago = datetime(2020, 2, 29, 23, 59, 59, 999_999, tzinfo=UTC)
-    made = entry([good(0)], received_at=long_ago)
-    late = entry([good(0)], received_at=long_ago + timedelta(microseconds=1))
+    made = stream_entry([good(0)], received_at=long_ago)
+    late = stream_entry([good(0)], received_at=long_ago + timedelta(microseconds=1))
     assert store.store([made, late]).result == ChunkResult(stored=2)
     assert scratch.rows("SELECT count(*) FROM log_entries_1_20200229") == [(1,)]
     assert scratch.rows("SELECT count(*) FROM log_entries_1_20200301") == [(1,)]
@@ -122,7 +98,7 @@ def test_a_day_without_a_partition_gets_one(scratch: Scratch, store: PostgresChu
 def test_a_chunk_over_several_days_and_applications(scratch: Scratch, store: PostgresChunkStore) -> None:
     now = datetime.now(UTC)
     entries = [
-        entry([good(0), good(1)], application_id=900 + number % 3, received_at=now - timedelta(days=number % 2))
+        stream_entry([good(0), good(1)], application_id=900 + number % 3, received_at=now - timedelta(days=number % 2))
         for number in range(12)
     ]
     assert store.store(entries).result == ChunkResult(stored=24)
@@ -136,7 +112,7 @@ def test_event_time_bounds_widen_and_never_shrink(scratch: Scratch, store: Postg
     application_id = scratch.create_application()
     for hours in (0, 5, -3, 1):
         moment = NOON + timedelta(hours=hours, minutes=30)
-        store.store([entry([good(0)], application_id=application_id, event_from=moment, event_to=moment)])
+        store.store([stream_entry([good(0)], application_id=application_id, event_from=moment, event_to=moment)])
     ((event_from, event_until),) = scratch.rows(
         "SELECT event_from, event_until FROM event_time_bounds WHERE application_id = %s", application_id
     )
@@ -144,7 +120,7 @@ def test_event_time_bounds_widen_and_never_shrink(scratch: Scratch, store: Postg
 
 
 def test_the_same_chunk_in_parallel_is_stored_once(scratch: Scratch) -> None:
-    entries = [entry([good(0), good(1)]) for _ in range(40)]
+    entries = [stream_entry([good(0), good(1)]) for _ in range(40)]
     results: list[ChunkResult] = []
 
     def run(order: int) -> None:
@@ -342,7 +318,7 @@ def test_a_damaged_entry_does_not_block_its_neighbours(
 
 def test_positions_that_are_none_are_dead_lettered_each(scratch: Scratch, store: PostgresChunkStore) -> None:
     lines = [line.replace(b"0\t", b"far out\t", 1) for line in (good(0), good(0))]
-    made = entry([*lines, good(2)])
+    made = stream_entry([*lines, good(2)])
     assert store.store([made]).result == ChunkResult(stored=1, dead_lettered=2)
     assert len(positions(scratch, made.batch_id, "dead_letters")) == 2
 

@@ -10,7 +10,6 @@ from datetime import datetime
 from sluice.entries.model import Flag, Level, Record
 from sluice.errors import ContractError
 
-RECORD_VERSION = 1
 RECORD_COLUMNS = Record._fields
 
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
