@@ -18,7 +18,7 @@ from deploy import build
 from deploy.progress import step
 from deploy.target import REPOSITORY
 
-LIMIT_MEGABYTES = 25
+LIMIT_MEGABYTES = 27
 # Modules that importing each function loads. A number may be raised, for a reason that its commit gives.
 MODULES = {"ingest": 298, "drain": 487, "process_chunk": 286, "query": 304, "admin": 187}
 ALLOWANCE = 10  # between patch releases of Python
@@ -75,8 +75,11 @@ def test_layer_holds_what_it_runs_on_and_no_more(layer: Path) -> None:
     assert names == {
         "__pycache__",
         "aws_lambda_powertools",
+        "backports",
         "chalice",
+        "google",
         "jmespath",
+        "opentelemetry",
         "psycopg2",
         "redis",
         "sluice",
