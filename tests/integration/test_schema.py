@@ -43,8 +43,8 @@ def test_parallel_migrations_wait_for_each_other(empty_database: MakeDatabase) -
 
 def test_phases(empty_database: MakeDatabase) -> None:
     owner = owner_of(empty_database())
-    assert all(".post." in name for name in owner.migrate(("post",)))
     assert all(".pre." in name for name in owner.migrate(("pre",)))
+    assert all(".post." in name for name in owner.migrate(("post",)))
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_partitions_are_created_ahead_once(empty_database: MakeDatabase) -> None
         ("sluice_ingest", "SELECT * FROM applications"),
         ("sluice_writer", "SELECT * FROM log_entries"),
         ("sluice_writer", "DELETE FROM ledger"),
-        ("sluice_writer", "SELECT * FROM find_key('x')"),
+        ("sluice_writer", "SELECT * FROM look_up_key('x')"),
         ("sluice_writer", "SELECT * FROM api_keys"),
         ("sluice_writer", "CREATE TABLE mine (a int)"),
     ],

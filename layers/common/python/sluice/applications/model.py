@@ -17,6 +17,15 @@ class Scope(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """How much an application may send; None means what the deployment's settings say."""
+
+    requests_per_second: int | None = None
+    bytes_per_second: int | None = None  # of inflated bodies
+    bytes_per_day: int | None = None  # the same, by UTC days
+
+
+@dataclass(frozen=True, slots=True)
 class KeyRecord:
     """A live key as stored: never the secret, only its keyed hash."""
 
@@ -27,3 +36,4 @@ class KeyRecord:
     retention_class: int
     scopes: frozenset[Scope]
     expires_at: datetime | None
+    limits: Limits = Limits()

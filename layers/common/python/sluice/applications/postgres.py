@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sluice.applications.model import KeyRecord, Scope
+from sluice.applications.model import KeyRecord, Limits, Scope
 from sluice.errors import RejectedInput
 from sluice.runtime.postgres import Database
 
@@ -17,13 +17,21 @@ class PostgresKeyStore:
     def find_key(self, key_id: str) -> KeyRecord | None:
         """See KeyStore.find_key."""
         with self._database.transaction() as cursor:
-            cursor.execute("SELECT * FROM find_key(%s)", (key_id,))
+            cursor.execute("SELECT * FROM look_up_key(%s)", (key_id,))
             row = cursor.fetchone()
         if row is None:
             return None
-        key_id, secret_hash, application_id, application, retention_class, scopes, expires_at = row
-        names = frozenset(map(Scope, scopes))
-        return KeyRecord(key_id, bytes(secret_hash), application_id, application, retention_class, names, expires_at)
+        key_id, secret_hash, application_id, application, retention_class, scopes, expires_at, *limits = row
+        return KeyRecord(
+            key_id,
+            bytes(secret_hash),
+            application_id,
+            application,
+            retention_class,
+            frozenset(map(Scope, scopes)),
+            expires_at,
+            Limits(*limits),
+        )
 
 
 class PostgresApplications:

@@ -2,12 +2,13 @@
 
 import hmac
 import json
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
 import redis
 
-from sluice.applications.model import KeyRecord, Scope
+from sluice.applications.model import KeyRecord, Limits, Scope
 
 LIFETIME = timedelta(seconds=8)
 
@@ -61,6 +62,7 @@ def _to_json(key: KeyRecord) -> dict[str, Any]:
         "retention_class": key.retention_class,
         "scopes": sorted(key.scopes),
         "expires_at": key.expires_at.isoformat() if key.expires_at else None,
+        "limits": asdict(key.limits),
     }
 
 
@@ -74,4 +76,5 @@ def _from_json(document: dict[str, Any]) -> KeyRecord:
         document["retention_class"],
         frozenset(map(Scope, document["scopes"])),
         datetime.fromisoformat(expires_at) if expires_at else None,
+        Limits(**document["limits"]),
     )
