@@ -87,6 +87,12 @@ def test_layer_holds_what_it_runs_on_and_no_more(layer: Path) -> None:
     }
 
 
+def test_the_layer_of_the_client_holds_the_client_alone(layer: Path) -> None:
+    content = layer.parents[1] / "LoggingLayer" / "python"
+    assert [path.name for path in content.iterdir()] == ["sluice_logging"]
+    assert (content / "sluice_logging" / "__init__.py").exists()
+
+
 def test_layer_is_compiled(layer: Path) -> None:
     """Lambda cannot write bytecode into it, and would compile at every cold start."""
     sources = list(layer.rglob("*.py"))

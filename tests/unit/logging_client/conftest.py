@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-
 from sluice_logging import SluiceHandler
+
 from unit.cli.playback import Playback, running
 from unit.logging_client.receiver import Receiver
 

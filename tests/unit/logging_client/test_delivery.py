@@ -5,15 +5,16 @@ import socket
 import threading
 import time
 from email.utils import formatdate
+from itertools import pairwise
 
 import pytest
-
 from sluice_logging import SluiceHandler, flush_after
 from sluice_logging.batches import Batch
 from sluice_logging.delivery import Delivery
 from sluice_logging.report import Counters, Reporter
 from sluice_logging.retry import Answer as HttpAnswer
 from sluice_logging.retry import NoAnswer, backoff_seconds, judge, retry_after_seconds
+
 from unit.cli.playback import Answer, Playback, problem
 from unit.logging_client.conftest import MakeHandler
 from unit.logging_client.receiver import LOST_ANSWER, Receiver
@@ -355,7 +356,7 @@ def test_a_retry_after_that_says_nothing_is_none(text: str) -> None:
 
 def test_backoff_doubles_to_half_a_minute_and_varies() -> None:
     longest = [max(backoff_seconds(failures) for _ in range(200)) for failures in range(1, 12)]
-    assert all(first < second for first, second in zip(longest[:6], longest[1:7], strict=True))
+    assert all(first < second for first, second in pairwise(longest[:6]))
     assert max(longest) <= 30
     assert len({backoff_seconds(3) for _ in range(10)}) > 1
     assert backoff_seconds(100_000) <= 30

@@ -6,8 +6,8 @@ import threading
 from pathlib import Path
 
 import pytest
-
 import sluice_logging
+
 from unit.cli.playback import Answer, Playback
 from unit.logging_client.receiver import Receiver
 

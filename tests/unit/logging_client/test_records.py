@@ -16,12 +16,12 @@ from typing import Any, override
 
 import loguru
 import pytest
-import structlog
-
 import sluice_logging
+import structlog
 from sluice_logging import SluiceHandler, SluiceProcessor
 from sluice_logging.plain import MAX_TEXT_CHARACTERS, MAX_VALUES, Plain
 from sluice_logging.records import Encoder, snapshot
+
 from unit.cli.playback import Playback
 from unit.logging_client.conftest import MakeHandler
 from unit.logging_client.receiver import Receiver

@@ -65,8 +65,10 @@ class Transport:
             self._connection = None
 
     def forget(self) -> None:
-        """Drops the connection of before a fork. Only its socket is closed here: the reader above it has a lock, and the
-        parent's thread may have held that."""
+        """Drops the connection of before a fork.
+
+        Only the socket is closed: the reader above it has a lock, and the parent's thread may have held that.
+        """
         if self._connection is not None and self._connection.sock is not None:
             self._connection.sock.close()
         self._connection = None
