@@ -242,6 +242,19 @@ def test_close_gives_up_at_its_deadline_and_counts_the_rest(
     assert "1 logs were not delivered before" in capsys.readouterr().err
 
 
+def test_a_flush_and_the_close_after_it_share_one_deadline(make_handler: MakeHandler, logger: logging.Logger) -> None:
+    """logging.shutdown calls both."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        handler = attach(logger, make_handler(url=f"http://127.0.0.1:{silent.getsockname()[1]}", close_seconds=30))
+        logger.info("one")
+        assert not handler.flush(0.05)
+        failed_at = time.monotonic()
+        handler.close()
+        deadline = handler._shipper.buffer.deadline  # type: ignore[union-attr]
+        assert deadline is not None
+        assert deadline - failed_at < 30
+
+
 def test_after_close_records_are_dropped_and_counted(
     receiver: Receiver, make_handler: MakeHandler, logger: logging.Logger
 ) -> None:

@@ -20,7 +20,7 @@ from sluice_logging.transport import Transport
 
 VERSION = "0.1.0"
 _OWN_LOGGER = "sluice_logging"
-_SHUTDOWN_SECONDS = 0.5  # between a flush and a close that belong together
+_SHUTDOWN_SECONDS = 1.0  # between a flush and a close that belong together
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
