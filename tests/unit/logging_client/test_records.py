@@ -214,6 +214,23 @@ def test_a_proxy_takes_no_part_on_this_machine(
     assert receiver.messages == ["one"]
 
 
+def test_a_proxy_of_the_environment_is_used_for_other_machines(
+    server: Playback,
+    receiver: Receiver,
+    make_handler: MakeHandler,
+    logger: logging.Logger,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("http_proxy", server.url.replace("//", "//user:p%40ss@"))
+    handler = make_handler(url="http://sluice.example/v1")
+    logger.addHandler(handler)
+    logger.info("one")
+    assert handler.flush(WAIT)
+    assert receiver.messages == ["one"]
+    assert server.requests[0].headers["Host"] == "sluice.example"
+    assert server.requests[0].headers["Proxy-Authorization"] == "Basic dXNlcjpwQHNz"
+
+
 @pytest.mark.parametrize("wrap", [True, False], ids=["wrapped", "keywords"])
 def test_structlog_over_logging(
     wrap: bool, receiver: Receiver, make_handler: MakeHandler, logger: logging.Logger

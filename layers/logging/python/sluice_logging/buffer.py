@@ -47,7 +47,8 @@ class Buffer:
     @property
     def pending(self) -> int:
         """Entries in it, those being sent included."""
-        return len(self._waiting) + self._sending
+        with self._lock:  # a batch that is being taken is in neither
+            return len(self._waiting) + self._sending
 
     @property
     def sending(self) -> int:
@@ -80,7 +81,7 @@ class Buffer:
         """Whether another entry fits, after dropping older ones if that is the rule."""
         if self.deadline is not None or size > self.max_bytes:
             return False
-        while self.pending >= self.max_records or self.bytes + size > self.max_bytes:
+        while len(self._waiting) + self._sending >= self.max_records or self.bytes + size > self.max_bytes:
             if not self.drop_oldest or not self._waiting:
                 return False
             self._waiting_bytes -= self._waiting.popleft().size_bytes
