@@ -15,6 +15,7 @@ from uuid import UUID
 
 from chalice.app import Request, Response
 
+from sluice.applications.credentials import read_credentials
 from sluice.applications.lookup import KeyLookup
 from sluice.applications.model import KeyRecord, Scope
 from sluice.applications.ports import Clock
@@ -113,7 +114,7 @@ def _idempotency_key(request: Request) -> str | None:
 def ingest(request: Request) -> Response:
     """Answers 202 with the count, the batch id and what was rejected."""
     wire = request.raw_body if isinstance(request.raw_body, bytes) else request.raw_body.encode()
-    accepted = _dependencies().accept(wire, request.headers.get("x-api-key"), _idempotency_key(request))
+    accepted = _dependencies().accept(wire, read_credentials(request.headers), _idempotency_key(request))
     count(metrics, "accepted", 0 if accepted.is_replay else len(accepted.batch.records))
     count(metrics, "rejected", len(accepted.batch.rejections))
     answer = {

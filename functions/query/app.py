@@ -10,6 +10,7 @@ from typing import Any
 
 from chalice.app import Request, Response
 
+from sluice.applications.credentials import read_credentials
 from sluice.applications.lookup import KeyLookup
 from sluice.applications.model import KeyRecord, Scope
 from sluice.applications.postgres import PostgresKeyStore
@@ -90,13 +91,13 @@ def _visible(key: KeyRecord) -> set[int] | None:
 @api.route("GET", "/api/logs")
 def logs(request: Request) -> Response:
     """Stored records, newest first."""
-    return json_response(_dependencies().search(request.headers.get("x-api-key"), dict(request.query_params or {})))
+    return json_response(_dependencies().search(read_credentials(request.headers), dict(request.query_params or {})))
 
 
 @api.route("GET", "/api/ledger")
 def ledger(request: Request) -> Response:
     """The conservation ledger."""
-    return json_response(_dependencies().ledger(request.headers.get("x-api-key")))
+    return json_response(_dependencies().ledger(read_credentials(request.headers)))
 
 
 @api.route("GET", "/healthz")

@@ -11,7 +11,7 @@ from samples import PEPPER
 from sluice.applications.keys import hash_secret, mint_key, read_key
 from sluice.applications.lookup import KeyLookup
 from sluice.applications.model import KeyRecord, Scope
-from sluice.errors import Denied, Unavailable
+from sluice.errors import ContractError, Denied, Unavailable
 
 
 class Door:
@@ -119,4 +119,22 @@ def test_a_known_key_outlives_a_database_outage(door: Door) -> None:
 def test_an_unknown_key_waits_for_the_database(door: Door) -> None:
     door.store.is_down = True
     with pytest.raises(Unavailable):
+        door.enter()
+
+
+def test_a_known_key_outlives_functions_that_are_newer_than_the_schema(door: Door) -> None:
+    class NewerThanItsSchema(MemoryKeyStore):
+        def find_key(self, key_id: str) -> KeyRecord | None:
+            if self.is_down:
+                raise ContractError("database_contract", "42883")
+            return super().find_key(key_id)
+
+    door.store = NewerThanItsSchema(door.store.keys)
+    door.lookup = KeyLookup(door.store, None, PEPPER, door.clock)
+    door.enter()
+    door.store.is_down = True
+    door.clock.advance(599)
+    assert door.enter() == door.record
+    door.clock.advance(2)
+    with pytest.raises(ContractError):
         door.enter()

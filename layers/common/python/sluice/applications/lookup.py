@@ -7,11 +7,12 @@ from datetime import datetime, timedelta
 from sluice.applications.keys import ApiKey, hash_secret, is_expired, read_key
 from sluice.applications.model import KeyRecord, Scope
 from sluice.applications.ports import Clock, KeyCache, KeyStore
-from sluice.errors import Denied, Unavailable
+from sluice.errors import ContractError, Denied, Unavailable
 
 FRESH = timedelta(seconds=5)
-STALE = timedelta(minutes=10)  # how long a key known good is served while the store is down
+STALE = timedelta(minutes=10)  # how long a key known good is served while the store cannot be asked
 _MAX_REMEMBERED = 10_000
+_HOW_TO_SEND = "send your API key as X-API-Key, or as Authorization: Bearer, Splunk, ApiKey or Basic (password)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +32,10 @@ class KeyLookup:
         """The live key behind ``text``, holding ``scope``.
 
         Raises Denied ``missing_key``, ``invalid_key`` (401) or ``missing_scope`` (403), and Unavailable when the store
-        is down and the key is not remembered.
+        is down and the key is not remembered; ContractError when the store is of another version (a deployment).
         """
         if not text:
-            raise Denied("missing_key", "send your API key in the X-API-Key header")
+            raise Denied("missing_key", _HOW_TO_SEND)
         sent = read_key(text, self._pepper)
         key = self._find(sent) if sent else None
         if key is None or is_expired(key.expires_at, self._clock()):
@@ -56,7 +57,7 @@ class KeyLookup:
             return remembered.key
         try:
             key = self._fetch(key_id)
-        except Unavailable:
+        except (Unavailable, ContractError):
             if remembered and remembered.key and now - remembered.at < STALE:
                 return remembered.key
             raise

@@ -10,12 +10,14 @@ from typing import Any, cast
 from aws_lambda_powertools import Logger, Metrics
 from chalice.app import Chalice, Request, Response
 
-from sluice.errors import Denied, RejectedInput, Rejection, SluiceError, Throttled, Unavailable
+from sluice.applications.credentials import challenge
+from sluice.errors import ContractError, Denied, RejectedInput, Rejection, SluiceError, Throttled, Unavailable
 from sluice.runtime.observability import count
 
 _Handler = Callable[..., Response]
 _JSON = "application/json"
 _PROBLEM = "application/problem+json"
+_SKEW_SECONDS = 30  # about what a deployment takes from its functions to its migrations
 
 
 class HttpApi:
@@ -45,7 +47,7 @@ class HttpApi:
 
     def _answer(self, view: Callable[[Request], Response]) -> Response:
         try:
-            return view(cast(Request, self._chalice.current_request))
+            return view(self._request())
         except SluiceError as error:
             return self._problem(error)
         except Exception:  # the edge of the function: whatever it is, the client gets a problem, not a stack trace
@@ -53,13 +55,16 @@ class HttpApi:
             count(self._metrics, "error_internal_error", 1)
             return _problem_response(500, "internal_error", "Sluice failed; the request can be retried", {}, ())
 
+    def _request(self) -> Request:
+        return cast(Request, self._chalice.current_request)
+
     def _problem(self, error: SluiceError) -> Response:
         count(self._metrics, f"error_{error.code}", 1)
         match error:
             case RejectedInput():
                 return _problem_response(error.status, error.code, error.detail, {}, error.rejections)
             case Denied():
-                headers = {"WWW-Authenticate": "ApiKey"} if error.status == 401 else {}
+                headers = {"WWW-Authenticate": challenge(self._request().headers)} if error.status == 401 else {}
                 return _problem_response(error.status, error.code, error.detail, headers, ())
             case Throttled():
                 return _problem_response(429, error.code, error.detail, _retry_after(error.retry_after_seconds), ())
@@ -67,6 +72,10 @@ class HttpApi:
                 self._logger.error("unavailable", extra={"code": error.code, "detail": error.detail})
                 detail = "a server behind Sluice is down or full: retry later"
                 return _problem_response(503, error.code, detail, _retry_after(error.retry_after_seconds), ())
+            case ContractError():  # the middle of a deployment: clients give up on a 500, and this passes
+                self._logger.error("versions do not match", extra={"code": error.code, "detail": error.detail})
+                detail = "Sluice is being updated: retry later"
+                return _problem_response(503, error.code, detail, _retry_after(_SKEW_SECONDS), ())
             case _:
                 self._logger.error("internal error", extra={"code": error.code, "detail": error.detail})
                 return _problem_response(500, error.code, "Sluice failed; the request can be retried", {}, ())
