@@ -13,6 +13,7 @@ from samples import PEPPER, record, submission
 from scratch import Scratch
 from sluice.applications.keys import hash_secret, mint_key
 from sluice.applications.lookup import KeyLookup
+from sluice.applications.model import ApplicationChange, Status
 from sluice.applications.postgres import PostgresApplications, PostgresKeyStore
 from sluice.chunks.postgres import PostgresChunkStore
 from sluice.runtime.postgres import Database
@@ -65,6 +66,17 @@ def desk(scratch: Scratch, redis_client: redis.Redis, monkeypatch: pytest.Monkey
     desk = Desk(scratch, redis_client)
     monkeypatch.setattr(app, "_dependencies", lambda: desk.use_case)
     return desk
+
+
+def test_the_logs_of_a_disabled_application_are_for_administrators(desk: Desk) -> None:
+    (application_id, name), (_, operators) = desk.new_application(), desk.new_application()
+    desk.store(application_id, "still there")
+    own, admin = desk.new_key(name, "read"), desk.new_key(operators, "read", "admin")
+    desk.applications.change(name, ApplicationChange(status=Status.DISABLED))
+    assert desk.get("/api/logs", own)[1]["code"] == "invalid_key"
+    assert [log["message"] for log in desk.get("/api/logs", admin, application=name)[1]["logs"]] == ["still there"]
+    ledger = desk.get("/api/ledger", admin)[1]["applications"]
+    assert name in {entry["application"] for entry in ledger}
 
 
 def test_a_key_sees_its_own_application_and_an_admin_key_all(desk: Desk) -> None:

@@ -27,7 +27,8 @@ class Rejection:
 
 
 class RejectedInput(SluiceError):
-    """The sender's fault: do not retry unchanged. HTTP ``status`` is 400, 413, 415 or 422."""
+    """The sender's fault: do not retry unchanged. HTTP ``status`` is 400, 404, 409, 413, 415 or
+    422."""
 
     def __init__(self, code: str, detail: str, *, status: int = 400, rejections: tuple[Rejection, ...] = ()) -> None:
         super().__init__(code, detail)

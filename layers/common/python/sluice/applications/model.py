@@ -1,19 +1,28 @@
 """Applications and API keys as the rest of the platform sees them."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+MAX_NAME_CHARACTERS = 63  # fewer than a key has
 APPLICATION_NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,61}[a-z0-9])?")
 
 
 class Scope(StrEnum):
-    """What a key may do: send logs, read its application's logs, see every application."""
+    """What a key may do: send logs, read its application's logs, see and administer every application."""
 
     INGEST = "ingest"
     READ = "read"
     ADMIN = "admin"
+
+
+class Status(StrEnum):
+    """Whether an application may use Sluice. A disabled one keeps its logs and keys, and its keys are refused."""
+
+    ACTIVE = "active"
+    DISABLED = "disabled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,3 +46,23 @@ class KeyRecord:
     scopes: frozenset[Scope]
     expires_at: datetime | None
     limits: Limits = Limits()
+
+
+@dataclass(frozen=True, slots=True)
+class ApplicationChange:
+    """What is to be different; None, and limits that are not named, stay. ``limits`` has values by names of Limits,
+    None for the deployment's default."""
+
+    name: str | None = None
+    status: Status | None = None
+    limits: Mapping[str, int | None] = field(default_factory=dict)
+
+
+def successor_expiry(created_at: datetime, expires_at: datetime | None, now: datetime) -> datetime | None:
+    """When a rotated key's successor expires: it lives as long as the old key was given."""
+    if expires_at is None:
+        return None
+    try:
+        return now + (expires_at - created_at)
+    except OverflowError:  # beyond the year 9999
+        return expires_at

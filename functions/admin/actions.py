@@ -1,0 +1,142 @@
+"""The use cases of administration, from a request's members to a JSON answer; app.py has the ways to them."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sluice.applications import parse
+from sluice.applications.keys import hash_secret, mint_key
+from sluice.applications.ports import Clock, Register
+from sluice.deadletters.postgres import PostgresDeadLetters
+from sluice.deadletters.select import read_selection
+from sluice.errors import RejectedInput
+from sluice.schema.postgres import SchemaOwner
+
+type Members = Mapping[str, Any]
+
+MAX_DEAD_LETTERS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Admin:
+    """One public method per action."""
+
+    schema: SchemaOwner
+    applications: Register
+    dead_letters: PostgresDeadLetters
+    pepper: bytes
+    clock: Clock
+
+    def run(self, event: Members) -> dict[str, Any]:
+        """Runs the event's action. Raises RejectedInput ``unknown_action`` and whatever the action raises."""
+        actions: dict[str, Callable[[Members], dict[str, Any]]] = {
+            "migrate": self.migrate,
+            "maintain": self.maintain,
+            "create_application": self.create_application,
+            "list_applications": self.list_applications,
+            "show_application": self.show_application,
+            "change_application": self.change_application,
+            "create_key": self.create_key,
+            "list_keys": self.list_keys,
+            "rotate_key": self.rotate_key,
+            "revoke_key": self.revoke_key,
+            "list_dead_letters": self.list_dead_letters,
+            "show_dead_letter": self.show_dead_letter,
+            "redrive_dead_letters": self.redrive_dead_letters,
+            "drop_dead_letters": self.drop_dead_letters,
+        }
+        action = event.get("action")
+        if not isinstance(action, str) or action not in actions:
+            raise RejectedInput("unknown_action", f"action must be one of {', '.join(actions)}")
+        return actions[action](event)
+
+    def migrate(self, event: Members) -> dict[str, Any]:
+        """Applies pending migrations and creates the partitions of the days ahead."""
+        applied = self.schema.migrate()
+        self.schema.create_partitions(self.clock().date())
+        return {"applied": applied, "version": self.schema.version()}
+
+    def maintain(self, event: Members) -> dict[str, Any]:
+        """Creates the partitions of the days ahead."""
+        return {"partitions_created": self.schema.create_partitions(self.clock().date())}
+
+    def create_application(self, event: Members) -> dict[str, Any]:
+        """Creates the application ``name``."""
+        parse.refuse_others(event, "name")
+        return {"application": self.applications.create(parse.read_name(event))}
+
+    def list_applications(self, event: Members) -> dict[str, Any]:
+        """Lists all applications."""
+        return {"applications": self.applications.all()}
+
+    def show_application(self, event: Members) -> dict[str, Any]:
+        """Shows ``application``."""
+        return {"application": self.applications.find(parse.read_text(event, "application"))}
+
+    def change_application(self, event: Members) -> dict[str, Any]:
+        """Gives ``application`` a new ``name``, ``status`` (active, disabled) or ``limits``: numbers, null for the
+        deployment's default. What is not named stays. A disabled application is refused everywhere within 15 s."""
+        parse.refuse_others(event, "application", "name", "status", "limits")
+        name = parse.read_text(event, "application")
+        return {"application": self.applications.change(name, parse.read_change(event))}
+
+    def create_key(self, event: Members) -> dict[str, Any]:
+        """Creates a key of ``application`` with ``scopes`` (default: ingest), ``expires_at`` (RFC 3339 or null) and
+        ``description``. Only this answer holds the key."""
+        parse.refuse_others(event, "application", "scopes", "expires_at", "description")
+        text, key = mint_key(self.pepper)
+        created = self.applications.add_key(
+            parse.read_text(event, "application"),
+            key_id=key.key_id,
+            secret_hash=hash_secret(key.secret, self.pepper),
+            scopes=parse.read_scopes(event),
+            expires_at=parse.read_expiry(event, self.clock()),
+            description=parse.read_description(event),
+        )
+        return {"key": text, **created}
+
+    def list_keys(self, event: Members) -> dict[str, Any]:
+        """Lists the keys of ``application``, without their secrets."""
+        return {"keys": self.applications.keys(parse.read_text(event, "application"))}
+
+    def rotate_key(self, event: Members) -> dict[str, Any]:
+        """Creates the successor of ``key_id``, which expires after ``overlap_seconds`` (default: a day)."""
+        parse.refuse_others(event, "key_id", "overlap_seconds")
+        text, key = mint_key(self.pepper)
+        created = self.applications.rotate_key(
+            parse.read_text(event, "key_id"),
+            key_id=key.key_id,
+            secret_hash=hash_secret(key.secret, self.pepper),
+            overlap=parse.read_overlap(event),
+            now=self.clock(),
+        )
+        return {"key": text, **created}
+
+    def revoke_key(self, event: Members) -> dict[str, Any]:
+        """Revokes ``key_id``; it is refused everywhere within 15 s."""
+        return self.applications.revoke_key(parse.read_text(event, "key_id"))
+
+    def list_dead_letters(self, event: Members) -> dict[str, Any]:
+        """Lists dead letters, newest first, as selected; at most ``limit``, below the id ``before``."""
+        limit, before = event.get("limit", 50), event.get("before")
+        if type(limit) is not int or not 1 <= limit <= MAX_DEAD_LETTERS:
+            raise RejectedInput("invalid_limit", f"limit must be a whole number from 1 to {MAX_DEAD_LETTERS}")
+        if before is not None and type(before) is not int:
+            raise RejectedInput("invalid_before", "before must be the id of a dead letter")
+        found = self.dead_letters.find(read_selection(event), limit=limit, before=before)
+        return {"dead_letters": found, "next_before": found[-1]["id"] if len(found) == limit else None}
+
+    def show_dead_letter(self, event: Members) -> dict[str, Any]:
+        """Shows the dead letter ``id`` with its queued bytes."""
+        dead_letter_id = event.get("id")
+        if type(dead_letter_id) is not int or not 0 < dead_letter_id < 2**63:
+            raise RejectedInput("invalid_id", "id must be the id of a dead letter")
+        return {"dead_letter": self.dead_letters.show(dead_letter_id)}
+
+    def redrive_dead_letters(self, event: Members) -> dict[str, Any]:
+        """Repairs and stores the selected open dead letters."""
+        return asdict(self.dead_letters.redrive(read_selection(event, must_be_explicit=True)))
+
+    def drop_dead_letters(self, event: Members) -> dict[str, Any]:
+        """Closes the selected open dead letters without storing them."""
+        return {"dropped": self.dead_letters.drop(read_selection(event, must_be_explicit=True))}
