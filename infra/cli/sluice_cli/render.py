@@ -14,6 +14,7 @@ type JsonObject = dict[str, Any]
 
 LEVEL_STYLES = {"DEBUG": "dim", "INFO": "", "WARNING": "yellow", "ERROR": "red", "CRITICAL": "bold red"}
 LEDGER_COUNTS = ("accepted", "stored", "duplicate", "dead_lettered", "in_flight", "unaccounted")
+LIMITS = {"requests_per_second": "req/s", "bytes_per_second": "bytes/s", "bytes_per_day": "bytes/day"}
 # Wide enough that no table is cut when it goes into a file or another program.
 _PIPE_COLUMNS = 1000
 
@@ -68,9 +69,9 @@ def make_table(headings: Sequence[str], rows: Iterable[Sequence[str]], numeric: 
 
 
 def application_table(applications: Iterable[JsonObject]) -> Table:
-    """Applications with their number of keys."""
+    """Applications with their number of live keys, and what they may send."""
     return make_table(
-        ("application", "status", "retention", "keys", "created"),
+        ("application", "status", "retention", "keys", "created", *LIMITS.values()),
         (
             (
                 str(entry["name"]),
@@ -78,23 +79,37 @@ def application_table(applications: Iterable[JsonObject]) -> Table:
                 str(entry.get("retention_class", "")),
                 str(entry.get("key_count", "")),
                 minute(entry.get("created_at")),
+                *(_limit(entry.get("limits", {}).get(name), "-") for name in LIMITS),
             )
             for entry in applications
         ),
     )
 
 
+def limit_table(limits: Mapping[str, int | None]) -> Table:
+    """What one application may send."""
+    rows = ((name.replace("_", " "), _limit(limits[name], "the deployment's default")) for name in LIMITS)
+    return make_table(("limit", "value"), rows)
+
+
+def _limit(value: int | None, default: str) -> str:
+    return default if value is None else f"{value:,}"
+
+
 def key_table(keys: Iterable[JsonObject]) -> Table:
     """Keys of one application; the secrets are not known to anybody but their holders."""
     return make_table(
-        ("key id", "scopes", "status", "created", "expires"),
+        ("key id", "description", "scopes", "status", "created", "last used", "expires", "rotated to"),
         (
             (
                 str(entry["key_id"]),
+                entry.get("description") or "",
                 " ".join(entry["scopes"]),
                 str(entry["status"]),
                 minute(entry.get("created_at")),
+                minute(entry.get("last_used_at")) or "never",
                 minute(entry.get("expires_at")) or "never",
+                entry.get("rotated_to") or "",
             )
             for entry in keys
         ),

@@ -19,6 +19,14 @@ def future_moment(text: str, now: datetime) -> str:
     return _moment(text, now, +1)
 
 
+def span_seconds(text: str) -> int:
+    """Seconds of a span such as 30m or 24h. Raises SettingsError."""
+    span = _SPAN.fullmatch(text.strip())
+    if span is None or text.strip().startswith("-"):
+        raise SettingsError(f"{text!r} is no span of time", "Write 0s, 30m, 24h or 7d.")
+    return int(timedelta(**{_UNITS[span["unit"]]: int(span["count"])}).total_seconds())
+
+
 def _moment(text: str, now: datetime, direction: int) -> str:
     span = _SPAN.fullmatch(text.strip())
     try:

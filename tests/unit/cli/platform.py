@@ -11,6 +11,8 @@ from unit.cli.playback import Answer, Request, problem
 KEY = "slc_0123456789abcdef_secret_check"
 KEY_ID = "0123456789abcdef"
 CREATED = "2026-11-24T12:00:00.123456Z"
+USED = "2026-11-25T08:30:59Z"
+LIMITS = ("requests_per_second", "bytes_per_second", "bytes_per_day")
 TIME = "2026-11-24T12:00:00.123000Z"
 
 _STACKS = """<DescribeStacksResponse xmlns="http://cloudformation.amazonaws.com/doc/2010-05-15/"><DescribeStacksResult>
@@ -116,18 +118,30 @@ class Platform:
             case "list_applications":
                 entries = [{**self._application(entry), "key_count": 1} for entry in self.applications]
                 return Answer(200, {"applications": entries})
+            case "show_application" if name in self.applications:
+                return Answer(200, {"application": self._application(str(name))})
+            case "change_application" if event["application"] in self.applications:
+                limits = dict.fromkeys(LIMITS) | event.get("limits", {})
+                named = {"name": event.get("name", event["application"]), "status": event.get("status", "active")}
+                return Answer(200, {"application": {**self._application(""), **named, "limits": limits}})
             case "create_key" if name in self.applications:
-                given = {"scopes": event["scopes"], "expires_at": event["expires_at"]}
-                return Answer(200, {"key": KEY, "key_id": KEY_ID, **given})
+                given = {"scopes": event["scopes"], "expires_at": event["expires_at"], "application": name}
+                return Answer(200, {"key": KEY, "key_id": KEY_ID, "description": event.get("description"), **given})
             case "list_keys" if name in self.applications:
-                key = {"key_id": KEY_ID, "scopes": ["ingest"], "status": "active", "expires_at": None}
-                return Answer(200, {"keys": [{**key, "created_at": CREATED}]})
+                key = {"key_id": KEY_ID, "scopes": ["ingest"], "status": "expired", "expires_at": None}
+                seen = {"created_at": CREATED, "last_used_at": USED, "description": "web-1", "rotated_to": None}
+                return Answer(200, {"keys": [{**key, **seen}]})
+            case "rotate_key" if event["key_id"] == KEY_ID:
+                key = {"key_id": "f" * 16, "scopes": ["ingest"], "expires_at": None, "application": "checkout"}
+                return Answer(200, {"key": KEY, **key})
+            case "rotate_key":
+                return function_error("RejectedInput", "unknown_key: there is no key with this id")
             case "revoke_key":
                 return Answer(200, {"key_id": event["key_id"], "status": "revoked"})
         return function_error("RejectedInput", f"unknown_application: no application is called {name!r}")
 
     def _application(self, name: str) -> dict[str, Any]:
-        given = {"application_id": 1, "name": name, "status": "active"}
+        given = {"application_id": 1, "name": name, "status": "active", "limits": dict.fromkeys(LIMITS)}
         return {**given, "retention_class": "standard", "created_at": CREATED}
 
     def ingest(self, request: Request) -> Answer:

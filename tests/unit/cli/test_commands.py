@@ -192,7 +192,8 @@ def test_help_loads_no_driver() -> None:
 @pytest.mark.parametrize(
     "command",
     [
-        *("apps create", "apps list", "keys create", "keys list", "keys revoke", "send", "logs"),
+        *("apps create", "apps list", "apps show", "apps rename", "apps disable", "apps enable", "apps limits"),
+        *("keys create", "keys list", "keys rotate", "keys revoke", "send", "logs"),
         *("dlq list", "dlq show", "dlq redrive", "dlq drop"),
     ],
 )
