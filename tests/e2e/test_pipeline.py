@@ -1,5 +1,6 @@
 """HTTP in, HTTP out. Imports nothing of Sluice, so the same file runs against any deployment (see conftest.py)."""
 
+import base64
 import gzip
 import json
 import time
@@ -13,6 +14,7 @@ import requests
 # The schedule starts a drain each minute that ticks every 10 s; the first start may be a minute away.
 VISIBLE_SECONDS = 80
 POLL_SECONDS = 1
+REFUSED_SECONDS = 15  # until a key's end holds everywhere
 
 
 class Client:
@@ -220,6 +222,46 @@ def test_dead_letters_are_for_administrators(client: Client, url: str, admin_key
     redriven = admin.post({"reason": "none_such"}, path="/api/dead-letters/redrive")
     assert (redriven.status_code, redriven.json()) == (200, {"redriven": 0, "failed": 0})
     assert admin.post({"reason": "none_such"}, path="/api/dead-letters/drop").json() == {"dropped": 0}
+
+
+@pytest.mark.parametrize("scheme", ["Bearer {0}", "Splunk {0}", "ApiKey {1}", "Basic {1}"])
+def test_a_key_in_the_authorization_header(client: Client, key: str, scheme: str) -> None:
+    header = scheme.format(key, base64.b64encode(f"anybody:{key}".encode()).decode())
+    answer = requests.get(client.url + "/api/ledger", headers={"Authorization": header}, timeout=30)
+    assert (answer.status_code, answer.reason) == (200, "OK")
+    garbled = header[:-6] + "AAAAAA"
+    assert requests.get(client.url + "/api/ledger", headers={"Authorization": garbled}, timeout=30).status_code == 401
+
+
+def test_applications_and_keys_are_administered_over_http(url: str, admin_key: str) -> None:
+    admin, name = Client(url, admin_key), f"e2e-{uuid.uuid4().hex[:8]}"
+
+    def call(method: str, path: str, body: Any = None) -> Any:
+        answer = admin.session.request(method, url + path, json=body, timeout=30)
+        assert answer.ok, answer.text
+        return answer.json()
+
+    assert call("POST", "/api/applications", {"name": name})["application"]["name"] == name
+    assert admin.post({"name": name}, path="/api/applications").status_code == 409
+    path, limits = f"/api/applications/{name}-eu", {"requests_per_second": 5}
+    assert call("PATCH", f"/api/applications/{name}", {"name": f"{name}-eu", "limits": limits})
+    assert call("GET", path)["application"]["limits"]["requests_per_second"] == 5
+    assert admin.get(f"/api/applications/{name}").json()["code"] == "unknown_application"
+    old = call("POST", f"{path}/keys", {"scopes": ["read"], "description": "e2e"})
+    new = call("POST", f"/api/keys/{old['key_id']}/rotate", {"overlap_seconds": 0})
+    user = Client(url, new["key"])
+    assert user.get("/api/logs").json()["logs"] == []
+    assert user.get("/api/applications").json()["code"] == "missing_scope"
+    listed = {item["key_id"]: item for item in call("GET", f"{path}/keys")["keys"]}
+    assert listed[old["key_id"]]["rotated_to"] == new["key_id"]
+    assert listed[new["key_id"]]["last_used_at"]
+    assert call("DELETE", f"/api/keys/{new['key_id']}")["status"] == "revoked"
+    call("PATCH", path, {"status": "disabled"})
+    for ended in (old["key"], new["key"]):
+        deadline = time.monotonic() + REFUSED_SECONDS
+        while Client(url, ended).get("/api/logs").status_code != 401:
+            assert time.monotonic() < deadline, f"a key still works {REFUSED_SECONDS} s after its end"
+            time.sleep(POLL_SECONDS)
 
 
 def test_an_admin_key_sees_the_whole_ledger(client: Client, url: str, admin_key: str) -> None:
