@@ -11,6 +11,7 @@ from sluice.applications.keys import is_expired
 from sluice.applications.model import ApplicationChange, KeyRecord, Limits, Scope, successor_expiry
 from sluice.chunks.model import ChunkResult, ChunkTask, Settlement
 from sluice.errors import RejectedInput, Throttled, Unavailable
+from sluice.streams.inspection import Consumer, Group, Header, PendingEntry, ShardState, share_out
 from sluice.streams.model import Claim, ClaimedEntry, QueuedRange, StreamEntry, Submission, UnreadableEntry
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -167,7 +168,7 @@ class _Queued:
 
 @dataclass
 class MemoryQueue:
-    """SubmissionQueue, DrainQueue, ChunkQueue and QueueLedger in one; shard = application id modulo shard count."""
+    """All queue ports in one; shard = application id modulo shard count."""
 
     clock: ManualClock = field(default_factory=ManualClock)
     shard_count: int = 1
@@ -176,6 +177,7 @@ class MemoryQueue:
     _entries: dict[int, dict[str, _Queued]] = field(default_factory=dict)
     _accepted: dict[tuple[int, int], int] = field(default_factory=dict)
     _bodies: dict[UUID, bytes] = field(default_factory=dict)
+    _groups: set[int] = field(default_factory=set)
     _ids: int = 0
 
     def submit(self, submission: Submission) -> bool:
@@ -195,6 +197,7 @@ class MemoryQueue:
 
     def claim(self, shard: int, *, min_idle_seconds: float, max_records: int, max_bytes: int) -> Claim:
         self._check_up()
+        self._groups.add(shard)
         idle_since = self.clock() - timedelta(seconds=min_idle_seconds)
         queued = list(self._shard(shard).values())
         left = [item for item in queued if item.claimed_at is not None and item.claimed_at <= idle_since]
@@ -243,6 +246,40 @@ class MemoryQueue:
             QueuedRange(item.application_id, item.shard, item.first_sequence, item.record_count) for item in entries
         ]
 
+    def inspect(self, shard: int, *, max_entries: int, max_pending: int) -> ShardState:
+        self._check_up()
+        queued = list(self._shard(shard).values())
+        read = {item.entry.entry_id: _facts(item) for item in queued[:max_entries]}
+        sizes: dict[int, int] = {}
+        for item in queued:
+            sizes[item.entry.application_id] = sizes.get(item.entry.application_id, 0) + item.entry.size_bytes
+        claimed = [(item, item.claimed_at) for item in queued if item.claimed_at is not None]
+        pending = [
+            PendingEntry(
+                item.entry.entry_id,
+                "drain",
+                (self.clock() - item.entry.received_at).total_seconds(),
+                (self.clock() - claimed_at).total_seconds(),
+                item.deliveries,
+                read.get(item.entry.entry_id),
+            )
+            for item, claimed_at in claimed[:max_pending]
+        ]
+        members = (Consumer("drain", len(claimed), 0.0),)
+        return ShardState(
+            shard=shard,
+            entry_count=len(queued),
+            read_count=len(read),
+            record_count=sum(header.record_count or 0 for header in read.values()),
+            size_bytes=sum(sizes.values()),
+            oldest_seconds=(self.clock() - queued[0].entry.received_at).total_seconds() if read else None,
+            group=Group(len(claimed), len(queued) - len(claimed), members) if shard in self._groups else None,
+            pending=tuple(pending),
+            applications=share_out(
+                read.values(), sizes, {known: last for (known, place), last in self._accepted.items() if place == shard}
+            ),
+        )
+
     def _check_up(self) -> None:
         if self.is_down:
             raise Unavailable("queue_unavailable", "down")
@@ -285,6 +322,10 @@ class MemoryQueue:
 
     def _shard(self, shard: int) -> dict[str, _Queued]:
         return self._entries.setdefault(shard, {})
+
+
+def _facts(item: _Queued) -> Header:
+    return Header(item.entry.application_id, item.entry.record_count)
 
 
 def _header(item: _Queued) -> ClaimedEntry:

@@ -1,4 +1,4 @@
-"""GET /api/logs, /api/ledger and /healthz: reads back; and, on a schedule, audits the ledger.
+"""GET /api/logs, /api/ledger and /healthz: reads back; on a schedule, audits the ledger; by Invoke, shows the queue.
 
 Promise: a key sees the records of its own application only (an admin key: all), enforced by row security in the
 database. On failure the client gets problem+json; reading again is always safe.
@@ -15,7 +15,7 @@ from sluice.applications.lookup import KeyLookup
 from sluice.applications.model import KeyRecord, Scope
 from sluice.applications.postgres import PostgresKeyStore
 from sluice.applications.redis import RedisKeyCache
-from sluice.errors import RejectedInput
+from sluice.errors import RejectedInput, Unavailable
 from sluice.ledger.audit import audit
 from sluice.ledger.model import Totals
 from sluice.ledger.postgres import PostgresLedger
@@ -26,13 +26,16 @@ from sluice.runtime.redis import connect_redis
 from sluice.runtime.settings import QuerySettings
 from sluice.search.parse import parse_query
 from sluice.search.postgres import PostgresLogReader
-from sluice.streams.ports import QueueLedger
+from sluice.streams.inspection import ShardState
+from sluice.streams.ports import QueueInspection, QueueLedger
 from sluice.streams.redis import RedisQueue
 
 logger = Logger()
 metrics = Metrics(namespace="Sluice")
 api = HttpApi("query", logger, metrics)
 
+QUEUE_READ_ENTRIES = 1_000  # of all shards together; Redis copies each one, its records too
+QUEUE_MAX_PENDING = 1_000
 DATABASE_SECONDS = 16  # just above the statements' own time-out, for a server that hangs
 
 
@@ -43,6 +46,8 @@ class Query:
     lookup: KeyLookup
     database: Database
     queue: QueueLedger
+    inspection: QueueInspection
+    shard_count: int
 
     def search(self, api_key: str | None, parameters: dict[str, str]) -> dict[str, Any]:
         """A page of records."""
@@ -68,6 +73,25 @@ class Query:
         """The equation over all applications."""
         return asdict(sum(audit(self.queue, PostgresLedger(self.database, None)).values(), Totals()))
 
+    def inspect_queue(self, event: dict[str, Any]) -> dict[str, Any]:
+        """The queue, shard by shard; works without the database, too, but then names no application.
+
+        The event may have ``max_entries`` (to read the headers of, over all shards) and ``max_pending`` (to list per
+        shard). Raises RejectedInput ``invalid_event``.
+        """
+        max_entries = _bound(event, "max_entries", QUEUE_READ_ENTRIES, QUEUE_READ_ENTRIES) // self.shard_count
+        max_pending = _bound(event, "max_pending", 20, QUEUE_MAX_PENDING)
+        states = [
+            self.inspection.inspect(shard, max_entries=max_entries, max_pending=max_pending)
+            for shard in range(self.shard_count)
+        ]
+        names: dict[int, str] = {}
+        try:
+            names = PostgresLedger(self.database, None).application_names() if max_entries else {}
+        except Unavailable as error:  # the queue is looked at above all when the database is away
+            logger.warning("applications have no names", extra={"code": error.code, "detail": error.detail})
+        return {"shards": [_named(state, names) for state in states]}
+
     def check_health(self) -> None:
         """Raises Unavailable unless queue and database answer."""
         self.queue.accepted()
@@ -86,6 +110,21 @@ class Query:
 
 def _visible(key: KeyRecord) -> set[int] | None:
     return None if Scope.ADMIN in key.scopes else {key.application_id}
+
+
+def _bound(event: dict[str, Any], name: str, default: int, highest: int) -> int:
+    number = event.get(name, default)
+    if type(number) is not int or not 0 <= number <= highest:
+        raise RejectedInput("invalid_event", f"{name} must be a whole number from 0 to {highest}")
+    return number
+
+
+def _named(state: ShardState, names: dict[int, str]) -> dict[str, Any]:
+    """The state as JSON; applications get their name, None where it is not known."""
+    shown = asdict(state)
+    for part in (*shown["applications"], *(entry["header"] for entry in shown["pending"] if entry["header"])):
+        part["application"] = names.get(part["application_id"])
+    return shown
 
 
 @api.route("GET", "/api/logs")
@@ -114,14 +153,17 @@ def _dependencies() -> Query:
     cache = RedisKeyCache(connect_redis(settings.redis_url, timeout_seconds=1), settings.key_pepper)
     lookup = KeyLookup(PostgresKeyStore(database), cache, settings.key_pepper, utc_now)
     queue = RedisQueue(connect_redis(settings.redis_url), shard_count=settings.shard_count)
-    return Query(lookup, database, queue)
+    return Query(lookup, database, queue, queue, settings.shard_count)
 
 
 @logger.inject_lambda_context
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: Any) -> Any:
-    """Entry point of API Gateway (REST, proxy), and of the schedule: {"action": "audit"} leaves the ledger's totals as
-    metrics for a monitor to watch."""
+    """Entry point of API Gateway (REST, proxy), of the schedule: {"action": "audit"} leaves the ledger's totals as
+    metrics for a monitor to watch; and of operators: {"action": "queue"}, see Query.inspect_queue."""
+    if event.get("action") == "queue":
+        count(metrics, "inspections", 1)
+        return _dependencies().inspect_queue(event)
     if event.get("action") == "audit":
         totals = _dependencies().audit()
         for name, value in totals.items():

@@ -1,6 +1,7 @@
 """functions/query on real servers: what a key may see, and what a reader gets back."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,6 +17,7 @@ from sluice.applications.lookup import KeyLookup
 from sluice.applications.model import ApplicationChange, Status
 from sluice.applications.postgres import PostgresApplications, PostgresKeyStore
 from sluice.chunks.postgres import PostgresChunkStore
+from sluice.errors import RejectedInput
 from sluice.runtime.postgres import Database
 from sluice.streams.redis import RedisQueue
 
@@ -31,7 +33,7 @@ class Desk:
         self.applications = PostgresApplications(Database(scratch.url("sluice_owner", direct=True)))
         database = Database(scratch.url("sluice_reader"))
         lookup = KeyLookup(PostgresKeyStore(database), None, PEPPER, lambda: datetime.now(UTC))
-        self.use_case = app.Query(lookup, database, self.queue)
+        self.use_case = app.Query(lookup, database, self.queue, self.queue, 1)
 
     def new_application(self) -> tuple[int, str]:
         application_id = self.scratch.create_application()
@@ -152,6 +154,37 @@ def test_the_scheduled_audit_leaves_totals(desk: Desk, capsys: pytest.CaptureFix
     assert totals["accepted"] >= 1
     assert totals["unaccounted"] == 0
     assert '"ledger_unaccounted":[0.0]' in capsys.readouterr().out.replace(" ", "")
+
+
+def test_the_queue_is_shown_to_whoever_may_invoke(desk: Desk) -> None:
+    application_id, name = desk.new_application()
+    desk.queue.submit(submission([record(0), record(1)], application_id=application_id))
+    desk.queue.claim(0, min_idle_seconds=0, max_records=1, max_bytes=1)
+    (shard,) = app.handler({"action": "queue"}, LambdaContext())["shards"]
+    assert (shard["entry_count"], shard["record_count"], shard["group"]["pending_count"]) == (1, 2, 1)
+    (share,) = shard["applications"]
+    assert (share["application"], share["record_count"], share["accepted_count"]) == (name, 2, 2)
+    (pending,) = shard["pending"]
+    assert pending["header"] == {"application_id": application_id, "application": name, "record_count": 2}
+    (brief,) = app.handler({"action": "queue", "max_entries": 0, "max_pending": 0}, LambdaContext())["shards"]
+    assert (brief["entry_count"], brief["read_count"], list(brief["pending"])) == (1, 0, [])
+    json.dumps(shard, allow_nan=False)
+
+
+def test_the_queue_is_shown_without_the_database(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.queue.submit(submission(application_id=7))
+    away = replace(desk.use_case, database=Database("postgresql://nobody@127.0.0.1:9/none"))
+    monkeypatch.setattr(app, "_dependencies", lambda: away)
+    (shard,) = app.handler({"action": "queue"}, LambdaContext())["shards"]
+    assert [(share["application_id"], share["application"]) for share in shard["applications"]] == [(7, None)]
+
+
+@pytest.mark.parametrize(
+    "asked", [{"max_entries": -1}, {"max_entries": 10**9}, {"max_pending": True}, {"max_pending": "1"}]
+)
+def test_a_look_at_the_queue_has_bounds(desk: Desk, asked: dict[str, Any]) -> None:
+    with pytest.raises(RejectedInput):
+        app.handler({"action": "queue"} | asked, LambdaContext())
 
 
 def test_health(desk: Desk) -> None:

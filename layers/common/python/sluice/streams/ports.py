@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
+from sluice.streams.inspection import ShardState
 from sluice.streams.model import Claim, ClaimedEntry, QueuedRange, StreamEntry, Submission, UnreadableEntry
 
 
@@ -58,3 +59,13 @@ class QueueLedger(Protocol):
     def queued_ranges(self) -> list[QueuedRange]:
         """The ranges of all entries now queued, counted from the stream itself. Not one snapshot: an entry that is
         queued or acknowledged meanwhile may or may not be in it."""
+
+
+class QueueInspection(Protocol):
+    """The side that an operator looks at."""
+
+    def inspect(self, shard: int, *, max_entries: int, max_pending: int) -> ShardState:
+        """What the shard is like now; changes nothing. At most ``max_entries`` entries, the oldest, are read for their
+        headers, and at most ``max_pending`` pending ones, the oldest, are listed, so its cost has a bound however long
+        the queue is. Entries that nobody of ours wrote are counted, too. Not one snapshot: counters and entries may
+        differ by what came or went meanwhile."""

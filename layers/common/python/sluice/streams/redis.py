@@ -10,12 +10,14 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from importlib.resources import files
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
 import redis
 
 from sluice.errors import ContractError, RejectedInput, Throttled, Unavailable
+from sluice.streams.inspection import ShardState, read_number, read_state
 from sluice.streams.model import (
     WIRE_VERSION,
     Claim,
@@ -31,13 +33,14 @@ CONSUMER = "drain"  # one fixed name: consumers come and go with invocations, th
 REPLAY_SECONDS = 900
 _APPLICATION_SHARE = 0.2  # of the backlog limit
 _RANGES_PAGE = 4  # entries whose records one call copies inside Redis, where it holds up everybody
+_MAX_CONSUMERS = 100  # shown by an inspection; Sluice itself has one
 _RELEASED_IDLE_MS = 86_400_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 
 class RedisQueue:
-    """All four queue ports (see ``ports``) on one client."""
+    """All queue ports (see ``ports``) on one client."""
 
     def __init__(self, client: redis.Redis, *, shard_count: int, backlog_limit_bytes: int = 0) -> None:
         self._client = client
@@ -127,12 +130,23 @@ class RedisQueue:
         """See QueueLedger.queued_ranges."""
         return [queued for shard in range(self._shard_count) for queued in self._shard_ranges(shard)]
 
+    def inspect(self, shard: int, *, max_entries: int, max_pending: int) -> ShardState:
+        """See QueueInspection.inspect."""
+        keys = [_stream(shard), _accepted(shard), _backlog(shard)]
+        answer = self._run("inspect", keys, [GROUP, max_pending, _MAX_CONSUMERS])
+        return read_state(shard, answer, islice(self._headers(shard), max_entries))
+
     def _shard_ranges(self, shard: int) -> Iterator[QueuedRange]:
+        for _, *numbers in self._headers(shard):
+            application, sequence, count = map(read_number, numbers)
+            if application is not None and sequence is not None and count:
+                yield QueuedRange(application, shard, sequence, count)
+
+    def _headers(self, shard: int) -> Iterator[list[bytes]]:
+        """Id, application, sequence and count of all entries, oldest first; "" for what an entry does not have."""
         start: str | bytes = "-"
         while page := self._run("ranges", [_stream(shard)], [start, _RANGES_PAGE]):
-            for _, application, sequence, count in page:
-                if application and sequence and count:
-                    yield QueuedRange(int(application), shard, int(sequence), int(count))
+            yield from page
             start = page[-1][0]
 
     def _run(self, name: str, keys: list[str], arguments: Sequence[Any]) -> Any:
