@@ -8,7 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from sluice_cli import environment
-from sluice_cli.commands import apps, dlq, keys, ledger, logs, operations, send
+from sluice_cli.commands import apps, dlq, drain, invoke, keys, ledger, load, logs, queue, send, status
 from sluice_cli.connections import Connections
 from sluice_cli.errors import CliError
 
@@ -86,10 +86,13 @@ app.add_typer(apps.app, name="apps")
 app.add_typer(keys.app, name="keys")
 app.add_typer(dlq.app, name="dlq")
 app.command(epilog="Example: sluice send /var/log/app.log, or: journalctl -o cat | sluice send -")(send.send)
-app.command(epilog="Example: sluice drain")(operations.drain)
+app.command(epilog="Example: sluice drain --until-empty")(drain.drain)
+app.command(epilog="Example: sluice queue --watch")(queue.queue)
 app.command(epilog="Example: sluice logs --since -15m --level ERROR,CRITICAL --text timeout")(logs.logs)
 app.command(epilog="Example: sluice ledger")(ledger.ledger)
-app.command(epilog="Example: sluice status")(operations.status)
+app.command(epilog="Example: sluice status")(status.status)
+app.command(epilog="""Example: sluice invoke query --event '{"action": "audit"}' --tail-logs""")(invoke.invoke)
+app.command(epilog="Example: sluice load --rate 20 --batch 100 --duration 30 --shape mixed --gzip")(load.load)
 
 
 def main() -> None:

@@ -29,6 +29,13 @@ def function_error(kind: str, message: str) -> Answer:
     return Answer(200, content, {"X-Amz-Function-Error": "Unhandled"})
 
 
+def queue_shard(**changes: Any) -> dict[str, Any]:
+    """An empty shard as functions/query shows it, after a first drain."""
+    group = {"pending_count": 0, "lag_count": 0, "consumers": []}
+    counts = {"entry_count": 0, "read_count": 0, "record_count": 0, "size_bytes": 0, "oldest_seconds": None}
+    return {"shard": 0, **counts, "group": group, "pending": [], "applications": [], **changes}
+
+
 def dead_letter(number: int, **changes: Any) -> dict[str, Any]:
     """An open dead letter as functions/admin lists it."""
     batch = {"batch_id": "b" * 32, "position": number, "received_at": CREATED, "dead_lettered_at": CREATED}
@@ -79,9 +86,12 @@ class Platform:
 
     def __call__(self, request: Request) -> Answer:
         """Answers a request."""
-        if request.path.startswith("/2015-03-31/functions/"):
+        if request.path.startswith("/2015-03-31/functions/") and request.method == "POST":
             answer = self.invoke(request.path.split("/")[3], json.loads(request.body))
             return Answer(202, b"") if request.headers.get("X-Amz-Invocation-Type") == "Event" else answer
+        if request.path.rstrip("/") == "/2015-03-31/functions":
+            names = ("sluice-local-admin", "sluice-local-drain", "sluice-prod-drain", "other")
+            return Answer(200, {"Functions": [{"FunctionName": name} for name in names]})
         if request.path == "/":
             return self.cloudformation(request)
         if request.path == "/v1/healthz":
@@ -99,6 +109,8 @@ class Platform:
     def invoke(self, name: str, event: dict[str, Any]) -> Answer:
         if name == "sluice-local-drain":
             return Answer(200, self.drain())
+        if name == "sluice-local-query" and event["action"] == "queue":
+            return Answer(200, {"shards": [queue_shard(entry_count=len(self.queued))]})
         if name != "sluice-local-admin":
             return Answer(
                 404, {"Message": f"Function not found: {name}"}, {"x-amzn-ErrorType": "ResourceNotFoundException"}
@@ -163,7 +175,14 @@ class Platform:
         self.stored += kept
         self.queued.clear()
         counts = {"claimed_entries": 1, "reclaimed_entries": 0, "chunks": 1, "chunks_failed": 0, "stored": len(kept)}
-        return {**counts, "duplicate": 0, "dead_lettered": 0, "backlog_entries": 0, "duration_ms": 5}
+        return {
+            **counts,
+            "acknowledged": len(kept),
+            "duplicate": 0,
+            "dead_lettered": 0,
+            "backlog_entries": 0,
+            "duration_ms": 5,
+        }
 
     def logs(self, request: Request) -> Answer:
         query = request.query
