@@ -91,7 +91,8 @@ def _pending_table(shards: list[JsonObject]) -> Table:
             entry["entry_id"],
             str(shard["shard"]),
             age(seconds),
-            age(entry["idle_seconds"]),
+            # A drain gives back what failed by setting its idle time to a day.
+            "given back" if entry["idle_seconds"] > seconds + 1 else age(entry["idle_seconds"]),
             _count(entry["deliveries"]),
             *_content(shard, entry["header"]),
             entry["consumer"],

@@ -69,11 +69,25 @@ def test_the_queue_in_tables(server: Playback, platform: Platform) -> None:
     members = [{"name": "drain\x1b[2J", "pending_count": 30, "idle_seconds": 4.0}]
     group = {"pending_count": 30, "lag_count": None, "consumers": members}
     counts = {"entry_count": 5000, "read_count": 1000, "record_count": 4000, "size_bytes": 4000}
-    entries = [pending(entry_id="2-0", age_seconds=5.0), pending(), pending(entry_id="3-0", header=None)]
+    entries = [
+        pending(entry_id="2-0", age_seconds=5.0),
+        pending(),
+        pending(entry_id="3-0", header=None, idle_seconds=9e4),
+    ]
     shard = queue_shard(**counts, oldest_seconds=200.0, group=group, applications=shares, pending=entries)
     server.answers(Answer(200, {"shards": [shard]}))
     text = sluice("queue").stdout
-    for part in ("5,000", "4,000+", "unknown", "75%", "number 8", "(unreadable)", "27 more pending", "not read"):
+    for part in (
+        "5,000",
+        "4,000+",
+        "unknown",
+        "75%",
+        "number 8",
+        "(unreadable)",
+        "27 more pending",
+        "not read",
+        "given back",
+    ):
         assert part in text
     assert text.index("1-0") < text.index("2-0"), "oldest first"
     assert "\x1b" not in text
