@@ -1,21 +1,22 @@
-"""POST /api/ingest: takes logs in.
+"""POST /api/ingest and POST /v1/logs (OTLP): takes logs in.
 
-Promise: 202 means that the queue holds every accepted record. On failure the client gets problem+json: 400, 413 and 422
-never to be retried unchanged, 429 and 503 with Retry-After; nothing was queued, but for a 503 after a queue time-out,
-whose outcome is unknown (an Idempotency-Key makes the retry safe).
+Promise: 202, from OTLP's door 200, means that the queue holds every accepted record. On failure the client gets
+problem+json, or OTLP's Status: 400, 413, 415 and 422 never to be retried unchanged, 429 and 503 with Retry-After.
+Nothing was queued then, but for a 503 after a queue time-out, whose outcome is unknown (an Idempotency-Key makes the
+retry safe; an OTLP body is its own).
 """
 
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from hashlib import blake2b
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 from chalice.app import Request, Response
 
-from sluice.applications.credentials import read_credentials
 from sluice.applications.lookup import KeyLookup
 from sluice.applications.model import KeyRecord, Scope
 from sluice.applications.ports import Clock
@@ -24,11 +25,13 @@ from sluice.applications.redis import RedisKeyCache
 from sluice.entries.body import inflate_body
 from sluice.entries.model import Batch
 from sluice.entries.parse import parse_batch
-from sluice.errors import RejectedInput
+from sluice.protocols.otlp import parse_otlp
+from sluice.protocols.otlp_answers import answer_type, export_answer, status_answer
 from sluice.runtime.crash_points import crash_point
-from sluice.runtime.http import HttpApi, json_response, rejection_documents
+from sluice.runtime.http import HttpApi, Refusal, json_response, media_type, rejection_documents
 from sluice.runtime.observability import Logger, Metrics, count, utc_now
 from sluice.runtime.postgres import Database
+from sluice.runtime.posts import Post
 from sluice.runtime.redis import connect_redis
 from sluice.runtime.settings import IngestSettings
 from sluice.streams.model import Submission
@@ -40,9 +43,15 @@ logger = Logger()
 metrics = Metrics(namespace="Sluice")
 api = HttpApi("ingest", logger, metrics)
 
-MAX_IDEMPOTENCY_KEY_CHARACTERS = 255
 KEY_SECONDS = 4  # for a look-up in the database; together with the rest it must end before the gateway does
 CACHE_SECONDS = 1
+MAX_NAMED = 5  # rejected records in OTLP's error message
+
+
+class Parse(Protocol):
+    """Reads an inflated body in the form that a door takes."""
+
+    def __call__(self, body: bytes, received_at: datetime, *, max_records: int, media_type: str) -> Batch: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,25 +72,40 @@ class Ingest:
     settings: IngestSettings
     clock: Clock
 
-    def accept(self, wire: bytes, api_key: str | None, idempotency_key: str | None) -> Accepted:
-        """Authenticates, parses and queues one request body. Raises the errors of those steps."""
-        key = self.lookup.authenticate(api_key, Scope.INGEST)
+    def accept(self, post: Post, parse: Parse, *, repeats_are_retries: bool = False) -> Accepted:
+        """Authenticates, inflates, parses and queues one request. Raises the errors of those steps.
+
+        With ``repeats_are_retries`` a body whose records all carry their time is its own idempotency key.
+        """
+        key = self.lookup.authenticate(post.api_key, Scope.INGEST)
         body = inflate_body(
-            wire,
+            post.wire,
+            post.content_encoding,
             max_wire_bytes=self.settings.max_body_bytes,
             max_inflated_bytes=self.settings.max_inflated_bytes,
         )
         received_at = self.clock()
-        batch = parse_batch(body, received_at, max_records=self.settings.max_batch_records)
+        batch = parse(body, received_at, max_records=self.settings.max_batch_records, media_type=post.media_type)
+        body_hash = blake2b(body, digest_size=16).digest()
+        token = post.idempotency_key
+        if token is None and repeats_are_retries and batch.is_timed:
+            token = f"\0{body_hash.hex()}"  # no header can hold U+0000
+        return self._submit(key, batch, token, received_at, body_hash)
+
+    def _submit(
+        self, key: KeyRecord, batch: Batch, token: str | None, received_at: datetime, body_hash: bytes
+    ) -> Accepted:
         submission = Submission(
             application_id=key.application_id,
             retention_class=key.retention_class,
-            batch_id=_batch_id(key, idempotency_key, received_at),
+            batch_id=_batch_id(key, token, received_at),
             received_at=received_at,
-            body_hash=blake2b(body, digest_size=16).digest(),
+            body_hash=body_hash,
             parts=split_parts(batch.records),
-            is_idempotent=idempotency_key is not None,
+            is_idempotent=token is not None,
         )
+        if not submission.parts:
+            return Accepted(submission.batch_id, batch, False)
         if __debug__:
             crash_point("ingest.before_submit")
         is_replay = not self.queue.submit(submission)
@@ -90,39 +114,52 @@ class Ingest:
         return Accepted(submission.batch_id, batch, is_replay)
 
 
-def _batch_id(key: KeyRecord, idempotency_key: str | None, received_at: datetime) -> UUID:
+def _batch_id(key: KeyRecord, token: str | None, received_at: datetime) -> UUID:
     """The same for every try of one idempotent request; else random behind a millisecond, which keeps indexes dense."""
-    if idempotency_key is None:
+    if token is None:
         return UUID(int=int(received_at.timestamp() * 1000) << 80 | secrets.randbits(80))
-    token = f"{key.application_id}\0{idempotency_key}".encode()
-    return UUID(bytes=blake2b(token, digest_size=16).digest())
+    return UUID(bytes=blake2b(f"{key.application_id}\0{token}".encode(), digest_size=16).digest())
 
 
-def _idempotency_key(request: Request) -> str | None:
-    """The header's value; quotes of its structured-field form are optional."""
-    header = request.headers.get("idempotency-key")
-    if header is None:
-        return None
-    token = str(header).strip().removeprefix('"').removesuffix('"')
-    if not token or len(token) > MAX_IDEMPOTENCY_KEY_CHARACTERS:
-        detail = f"Idempotency-Key must have 1 to {MAX_IDEMPOTENCY_KEY_CHARACTERS} characters"
-        raise RejectedInput("invalid_idempotency_key", detail)
-    return token
+def _count(accepted: Accepted) -> None:
+    count(metrics, "accepted", 0 if accepted.is_replay else len(accepted.batch.records))
+    count(metrics, "rejected", len(accepted.batch.rejections))
 
 
 @api.route("POST", "/api/ingest")
 def ingest(request: Request) -> Response:
     """Answers 202 with the count, the batch id and what was rejected."""
-    wire = request.raw_body if isinstance(request.raw_body, bytes) else request.raw_body.encode()
-    accepted = _dependencies().accept(wire, read_credentials(request.headers), _idempotency_key(request))
-    count(metrics, "accepted", 0 if accepted.is_replay else len(accepted.batch.records))
-    count(metrics, "rejected", len(accepted.batch.rejections))
+    accepted = _dependencies().accept(Post.from_request(request), parse_batch)
+    _count(accepted)
     answer = {
         "accepted": len(accepted.batch.records),
         "batch_id": accepted.batch_id.hex,
         "rejected": rejection_documents(accepted.batch.rejections),
+        "rejected_count": len(accepted.batch.rejections),
     }
     return json_response(answer, 202, {"Idempotency-Replayed": "true"} if accepted.is_replay else {})
+
+
+def _otlp_response(request: Request, status: int, body: bytes, headers: Mapping[str, str]) -> Response:
+    return Response(body, {"Content-Type": answer_type(media_type(request)), **headers}, status)
+
+
+def _otlp_refusal(request: Request, refusal: Refusal) -> Response:
+    body = status_answer(media_type(request), refusal.status, f"{refusal.code}: {refusal.detail}")
+    return _otlp_response(request, refusal.status, body, refusal.headers)
+
+
+@api.route("POST", "/v1/logs", refuse=_otlp_refusal)
+@api.route("POST", "/otlp/v1/logs", refuse=_otlp_refusal)
+def otlp(request: Request) -> Response:
+    """Answers 200 with what was rejected; nothing if that is nothing."""
+    accepted = _dependencies().accept(Post.from_request(request), parse_otlp, repeats_are_retries=True)
+    _count(accepted)
+    rejections = accepted.batch.rejections
+    if rejections:
+        logger.warning("OTLP records rejected", extra={"rejected": len(rejections), "first": rejections[0].code})
+    message = "; ".join(f"record {item.index}: {item.code}: {item.detail}" for item in rejections[:MAX_NAMED])
+    return _otlp_response(request, 200, export_answer(media_type(request), len(rejections), message), {})
 
 
 @cache

@@ -104,17 +104,35 @@ def test_a_level_that_is_neither_text_nor_number_is_refused(level: Any) -> None:
         (1772366400000000123, NOON),
         ("1772366400", NOON),
         (-1, datetime(1969, 12, 31, 23, 59, 59, tzinfo=UTC)),
+        ("2026-03-01 12:00:00,123", NOON.replace(microsecond=123_000)),  # Python's logging
+        ("2026-03-01 12:00:00,123+0000", NOON.replace(microsecond=123_000)),
+        ("2026-03-01t12:00:00z", NOON),
+        ("2026/03/01 12:00:00", NOON),
+        ("2026-03-01 12:00:00 UTC", NOON),
+        ("2026-03-01 14:00:00.5 +0200 CEST", None),
+        ("2026-03-01 12:00:00.123456789 +0000 UTC", NOON.replace(microsecond=123_456)),
+        ("2026-03-01T11:59:60Z", NOON),
+        ("2026-03-01T11:59:60.5+00:00", NOON.replace(microsecond=500_000)),
+        ("Sun, 01 Mar 2026 12:00:00 GMT", NOON),
+        ("1 Mar 2026 17:30:00 +0530", NOON),
+        ("01/Mar/2026:12:00:00 +0000", NOON),
+        ("1772366400.25", NOON.replace(microsecond=250_000)),
     ],
 )
-def test_timestamps(sent: Any, expected: datetime) -> None:
-    assert one({"message": "m", "timestamp": sent}).event_at == expected
+def test_timestamps(sent: Any, expected: datetime | None) -> None:
+    record = one({"message": "m", "timestamp": sent})
+    assert record.event_at == (expected or NOON)
+    assert (Flag.TIMESTAMP_UNREADABLE in record.flags) == (expected is None)
 
 
 @pytest.mark.parametrize(
     "sent", ["yesterday", "", True, [], 1e30, float("nan"), "9" * 50, "1_000", "0001-01-01T00:00:00+14:00"]
 )
-def test_what_is_no_time_is_refused(sent: Any) -> None:
-    assert refused({"message": "m", "timestamp": sent}).code == "invalid_timestamp"
+def test_what_is_no_time_is_kept_beside_the_time_of_receipt(sent: Any) -> None:
+    record = one({"message": "m", "timestamp": sent})
+    assert (record.event_at, Flag.TIMESTAMP_UNREADABLE in record.flags) == (NOON, True)
+    kept = json.loads(record.metadata)["timestamp"]
+    assert kept == (sent if sent == sent else "nan")
 
 
 def test_no_clock_is_refused() -> None:
@@ -224,7 +242,9 @@ def test_deep_and_wide_metadata_is_folded_not_lost() -> None:
 def test_no_number_is_a_server_error() -> None:
     assert one(b'{"message": "m", "level": 1' + b"0" * 310 + b"}").level is Level.CRITICAL
     assert refused(b'{"message": "m", "level": NaN}').code == "invalid_level"
-    assert refused(b'{"message": "m", "timestamp": 1' + b"0" * 310 + b"}").code == "invalid_timestamp"
+    record = one(b'{"message": "m", "timestamp": 1' + b"0" * 310 + b"}")
+    assert Flag.TIMESTAMP_UNREADABLE in record.flags
+    assert json.loads(record.metadata) == {"timestamp": "1" + "0" * 310}
 
 
 @pytest.mark.parametrize("number", ["1e308", "-1e31", "1e-31", "1E+40", "123e50"])

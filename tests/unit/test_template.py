@@ -263,6 +263,8 @@ def test_routes() -> None:
     routes = {(method, path) for path, item in api_document()["paths"].items() for method in item}
     assert routes == {
         ("post", "/api/ingest"),
+        ("post", "/v1/logs"),
+        ("post", "/otlp/v1/logs"),
         ("get", "/api/logs"),
         ("get", "/api/ledger"),
         ("get", "/healthz"),

@@ -36,6 +36,7 @@ class Flag(IntFlag):
     VALUES_ALTERED = 16  # a value JSON or jsonb cannot carry was kept as text, or too deep or wide metadata was folded
     MESSAGE_TRUNCATED = 32  # original_length tells how long it was
     METADATA_TRUNCATED = 64  # its JSON text was too long: the beginning is kept as text
+    TIMESTAMP_UNREADABLE = 128  # received_at stands in, metadata keep what the client wrote
 
     @property
     def names(self) -> list[str]:
@@ -70,3 +71,9 @@ class Batch:
 
     records: tuple[Record, ...]
     rejections: tuple[Rejection, ...]
+
+    @property
+    def is_timed(self) -> bool:
+        """Whether each record carries a time of its own, so that an equal body can only be the same logs again."""
+        untimed = Flag.TIMESTAMP_MISSING | Flag.TIMESTAMP_UNREADABLE
+        return all(not record.flags & untimed for record in self.records)

@@ -17,6 +17,7 @@ MAX_INTEGER_DIGITS = 400  # beyond any number that means something; Python itsel
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _INTEGERS = range(-(2**63), 2**63)
 _LARGEST, _SMALLEST = 1e30, 1e-30
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 class NumberText(str):
@@ -48,15 +49,16 @@ def short_metadata(text: str) -> tuple[str, Flag]:
 
 
 def free_key(key: str, taken: Container[str]) -> str:
-    """``key``, with as many leading underscores as it takes not to hide another."""
-    while key in taken:
-        key = f"_{key}"
-    return key
+    """``key``, or the first with 1, 2, 4, … leading underscores that hides no other: few tries, whatever is taken."""
+    free, count = key, 1
+    while free in taken:
+        free, count = "_" * count + key, count * 2
+    return free
 
 
 def json_text(value: Any) -> str:
     """Compact JSON, non-ASCII kept as it is; NaN and infinities as Python writes them (callers keep those as text)."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return _ENCODER.encode(value)
 
 
 class _Walk:

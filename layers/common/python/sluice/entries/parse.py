@@ -1,82 +1,157 @@
-"""From a request body to records in normal form, each with a verdict of its own."""
+"""From a request body to records in normal form, each with a verdict of its own.
+
+A body is one JSON document (a log, an array of them, ``{"logs": [...]}``), JSON objects one after the other (NDJSON),
+or lines of text. Text is read as such only under ``text/plain``: elsewhere what is not JSON is the client's mistake.
+"""
 
 import json
 import re
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Iterator
+from datetime import datetime
 from typing import Any
 
-from sluice.entries.levels import level_from_number, level_from_text
-from sluice.entries.model import (
-    MAX_FIELD_CHARACTERS,
-    MAX_MESSAGE_CHARACTERS,
-    MAX_METADATA_KEYS,
-    OPTIONAL_FIELDS,
-    Batch,
-    Flag,
-    Level,
-    Record,
-)
-from sluice.entries.normalise import (
-    NumberText,
-    free_key,
-    integer,
-    json_text,
-    short_metadata,
-    storable_metadata,
-    storable_text,
-)
-from sluice.entries.timestamps import timestamp_from_number, timestamp_from_text
+from sluice.entries.model import Batch, Record
+from sluice.entries.normalise import integer
+from sluice.entries.record import BrokenRecord, RecordParser, Refused
 from sluice.errors import RejectedInput, Rejection
 
 # Parsed JSON takes up to 60 times its text; these bound it before it is parsed.
 MAX_CONTAINERS = 250_000
 MAX_COMMAS = 1_000_000
-_SKEW = timedelta(days=1)
-_OWN_FIELDS = frozenset(("timestamp", "level", "message", "metadata", *OPTIONAL_FIELDS))
+_TEXT = "text/plain"
+_LINES = frozenset(
+    f"application/{name}" for name in ("x-ndjson", "ndjson", "jsonl", "x-jsonlines", "jsonlines", "json-seq")
+)
 # Whatever normalisation would have to touch shows in the JSON text: without a match, records skip that walk.
 _SUSPICIOUS = re.compile(r"\\u(?:0000|[dD][89a-fA-F])|[0-9]{19}|[0-9][eE][-+]?[0-9]{2}|NaN|Infinity")
+_DECODER = json.JSONDecoder(parse_int=integer)
+_BETWEEN = re.compile("[ \t\r\n\x1e]*")  # U+001E begins a record of application/json-seq
+_LINE = re.compile(r"[^\n]+")
 
 
-class _Refused(Exception):
-    """Why one record cannot be stored; becomes its Rejection."""
-
-    def __init__(self, pointer: str, code: str, detail: str) -> None:
-        self.pointer, self.code, self.detail = pointer, code, detail
-
-
-def parse_batch(body: bytes, received_at: datetime, *, max_records: int) -> Batch:
-    """Reads one record, an array of records or ``{"logs": [...]}`` from a JSON ``body``.
+def parse_batch(body: bytes, received_at: datetime, *, max_records: int, media_type: str = "") -> Batch:
+    """Reads a ``body`` of one of the forms above. ``media_type`` is the Content-Type without its parameters, in lower
+    case; it tells text from JSON and is a hint elsewhere.
 
     Raises RejectedInput if the body as a whole is unusable or holds no acceptable record: ``invalid_utf8``,
     ``invalid_json``, ``invalid_body``, ``empty_batch``, ``batch_too_large`` (413), the record's own code where there
     was just one, ``all_records_rejected``.
     """
-    if body.count(b"[") + body.count(b"{") > MAX_CONTAINERS or body.count(b",") > MAX_COMMAS:
-        detail = "the body holds too many values for one request: send smaller batches"
-        raise RejectedInput("batch_too_large", detail, status=413)
-    text = _decode(body)
+    check_size(body)
+    text, bad_byte = _decode(body)
     try:
-        values = _record_values(json.loads(text, parse_int=integer))
-        if len(values) > max_records:
-            detail = f"{len(values)} records in one request, at most {max_records} are taken: send smaller batches"
-            raise RejectedInput("batch_too_large", detail, status=413)
-        parser = _RecordParser(received_at, clean=_SUSPICIOUS.search(text) is None)
-        return _judge(values, parser)
+        if media_type == _TEXT:
+            values = _text_values(text, max_records)
+        else:
+            values, is_document = _json_values(text, media_type in _LINES, max_records)
+            if is_document and bad_byte is not None:
+                raise _invalid_utf8(bad_byte)
     except RecursionError as error:
         raise RejectedInput("invalid_json", "the body is nested too deeply") from error
     except json.JSONDecodeError as error:
+        if bad_byte is not None:
+            raise _invalid_utf8(bad_byte) from error
         raise RejectedInput("invalid_json", f"{error.msg} at line {error.lineno}, column {error.colno}") from error
+    check_count(len(values), max_records)
+    clean = bad_byte is None and not is_suspicious(text) and (media_type != _TEXT or "\0" not in text)
+    batch = judge(values, RecordParser(received_at, clean=clean))
+    if not batch.records:
+        raise _all_rejected(batch.rejections)
+    return batch
 
 
-def _decode(body: bytes) -> str:
+def check_size(body: bytes) -> None:
+    """Raises RejectedInput ``batch_too_large`` for a body that would take too much memory when parsed as JSON."""
+    if body.count(b"[") + body.count(b"{") > MAX_CONTAINERS or body.count(b",") > MAX_COMMAS:
+        detail = "the body holds too many values for one request: send smaller batches"
+        raise RejectedInput("batch_too_large", detail, status=413)
+
+
+def check_count(count: int, max_records: int) -> None:
+    """Raises RejectedInput ``batch_too_large`` for too many records."""
+    if count > max_records:
+        detail = f"more than {max_records} records in one request: send smaller batches"
+        raise RejectedInput("batch_too_large", detail, status=413)
+
+
+def is_suspicious(text: str) -> bool:
+    """Whether JSON ``text`` may hold what normalisation has to touch."""
+    return _SUSPICIOUS.search(text) is not None
+
+
+def judge(values: Iterable[Any], parser: RecordParser) -> Batch:
+    """The verdict on each parsed record."""
+    records: list[Record] = []
+    rejections: list[Rejection] = []
+    for index, value in enumerate(values):
+        try:
+            records.append(parser.record(index, value))
+        except Refused as refused:
+            rejections.append(Rejection(index, refused.pointer, refused.code, refused.detail))
+    return Batch(tuple(records), tuple(rejections))
+
+
+def _decode(body: bytes) -> tuple[str, int | None]:
+    """The text, and where it is not UTF-8: such bytes become lone surrogates, which records replace and flag."""
     try:
-        return body.decode("utf-8-sig")
+        return body.decode("utf-8-sig"), None
     except UnicodeDecodeError as error:
-        raise RejectedInput("invalid_utf8", f"byte {error.start} of the body is not UTF-8") from error
+        return body.decode("utf-8-sig", "surrogateescape"), error.start
 
 
-def _record_values(document: Any) -> list[Any]:
+def _json_values(text: str, is_lines: bool, max_records: int) -> tuple[list[Any], bool]:
+    """The records of a JSON body, and whether it was one document."""
+    values: list[Any] = []
+    at = _skip(text, 0)
+    try:
+        while at < len(text):
+            value, end = _DECODER.raw_decode(text, at)
+            values.append(value)
+            at = _skip(text, end)
+            check_count(len(values), max_records)
+    except (json.JSONDecodeError, RecursionError):
+        if values and not isinstance(values[0], dict):
+            raise
+        if not (values or is_lines or _looks_like_lines(text)):
+            raise
+        values += _line_values(text, at, max_records - len(values))
+        return values, False
+    if len(values) == 1:
+        return _document_records(values[0]), not is_lines
+    if not values or not isinstance(values[0], dict):
+        raise json.JSONDecodeError("Extra data" if values else "Expecting value", text, len(text))
+    return values, False
+
+
+def _looks_like_lines(text: str) -> bool:
+    """Whether there are several lines and each begins an object, as those of no other JSON text do."""
+    count = 0
+    for match in _LINE.finditer(text):
+        line = match[0].lstrip()
+        if line and not line.startswith("{"):
+            return False
+        count += bool(line)
+    return count > 1
+
+
+def _line_values(text: str, at: int, limit: int) -> Iterator[Any]:
+    """The record on each line from ``at`` on, where something is broken: a line is all that a fault may take."""
+    count = 0
+    for match in _LINE.finditer(text, at):
+        line = match[0].strip(" \t\r\x1e")
+        if not line:
+            continue
+        count += 1
+        check_count(count, limit)
+        try:
+            yield _DECODER.decode(line)
+        except RecursionError:
+            yield BrokenRecord("nested too deeply")
+        except json.JSONDecodeError as error:
+            yield BrokenRecord(f"{error.msg} at column {error.colno} of its line")
+
+
+def _document_records(document: Any) -> list[Any]:
     if isinstance(document, dict) and isinstance(document.get("logs"), list) and "message" not in document:
         document = document["logs"]
     elif isinstance(document, dict):
@@ -88,125 +163,47 @@ def _record_values(document: Any) -> list[Any]:
     return document
 
 
-def _judge(values: list[Any], parser: "_RecordParser") -> Batch:
-    records: list[Record] = []
-    rejections: list[Rejection] = []
-    for index, value in enumerate(values):
-        try:
-            records.append(parser.record(index, value))
-        except _Refused as refused:
-            rejections.append(Rejection(index, refused.pointer, refused.code, refused.detail))
-    if not records:
-        only = rejections[0]
-        if len(rejections) == 1:
-            code, detail = only.code, f"record {only.index}, {only.pointer}: {only.detail}"
-        else:
-            code, detail = "all_records_rejected", f"none of the {len(rejections)} records can be stored, see errors"
-        raise RejectedInput(code, detail, rejections=tuple(rejections))
-    return Batch(tuple(records), tuple(rejections))
+def _text_values(text: str, max_records: int) -> list[Any]:
+    """A log for each line that is not blank. Many a JSON client says text/plain, so JSON logs are read as such."""
+    if (document := _json_in_text(text)) is not None:
+        return document
+    values: list[Any] = []
+    for match in _LINE.finditer(text):
+        line = match[0].rstrip("\r")
+        if not line or line.isspace():
+            continue
+        value = _json_in_text(line) if line.lstrip().startswith("{") else None
+        values.append(value[0] if value else {"message": line})
+        check_count(len(values), max_records)
+    if not values:
+        raise RejectedInput("empty_batch", "the request holds no records")
+    return values
 
 
-@dataclass(frozen=True, slots=True)
-class _RecordParser:
-    received_at: datetime
-    clean: bool  # nothing in the body needs normalisation
-
-    def record(self, position: int, value: Any) -> Record:
-        if not isinstance(value, dict):
-            raise _Refused("#", "invalid_record", f"expected an object, got {_kind(value)}")
-        message, original_length, flags = self._message(value)
-        event_at, time_flags = self._event_at(value.get("timestamp"))
-        level, severity_text, level_flags = _level(value.get("level"))
-        columns = [_column(value.get(name)) for name in OPTIONAL_FIELDS]
-        metadata, metadata_flags = self._metadata(value, columns)
-        if not self.clean:
-            columns = [column and storable_text(column)[0] for column in columns]
-            severity_text = severity_text and storable_text(severity_text)[0]
-        flags |= time_flags | level_flags | metadata_flags
-        return Record._make(
-            (position, event_at, level, None, severity_text, flags, original_length, *columns, message, metadata)
-        )
-
-    def _message(self, value: dict[str, Any]) -> tuple[str, int | None, Flag]:
-        message = value.get("message")
-        if message is None:
-            raise _Refused("#/message", "missing_message", "a record needs a message")
-        if not isinstance(message, str):
-            message = json_text(message)
-        flags = Flag(0)
-        if not self.clean:
-            message, flags = storable_text(message)
-        if len(message) <= MAX_MESSAGE_CHARACTERS:
-            return message, None, flags
-        return message[:MAX_MESSAGE_CHARACTERS], len(message), flags | Flag.MESSAGE_TRUNCATED
-
-    def _event_at(self, value: Any) -> tuple[datetime, Flag]:
-        if value is None:
-            return self.received_at, Flag.TIMESTAMP_MISSING
-        try:
-            if isinstance(value, str):
-                event_at = timestamp_from_text(value)
-            elif isinstance(value, int | float) and not isinstance(value, bool):
-                event_at = timestamp_from_number(value)
-            else:
-                raise _Refused("#/timestamp", "invalid_timestamp", f"expected text or a number, got {_kind(value)}")
-        except (ValueError, OverflowError) as error:
-            detail = "expected an RFC 3339 time or seconds, ms, µs or ns since 1970, within the years 1 to 9999"
-            raise _Refused("#/timestamp", "invalid_timestamp", detail) from error
-        return event_at, Flag.CLOCK_SKEWED if abs(event_at - self.received_at) > _SKEW else Flag(0)
-
-    def _metadata(self, value: dict[str, Any], columns: list[str | None]) -> tuple[str, Flag]:
-        metadata = value.get("metadata")
-        if metadata is not None and not isinstance(metadata, dict):
-            raise _Refused("#/metadata", "invalid_metadata", f"expected an object, got {_kind(metadata)}")
-        metadata = _with_unknown_fields(metadata or {}, value, columns)
-        flags = Flag(0)
-        if not (self.clean and _is_flat(metadata)):
-            metadata, flags = storable_metadata(metadata)
-        text, length_flags = short_metadata(json_text(metadata))
-        return text, flags | length_flags
-
-
-def _with_unknown_fields(metadata: dict[str, Any], value: dict[str, Any], columns: list[str | None]) -> dict[str, Any]:
-    """``metadata`` plus what the record holds outside our fields, or in a field whose column cannot take it; under keys
-    that are free."""
-    extra = {name: item for name, item in value.items() if name not in _OWN_FIELDS}
-    for name, column in zip(OPTIONAL_FIELDS, columns, strict=True):
-        if column is None and value.get(name) is not None:
-            extra[name] = value[name]
-    merged = dict(metadata)
-    for name, item in extra.items():
-        merged[free_key(name, merged)] = item
-    return merged
-
-
-def _is_flat(metadata: dict[str, Any]) -> bool:
-    if len(metadata) > MAX_METADATA_KEYS:
-        return False
-    return not any(isinstance(item, dict | list | NumberText) for item in metadata.values())
-
-
-def _column(value: Any) -> str | None:
-    """The text of an optional field; None where it is absent, or not a short scalar."""
-    if value is None or isinstance(value, dict | list):
+def _json_in_text(text: str) -> list[Any] | None:
+    """The records of ``text`` if it is one JSON document of logs; else it is text."""
+    if not text.lstrip().startswith(("{", "[")):
         return None
-    text = value if isinstance(value, str) else json_text(value)
-    return text if len(text) <= MAX_FIELD_CHARACTERS else None
+    try:
+        records = _document_records(_DECODER.decode(text))
+    except (json.JSONDecodeError, RecursionError, RejectedInput):
+        return None
+    return records if all(isinstance(record, dict) for record in records) else None
 
 
-def _level(value: Any) -> tuple[Level, str | None, Flag]:
-    if value is None:
-        return Level.INFO, None, Flag(0)
-    if isinstance(value, str):
-        level = level_from_text(value)
-        if level is None:
-            return Level.INFO, value[:MAX_FIELD_CHARACTERS], Flag.LEVEL_UNKNOWN
-        return level, None if value.upper() == level.name else value[:MAX_FIELD_CHARACTERS], Flag(0)
-    if isinstance(value, int | float) and not isinstance(value, bool) and value == value:  # not NaN
-        return level_from_number(value), None, Flag(0)
-    raise _Refused("#/level", "invalid_level", f"expected text or a number, got {_kind(value)}")
+def _skip(text: str, at: int) -> int:
+    match = _BETWEEN.match(text, at)
+    return match.end() if match else at
 
 
-def _kind(value: Any) -> str:
-    kinds = {bool: "true or false", type(None): "null", dict: "an object", list: "an array", str: "text"}
-    return kinds.get(type(value), "a number")
+def _invalid_utf8(position: int) -> RejectedInput:
+    return RejectedInput("invalid_utf8", f"byte {position} of the body is not UTF-8")
+
+
+def _all_rejected(rejections: tuple[Rejection, ...]) -> RejectedInput:
+    only = rejections[0]
+    if len(rejections) == 1:
+        code, detail = only.code, f"record {only.index}, {only.pointer}: {only.detail}"
+    else:
+        code, detail = "all_records_rejected", f"none of the {len(rejections)} records can be stored, see errors"
+    return RejectedInput(code, detail, rejections=rejections)

@@ -1,7 +1,10 @@
-"""Chalice under API Gateway: routes with and without a trailing slash, errors as problem+json (RFC 9457)."""
+"""Chalice under API Gateway: routes with and without a trailing slash, errors as problem+json (RFC 9457) or in the form
+that a route's protocol demands."""
 
 import json
+from base64 import b64encode
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import wraps
 from http import HTTPStatus
@@ -18,6 +21,21 @@ _Handler = Callable[..., Response]
 _JSON = "application/json"
 _PROBLEM = "application/problem+json"
 _SKEW_SECONDS = 30  # about what a deployment takes from its functions to its migrations
+MAX_LISTED_REJECTIONS = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An error on its way to the client."""
+
+    status: int
+    code: str
+    detail: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    rejections: tuple[Rejection, ...] = ()
+
+
+_Refuse = Callable[[Request, Refusal], Response]
 
 
 class HttpApi:
@@ -25,15 +43,20 @@ class HttpApi:
 
     def __init__(self, name: str, logger: Logger, metrics: Metrics) -> None:
         self._chalice = Chalice(app_name=name, configure_logs=False)
+        # Chalice refuses a binary answer unless the request's Accept asks for it; here bytes are binary, whoever asks.
+        self._chalice.api.binary_types = []
         self._logger, self._metrics = logger, metrics
 
-    def route(self, method: str, path: str) -> Callable[[Callable[[Request], Response]], _Handler]:
-        """Registers a view for any content type. Whatever it raises is answered as problem+json."""
+    def route(
+        self, method: str, path: str, refuse: _Refuse | None = None
+    ) -> Callable[[Callable[[Request], Response]], _Handler]:
+        """Registers a view for any content type. Whatever it raises is answered by ``refuse``, by default as
+        problem+json."""
 
         def register(view: Callable[[Request], Response]) -> _Handler:
             @wraps(view)
             def answer(**_: str) -> Response:
-                return self._answer(view)
+                return self._answer(view, refuse or _problem_response)
 
             self._chalice.route(path, methods=[method], content_types=["*/*"])(answer)
             return answer
@@ -43,42 +66,47 @@ class HttpApi:
     def __call__(self, event: dict[str, Any], context: Any) -> Any:
         """The proxy answer to a proxy event."""
         event["requestContext"]["resourcePath"] = event["requestContext"]["resourcePath"].rstrip("/")
-        return self._chalice(event, context)
+        answer = self._chalice(event, context)
+        if isinstance(answer["body"], bytes):
+            answer |= {"body": b64encode(answer["body"]).decode(), "isBase64Encoded": True}
+        return answer
 
-    def _answer(self, view: Callable[[Request], Response]) -> Response:
+    def _answer(self, view: Callable[[Request], Response], refuse: _Refuse) -> Response:
+        request = cast(Request, self._chalice.current_request)
         try:
-            return view(self._request())
+            return view(request)
         except SluiceError as error:
-            return self._problem(error)
+            count(self._metrics, f"error_{error.code}", 1)
+            return refuse(request, self._refusal(request, error))
         except Exception:  # the edge of the function: whatever it is, the client gets a problem, not a stack trace
             self._logger.exception("unexpected error")
             count(self._metrics, "error_internal_error", 1)
-            return _problem_response(500, "internal_error", "Sluice failed; the request can be retried", {}, ())
+            return refuse(request, Refusal(500, "internal_error", "Sluice failed; the request can be retried"))
 
-    def _request(self) -> Request:
-        return cast(Request, self._chalice.current_request)
-
-    def _problem(self, error: SluiceError) -> Response:
-        count(self._metrics, f"error_{error.code}", 1)
+    def _refusal(self, request: Request, error: SluiceError) -> Refusal:
         match error:
             case RejectedInput():
-                return _problem_response(error.status, error.code, error.detail, {}, error.rejections)
+                return Refusal(error.status, error.code, error.detail, rejections=error.rejections)
             case Denied():
-                headers = {"WWW-Authenticate": challenge(self._request().headers)} if error.status == 401 else {}
-                return _problem_response(error.status, error.code, error.detail, headers, ())
+                headers = {"WWW-Authenticate": challenge(request.headers)} if error.status == 401 else {}
+                return Refusal(error.status, error.code, error.detail, headers)
             case Throttled():
-                return _problem_response(429, error.code, error.detail, _retry_after(error.retry_after_seconds), ())
+                return Refusal(429, error.code, error.detail, _retry_after(error.retry_after_seconds))
             case Unavailable():
                 self._logger.error("unavailable", extra={"code": error.code, "detail": error.detail})
                 detail = "a server behind Sluice is down or full: retry later"
-                return _problem_response(503, error.code, detail, _retry_after(error.retry_after_seconds), ())
+                return Refusal(503, error.code, detail, _retry_after(error.retry_after_seconds))
             case ContractError():  # the middle of a deployment: clients give up on a 500, and this passes
                 self._logger.error("versions do not match", extra={"code": error.code, "detail": error.detail})
-                detail = "Sluice is being updated: retry later"
-                return _problem_response(503, error.code, detail, _retry_after(_SKEW_SECONDS), ())
+                return Refusal(503, error.code, "Sluice is being updated: retry later", _retry_after(_SKEW_SECONDS))
             case _:
                 self._logger.error("internal error", extra={"code": error.code, "detail": error.detail})
-                return _problem_response(500, error.code, "Sluice failed; the request can be retried", {}, ())
+                return Refusal(500, error.code, "Sluice failed; the request can be retried")
+
+
+def media_type(request: Request) -> str:
+    """The request's Content-Type without its parameters, in lower case; "" if there is none."""
+    return str(request.headers.get("content-type") or "").partition(";")[0].strip().lower()
 
 
 def jsonable(value: Any) -> Any:
@@ -107,25 +135,24 @@ def json_response(body: Mapping[str, Any], status: int = 200, headers: Mapping[s
 
 
 def rejection_documents(rejections: tuple[Rejection, ...]) -> list[dict[str, Any]]:
-    """Rejections as clients see them."""
+    """Rejections as clients see them, the first MAX_LISTED_REJECTIONS."""
     return [
-        {"index": item.index, "pointer": item.pointer, "code": item.code, "detail": item.detail} for item in rejections
+        {"index": item.index, "pointer": item.pointer, "code": item.code, "detail": item.detail}
+        for item in rejections[:MAX_LISTED_REJECTIONS]
     ]
 
 
-def _problem_response(
-    status: int, code: str, detail: str, headers: Mapping[str, str], rejections: tuple[Rejection, ...]
-) -> Response:
+def _problem_response(_: Request, refusal: Refusal) -> Response:
     body: dict[str, Any] = {
         "type": "about:blank",
-        "title": HTTPStatus(status).phrase,
-        "status": status,
-        "detail": detail,
-        "code": code,
+        "title": HTTPStatus(refusal.status).phrase,
+        "status": refusal.status,
+        "detail": refusal.detail,
+        "code": refusal.code,
     }
-    if rejections:
-        body["errors"] = rejection_documents(rejections)
-    return _response(body, status, _PROBLEM, headers)
+    if refusal.rejections:
+        body["errors"] = rejection_documents(refusal.rejections)
+    return _response(body, refusal.status, _PROBLEM, refusal.headers)
 
 
 def _response(body: Mapping[str, Any], status: int, content_type: str, headers: Mapping[str, str]) -> Response:

@@ -1,0 +1,1 @@
+"""Other systems' protocols: their requests as records of ours, our verdicts as their answers."""

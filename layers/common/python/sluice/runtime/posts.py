@@ -1,0 +1,46 @@
+"""What a client posts, as far as every door of ingest cares."""
+
+from dataclasses import dataclass
+from typing import Self
+
+from chalice.app import Request
+
+from sluice.applications.credentials import read_credentials
+from sluice.errors import RejectedInput
+from sluice.runtime.http import media_type
+
+MAX_IDEMPOTENCY_KEY_CHARACTERS = 255
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """A request's body as it came, and the headers that say what it is and whose."""
+
+    wire: bytes
+    media_type: str
+    content_encoding: str | None
+    api_key: str | None
+    idempotency_key: str | None
+
+    @classmethod
+    def from_request(cls, request: Request) -> Self:
+        """Raises RejectedInput ``invalid_idempotency_key``."""
+        return cls(
+            wire=request.raw_body if isinstance(request.raw_body, bytes) else request.raw_body.encode(),
+            media_type=media_type(request),
+            content_encoding=request.headers.get("content-encoding"),
+            api_key=read_credentials(request.headers),
+            idempotency_key=_idempotency_key(request),
+        )
+
+
+def _idempotency_key(request: Request) -> str | None:
+    """The header's value; quotes of its structured-field form are optional."""
+    header = request.headers.get("idempotency-key")
+    if header is None:
+        return None
+    token = str(header).strip().removeprefix('"').removesuffix('"')
+    if not token or len(token) > MAX_IDEMPOTENCY_KEY_CHARACTERS:
+        detail = f"Idempotency-Key must have 1 to {MAX_IDEMPOTENCY_KEY_CHARACTERS} characters"
+        raise RejectedInput("invalid_idempotency_key", detail)
+    return token
