@@ -3,70 +3,20 @@
 import contextlib
 import gzip
 import json
-from dataclasses import dataclass, field
+import zlib
 from typing import Any
 
 import pytest
+from backports import zstd
 
-from apps import load_app
 from aws import LambdaContext, rest_event
-from fakes import ManualClock, MemoryKeyCache, MemoryKeyStore, MemoryQueue
+from front import Front, app
 from samples import PEPPER, submission
-from sluice.applications.keys import hash_secret, mint_key
-from sluice.applications.lookup import KeyLookup
-from sluice.applications.model import KeyRecord, Scope
 from sluice.entries.packing import unpack_records
 from sluice.errors import Unavailable
 from sluice.runtime.settings import IngestSettings
-from sluice.streams.model import StreamEntry
 
-app = load_app("ingest")
 LOG = {"timestamp": "2026-03-01T12:00:00Z", "level": "INFO", "message": "hello", "metadata": {"a": 1}}
-
-
-@dataclass
-class Answer:
-    status: int
-    headers: dict[str, str]
-    body: Any
-
-
-@dataclass
-class Front:
-    """The deployed function, as far as a client can tell."""
-
-    queue: MemoryQueue = field(default_factory=MemoryQueue)
-    key: str = ""
-
-    def __post_init__(self) -> None:
-        self.key, parts = mint_key(PEPPER)
-        record = KeyRecord(
-            parts.key_id, hash_secret(parts.secret, PEPPER), 7, "shop", 1, frozenset([Scope.INGEST]), None
-        )
-        self.store = MemoryKeyStore({parts.key_id: record})
-        settings = IngestSettings("redis://r", "postgresql://d", PEPPER, 1, 10_000, 50_000, 100, 1_000_000)
-        clock = ManualClock()
-        self.use_case = app.Ingest(KeyLookup(self.store, MemoryKeyCache(), PEPPER, clock), self.queue, settings, clock)
-
-    def post(self, body: Any, *, path: str = "/api/ingest", **headers: str) -> Answer:
-        wire = body if isinstance(body, bytes) else json.dumps(body).encode()
-        sent = {"X-API-Key": self.key} | {name.replace("_", "-"): value for name, value in headers.items()}
-        answer = app.handler(rest_event("POST", path, wire, headers=sent), LambdaContext())
-        return Answer(answer["statusCode"], answer["headers"], json.loads(answer["body"]))
-
-    def queued(self) -> list[StreamEntry]:
-        ids = [
-            entry.entry_id
-            for entry in self.queue.claim(0, min_idle_seconds=9, max_records=9**9, max_bytes=9**9).entries
-        ]
-        return [entry for entry in self.queue.read(0, ids) if isinstance(entry, StreamEntry)]
-
-
-@pytest.fixture
-def front(monkeypatch: pytest.MonkeyPatch) -> Front:
-    front = Front()
-    monkeypatch.setattr(app, "_dependencies", lambda: front.use_case)
-    return front
 
 
 @pytest.mark.parametrize("path", ["/api/ingest", "/api/ingest/"])
@@ -198,3 +148,34 @@ def test_a_large_batch_is_queued_in_parts_under_one_id(front: Front) -> None:
         (1, 1_000, 1_001),
         (2, 500, 2_001),
     ]
+
+
+def test_the_list_of_rejections_is_bounded_and_says_how_many_there_are(front: Front) -> None:
+    front.use_case = app.Ingest(
+        front.use_case.lookup,
+        front.queue,
+        IngestSettings("redis://r", "postgresql://d", PEPPER, 1, 10**6, 10**6, 5_000, 10**8),
+        front.use_case.clock,
+    )
+    answer = front.post([LOG] + [{}] * 1_500)
+    assert (answer.body["accepted"], answer.body["rejected_count"]) == (1, 1_500)
+    assert [item["index"] for item in answer.body["rejected"]] == list(range(1, 1_001))
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "messages"),
+    [
+        (b'{"message":"a"}\n{nope\n{"message":"c"}', {"Content_Type": "application/x-ndjson"}, ["a", "c"]),
+        (b"one line\nanother", {"Content_Type": "text/plain; charset=utf-8"}, ["one line", "another"]),
+        (zstd.compress(b'{"message":"a"}'), {"Content_Encoding": "zstd"}, ["a"]),
+        (zlib.compress(b'{"message":"a"}', wbits=-15), {"Content_Encoding": "deflate"}, ["a"]),
+    ],
+)
+def test_takes_every_form_of_body(front: Front, body: bytes, headers: dict[str, str], messages: list[str]) -> None:
+    assert front.post(body, **headers).status == 202
+    assert [record.message for record in front.records()] == messages
+
+
+def test_a_text_nobody_declared_is_no_log(front: Front) -> None:
+    assert front.post(b"one line").body["code"] == "invalid_json"
+    assert front.post(b"x", Content_Encoding="br").body["code"] == "unsupported_encoding"

@@ -17,7 +17,7 @@ from sluice.applications.credentials import challenge
 from sluice.errors import ContractError, Denied, RejectedInput, Rejection, SluiceError, Throttled, Unavailable
 from sluice.runtime.observability import count
 
-_Handler = Callable[..., Response]
+_View = Callable[[Request], Response]
 _JSON = "application/json"
 _PROBLEM = "application/problem+json"
 _SKEW_SECONDS = 30  # about what a deployment takes from its functions to its migrations
@@ -47,19 +47,17 @@ class HttpApi:
         self._chalice.api.binary_types = []
         self._logger, self._metrics = logger, metrics
 
-    def route(
-        self, method: str, path: str, refuse: _Refuse | None = None
-    ) -> Callable[[Callable[[Request], Response]], _Handler]:
-        """Registers a view for any content type. Whatever it raises is answered by ``refuse``, by default as
-        problem+json."""
+    def route(self, method: str, path: str, refuse: _Refuse | None = None) -> Callable[[_View], _View]:
+        """Registers a view for any content type, once or for several paths. Whatever it raises is answered by
+        ``refuse``, by default as problem+json."""
 
-        def register(view: Callable[[Request], Response]) -> _Handler:
+        def register(view: _View) -> _View:
             @wraps(view)
             def answer(**_: str) -> Response:
                 return self._answer(view, refuse or _problem_response)
 
             self._chalice.route(path, methods=[method], content_types=["*/*"])(answer)
-            return answer
+            return view
 
         return register
 
@@ -71,7 +69,7 @@ class HttpApi:
             answer |= {"body": b64encode(answer["body"]).decode(), "isBase64Encoded": True}
         return answer
 
-    def _answer(self, view: Callable[[Request], Response], refuse: _Refuse) -> Response:
+    def _answer(self, view: _View, refuse: _Refuse) -> Response:
         request = cast(Request, self._chalice.current_request)
         try:
             return view(request)
