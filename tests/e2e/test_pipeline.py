@@ -5,11 +5,15 @@ import gzip
 import json
 import time
 import uuid
+import zlib
 from datetime import datetime
 from typing import Any
 
 import pytest
 import requests
+from backports import zstd
+from google.protobuf import json_format
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 
 # The schedule starts a drain each minute that ticks every 10 s; the first start may be a minute away.
 VISIBLE_SECONDS = 80
@@ -95,6 +99,58 @@ def test_every_form_of_body(client: Client) -> None:
     (unicode_log,) = client.wait_for(batches[6][0].json()["batch_id"], 1)
     assert unicode_log["message"] == "ünï 🎉 \ufffd \ufffd \t\n\\ end"
     assert unicode_log["flags"] == ["clock_skewed", "text_replaced"]
+
+
+@pytest.mark.timeout(200)
+def test_lines_and_encodings(client: Client) -> None:
+    lines = b'{"level":30,"time":1772366400000,"pid":1,"hostname":"web-1","msg":"pino"}\n{broken\n{"message":"last"}\n'
+    answer = client.post(lines, Content_Type="application/x-ndjson")
+    assert (answer.status_code, answer.json()["accepted"], answer.json()["rejected_count"]) == (202, 2, 1)
+    assert [(item["index"], item["code"]) for item in answer.json()["rejected"]] == [(1, "invalid_json")]
+    text = client.post("first line\n\nsecond line ü\n".encode(), Content_Type="text/plain")
+    zipped = [
+        client.post(zstd.compress(b'{"message":"zipped"}'), Content_Encoding="zstd"),
+        client.post(zlib.compress(b'{"message":"zipped"}'), Content_Encoding="deflate"),
+        client.post(zlib.compress(b'{"message":"zipped"}', wbits=-15), Content_Encoding="deflate"),
+    ]
+    found = {item["message"]: item for item in client.wait_for(answer.json()["batch_id"], 2)}
+    assert found.keys() == {"pino", "last"}
+    assert (found["pino"]["level"], found["pino"]["host"]) == ("INFO", "web-1")
+    messages = {item["message"] for item in client.wait_for(text.json()["batch_id"], 2)}
+    assert messages == {"first line", "second line ü"}
+    for one in zipped:
+        assert client.wait_for(one.json()["batch_id"], 1)[0]["message"] == "zipped"
+
+
+@pytest.mark.timeout(200)
+@pytest.mark.parametrize("media_type", ["application/json", "application/x-protobuf"])
+def test_opentelemetry(client: Client, media_type: str) -> None:
+    marker, now = uuid.uuid4().hex, time.time_ns()
+    document = {
+        "resourceLogs": [
+            {
+                "resource": {"attributes": [{"key": "service.name", "value": {"stringValue": "shop"}}]},
+                "scopeLogs": [
+                    {"logRecords": [{"timeUnixNano": str(now), "severityNumber": 17, "body": {"stringValue": marker}}]}
+                ],
+            }
+        ]
+    }
+    body = json.dumps(document).encode()
+    if media_type == "application/x-protobuf":
+        body = json_format.ParseDict(document, ExportLogsServiceRequest()).SerializeToString()
+    for path in ("/v1/logs", "/otlp/v1/logs"):  # the second is a retry
+        answer = client.post(gzip.compress(body), path=path, Content_Type=media_type, Content_Encoding="gzip")
+        assert (answer.status_code, answer.headers["Content-Type"]) == (200, media_type)
+        assert answer.content == (b"{}" if media_type == "application/json" else b"")
+    deadline = time.monotonic() + VISIBLE_SECONDS
+    while not (logs := client.get("/api/logs", text=marker).json()["logs"]):
+        assert time.monotonic() < deadline
+        time.sleep(POLL_SECONDS)
+    (found,) = logs
+    assert (found["service"], found["level"]) == ("shop", "ERROR")
+    refused = client.post(b"\xff", path="/v1/logs", Content_Type=media_type)
+    assert (refused.status_code, refused.headers["Content-Type"]) == (400, media_type)
 
 
 @pytest.mark.timeout(200)
