@@ -4,7 +4,7 @@ import gzip
 import json
 import random
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from backports import zstd
@@ -59,25 +59,26 @@ def _body(chance: random.Random, path: str, media_type: str) -> bytes:
     return _mutated(chance, body) if chance.random() < 0.6 else body
 
 
+_LARGE: tuple[Callable[[], bytes], ...] = (
+    lambda: b"[" * 100_000,
+    lambda: b'{"a":' * 100_000,
+    lambda: b'{"message":"m","metadata":' + b'{"k":' * 2_000 + b"1" + b"}" * 2_002,
+    lambda: b'{"message":"m","metadata":{"n":' + b"9" * 200_000 + b"}}",
+    lambda: b'{"message":"m",' + b'"k":1,' * 50_000 + b'"k":2}',
+    lambda: b'{"message":"' + b"x" * 10_000_000 + b'"}',
+    lambda: b"\n" * 1_000_000,
+    lambda: b"x\n" * 200_000,
+    lambda: b"\x0a\x00" * 600_000,
+    lambda: nested(1, nested(2, nested(2, b"\x32\x00" * 100_000))),
+    lambda: gzip.compress(b"\0" * 30_000_000, 1),
+    lambda: zstd.compress(b"\0" * 30_000_000, 1),
+    lambda: gzip.compress(b"") * 200,
+    lambda: json.dumps([{"message": "m"}] * 10_001).encode(),
+)
+
+
 def _large(chance: random.Random) -> bytes:
-    return chance.choice(
-        (
-            lambda: b"[" * 100_000,
-            lambda: b'{"a":' * 100_000,
-            lambda: b'{"message":"m","metadata":' + b'{"k":' * 2_000 + b"1" + b"}" * 2_002,
-            lambda: b'{"message":"m","metadata":{"n":' + b"9" * 200_000 + b"}}",
-            lambda: b'{"message":"m",' + b'"k":1,' * 50_000 + b'"k":2}',
-            lambda: b'{"message":"' + b"x" * 10_000_000 + b'"}',
-            lambda: b"\n" * 1_000_000,
-            lambda: b"x\n" * 200_000,
-            lambda: b"\x0a\x00" * 600_000,
-            lambda: nested(1, nested(2, nested(2, b"\x32\x00" * 100_000))),
-            lambda: gzip.compress(b"\0" * 30_000_000, 1),
-            lambda: zstd.compress(b"\0" * 30_000_000, 1),
-            lambda: gzip.compress(b"") * 200,
-            lambda: json.dumps([{"message": "m"}] * 10_001).encode(),
-        )
-    )()
+    return chance.choice(_LARGE)()
 
 
 def _record(chance: random.Random) -> Any:
@@ -153,14 +154,13 @@ def _mutated(chance: random.Random, body: bytes) -> bytes:
 
 
 def _packed(chance: random.Random, body: bytes, encoding: str) -> tuple[bytes, str]:
-    name, compress = chance.choice(
-        (
-            ("gzip", lambda: gzip.compress(body, 1)),
-            ("deflate", lambda: zlib.compress(body, 1)),
-            ("deflate", lambda: zlib.compress(body, 1, wbits=-15)),
-            ("zstd", lambda: zstd.compress(body, 1)),
-        )
+    packings: tuple[tuple[str, Callable[[], bytes]], ...] = (
+        ("gzip", lambda: gzip.compress(body, 1)),
+        ("deflate", lambda: zlib.compress(body, 1)),
+        ("deflate", lambda: zlib.compress(body, 1, wbits=-15)),
+        ("zstd", lambda: zstd.compress(body, 1)),
     )
+    name, compress = chance.choice(packings)
     packed = compress()
     if chance.random() < 0.3:
         packed = _mutated(chance, packed)

@@ -44,7 +44,7 @@ def protobuf_request(
                 record.attributes.extend(_pairs(value))
             else:
                 setattr(record, _WIRE_NAMES.get(name, name), value)
-    return request.SerializeToString()
+    return bytes(request.SerializeToString())
 
 
 def json_request(
