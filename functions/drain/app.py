@@ -3,17 +3,21 @@
 Trigger: a schedule of one minute that ticks inside it, or an operator. Promise: nothing is lost by a crash here, since
 entries leave the queue only when process_chunk acknowledges them. What a dead run held is claimed again after three
 times process_chunk's time-out; what failed for certain, at the next tick. Overlapping drains claim disjoint entries.
+Applications take turns: one with little to store does not wait for the backlog of another.
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache
+from itertools import batched
 from threading import Lock
 from typing import Any
 
 from sluice.chunks.aws import LambdaChunkRunner, connect_lambda
+from sluice.chunks.fair import FairLine
 from sluice.chunks.model import Chunk, ChunkResult, ChunkTask
 from sluice.chunks.ports import ChunkRunner
 from sluice.chunks.split import is_condemnable, is_suspect, split_chunks
@@ -22,7 +26,7 @@ from sluice.runtime.crash_points import crash_point
 from sluice.runtime.observability import Logger, Metrics, count
 from sluice.runtime.redis import connect_redis
 from sluice.runtime.settings import DrainSettings
-from sluice.streams.model import Claim
+from sluice.streams.model import Claim, ClaimedEntry
 from sluice.streams.ports import DrainQueue
 from sluice.streams.redis import RedisQueue
 
@@ -32,6 +36,10 @@ metrics = Metrics(namespace="Sluice")
 OUTAGES = frozenset(
     ("chunk_crashed", "database_unavailable", "invoke_refused", "invoke_unanswered", "queue_unavailable")
 )
+# How many claims a pass looks ahead for applications with little behind those with much. Not more than it takes: what a
+# drain holds waits for three time-outs if it dies.
+LOOKAHEAD_CLAIMS = 10
+RELEASED_AT_ONCE = 1_000
 GRACE_SECONDS = 10  # between the end of the slowest chunk and the end of this function
 _COUNTING = Lock()
 
@@ -99,24 +107,45 @@ class _Pass:
     failed: list[Chunk] = field(default_factory=list)  # for a reason of their own: their deliveries are forgiven
     died: list[Chunk] = field(default_factory=list)
     has_stored: bool = False
+    lines: dict[int, FairLine] = field(default_factory=lambda: defaultdict(FairLine))  # by shard
 
     def run_round(self) -> bool:
-        """One claim per shard; whether it is worth going on."""
+        """As many chunks of each shard as are in flight at once; whether it is worth going on."""
         settings = self.drain.settings
         chunks: list[Chunk] = []
         for shard in range(settings.shard_count):
-            claim = self.drain.claim(shard)
-            self.report.claimed_entries += len(claim.entries)
-            self.report.reclaimed_entries += claim.reclaimed_count
-            self.report.vanished_entries += claim.vanished_count
-            chunks += split_chunks(
-                shard, claim.entries, max_records=settings.chunk_max_records, max_bytes=settings.chunk_max_bytes
+            suspects = self._fill_line(shard)
+            taken = self.lines[shard].take(
+                settings.chunk_max_records * settings.chunk_concurrency,
+                settings.chunk_max_bytes * settings.chunk_concurrency,
             )
+            chunks += self._split(shard, suspects + taken)
         if __debug__:
             crash_point("drain.after_claim")
         self.suspects += filter(is_suspect, chunks)
         is_alive = self._run([chunk for chunk in chunks if not is_suspect(chunk)])
         return bool(chunks) and is_alive
+
+    def _fill_line(self, shard: int) -> list[ClaimedEntry]:
+        """Claims until enough is waiting, or nothing is left; returns the entries that died before."""
+        settings, line = self.drain.settings, self.lines[shard]
+        suspects: list[ClaimedEntry] = []
+        for _ in range(LOOKAHEAD_CLAIMS):
+            if line.record_count >= LOOKAHEAD_CLAIMS * settings.chunk_max_records * settings.chunk_concurrency:
+                break
+            claim = self.drain.claim(shard)
+            self.report.claimed_entries += len(claim.entries)
+            self.report.reclaimed_entries += claim.reclaimed_count
+            self.report.vanished_entries += claim.vanished_count
+            suspects += [entry for entry in claim.entries if entry.deliveries > 1]
+            line.add(entry for entry in claim.entries if entry.deliveries <= 1)
+            if not claim.entries:
+                break
+        return suspects
+
+    def _split(self, shard: int, entries: Iterable[ClaimedEntry]) -> Iterator[Chunk]:
+        settings = self.drain.settings
+        return split_chunks(shard, entries, max_records=settings.chunk_max_records, max_bytes=settings.chunk_max_bytes)
 
     def run_suspects(self) -> None:
         """What died before. An entry that dies alone once too often although others could be stored in this pass is to
@@ -137,6 +166,9 @@ class _Pass:
         for chunks, is_forgiven in ((self.failed, True), (self.died + self.suspects, False)):
             for chunk in chunks:
                 self.drain.queue.release(chunk.shard, chunk.entries, is_forgiven=is_forgiven)
+        for shard, line in self.lines.items():  # claimed, and not run for want of time
+            for page in batched(line.empty(), RELEASED_AT_ONCE, strict=False):
+                self.drain.queue.release(shard, page, is_forgiven=True)
 
     def _run(self, chunks: list[Chunk], *, is_condemned: bool = False) -> bool:
         """Runs all chunks; False if all of them failed for want of something that every chunk needs."""
