@@ -1,5 +1,6 @@
 """In-memory stand-ins for the ports. Each passes the same contract suite (tests/contracts) as the real adapter."""
 
+import math
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -7,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from sluice.admission.model import DAY_SECONDS, Balance, Rates, Standing, check_size, judge
 from sluice.applications.keys import is_expired
 from sluice.applications.model import ApplicationChange, KeyRecord, Limits, Scope, successor_expiry
 from sluice.chunks.model import ChunkResult, ChunkTask, Settlement
@@ -160,6 +162,77 @@ class MemoryRegister:
 
 
 @dataclass
+class _Account:
+    at: float
+    requests: float
+    size: float
+    day: int = 0
+    day_bytes: int = 0
+
+
+@dataclass
+class MemoryAdmission:
+    """Admission."""
+
+    clock: ManualClock = field(default_factory=ManualClock)
+    rates: Rates = field(default_factory=lambda: Rates(1_000_000, 10**9, 10**12, 1))
+    is_down: bool = False
+    _accounts: dict[int, _Account] = field(default_factory=dict)
+
+    def admit(self, key: KeyRecord, body_bytes: int) -> Standing:
+        rates = self.rates.over(key.limits)
+        check_size(rates, body_bytes)
+        if self.is_down:
+            raise Unavailable("queue_unavailable", "down")
+        account = self._refilled(key, rates)
+        now, before = self.clock().timestamp(), (account.requests, account.size, account.day_bytes)
+        is_violated = (
+            account.requests < 1,
+            account.size <= 0,
+            account.day_bytes + body_bytes > rates.bytes_per_day,
+        )
+        if not any(is_violated):
+            account.requests -= 1
+            account.size -= body_bytes
+            account.day_bytes += body_bytes
+        burst, midnight = rates.burst_seconds, math.ceil((now // DAY_SECONDS + 1) * DAY_SECONDS - now)
+        remaining = (account.requests, account.size, rates.bytes_per_day - account.day_bytes)
+        refused = (
+            math.ceil((1 - before[0]) / rates.requests_per_second),
+            math.floor(-before[1] / rates.bytes_per_second) + 1,
+            midnight,
+        )
+        whole = (
+            math.ceil(burst - account.requests / rates.requests_per_second),
+            math.ceil(burst - account.size / rates.bytes_per_second),
+            midnight,
+        )
+        return judge(
+            key,
+            (
+                Balance(policy, bad, max(0, math.floor(left)), max(1, wait) if bad else refill)
+                for policy, bad, left, wait, refill in zip(
+                    rates.policies(), is_violated, remaining, refused, whole, strict=True
+                )
+            ),
+        )
+
+    def refund(self, key: KeyRecord, body_bytes: int) -> None:
+        self._accounts[key.application_id].day_bytes -= body_bytes
+
+    def _refilled(self, key: KeyRecord, rates: Rates) -> _Account:
+        now = self.clock().timestamp()
+        requests, size = rates.requests_per_second * rates.burst_seconds, rates.bytes_per_second * rates.burst_seconds
+        account = self._accounts.setdefault(key.application_id, _Account(now, requests, size))
+        elapsed, account.at = now - account.at, now
+        account.requests = min(requests, account.requests + elapsed * rates.requests_per_second)
+        account.size = min(size, account.size + elapsed * rates.bytes_per_second)
+        if account.day != now // DAY_SECONDS:
+            account.day, account.day_bytes = int(now // DAY_SECONDS), 0
+        return account
+
+
+@dataclass
 class _Queued:
     entry: StreamEntry
     claimed_at: datetime | None = None
@@ -289,12 +362,12 @@ class MemoryQueue:
         entries = [item.entry for shard in self._entries.values() for item in shard.values()]
         limit = self.backlog_limit_bytes // self.shard_count
         if new > min(limit, self.backlog_limit_bytes // 5):
-            raise RejectedInput("batch_too_large", "more than a share", status=413)
+            raise RejectedInput("batch_too_large", f"more than {limit} bytes", status=413).violating("backlog-share")
         if sum(entry.size_bytes for entry in entries) + new > limit:
-            raise Unavailable("backlog_full", "full", retry_after_seconds=10)
+            raise Unavailable("backlog_full", "full", retry_after_seconds=10).violating("backlog")
         own = sum(entry.size_bytes for entry in entries if entry.application_id == submission.application_id)
         if own + new > min(limit, self.backlog_limit_bytes // 5):
-            raise Throttled("backlog_share_exceeded", "share", retry_after_seconds=10)
+            raise Throttled("backlog_share_exceeded", "share", retry_after_seconds=10).violating("backlog-share")
 
     def _add(self, submission: Submission, number: int, first_sequence: int) -> None:
         part = submission.parts[number]

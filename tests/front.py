@@ -7,7 +7,7 @@ from typing import Any
 
 from apps import load_app
 from aws import LambdaContext, rest_event
-from fakes import ManualClock, MemoryKeyCache, MemoryKeyStore, MemoryQueue
+from fakes import ManualClock, MemoryAdmission, MemoryKeyCache, MemoryKeyStore, MemoryQueue
 from samples import PEPPER
 from sluice.applications.keys import hash_secret, mint_key
 from sluice.applications.lookup import KeyLookup
@@ -18,7 +18,8 @@ from sluice.runtime.settings import IngestSettings
 from sluice.streams.model import StreamEntry
 
 app = load_app("ingest")
-SMALL = IngestSettings("redis://r", "postgresql://d", PEPPER, 1, 10_000, 50_000, 100, 1_000_000)
+RATES = (5, 20_000, 50_000, 1)  # of the deployment, for settings that nothing here reads
+SMALL = IngestSettings("redis://r", "postgresql://d", PEPPER, 1, 10_000, 50_000, 100, 1_000_000, *RATES)
 
 
 @dataclass
@@ -46,7 +47,8 @@ class Front:
         self.store = MemoryKeyStore({parts.key_id: record})
         clock = ManualClock()
         lookup = KeyLookup(self.store, MemoryKeyCache(), PEPPER, clock)
-        self.use_case = app.Ingest(lookup, self.queue, self.settings, clock)
+        self.admission = MemoryAdmission(clock)
+        self.use_case = app.Ingest(lookup, self.admission, self.queue, self.settings, clock)
 
     def post(self, body: Any, *, path: str = "/api/ingest", **headers: str) -> Answer:
         wire = body if isinstance(body, bytes) else json.dumps(body).encode()

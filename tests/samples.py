@@ -7,12 +7,18 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from fakes import NOON
+from sluice.applications.model import KeyRecord, Limits, Scope
 from sluice.entries.model import Flag, Level, Record
 from sluice.streams.model import StreamEntry, Submission
 from sluice.streams.parts import split_parts
 
 PEPPER = bytes(range(32))
 NOBODY = 1_000_000  # an application id that no test creates
+
+
+def key_record(application_id: int = 1, limits: Limits | None = None) -> KeyRecord:
+    """A key that may send logs."""
+    return KeyRecord("id", b"h" * 32, application_id, "shop", 1, frozenset([Scope.INGEST]), None, limits or Limits())
 
 
 def record(

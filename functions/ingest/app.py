@@ -17,6 +17,9 @@ from uuid import UUID
 
 from chalice.app import Request, Response
 
+from sluice.admission.model import Rates, Standing, announced
+from sluice.admission.ports import Admission
+from sluice.admission.redis import RedisAdmission
 from sluice.applications.lookup import KeyLookup
 from sluice.applications.model import KeyRecord, Scope
 from sluice.applications.ports import Clock
@@ -25,6 +28,7 @@ from sluice.applications.redis import RedisKeyCache
 from sluice.entries.body import inflate_body
 from sluice.entries.model import Batch
 from sluice.entries.parse import parse_batch
+from sluice.errors import SluiceError
 from sluice.protocols.otlp import parse_otlp
 from sluice.protocols.otlp_answers import answer_type, export_answer, status_answer
 from sluice.runtime.crash_points import crash_point
@@ -54,6 +58,10 @@ class Parse(Protocol):
     def __call__(self, body: bytes, received_at: datetime, *, max_records: int, media_type: str) -> Batch: ...
 
 
+ADMISSION_SECONDS = 3
+FULL = frozenset(("backlog_full", "backlog_share_exceeded"))  # what for certain left a batch out of the queue
+
+
 @dataclass(frozen=True, slots=True)
 class Accepted:
     """What became of one request."""
@@ -61,6 +69,7 @@ class Accepted:
     batch_id: UUID
     batch: Batch
     is_replay: bool
+    standing: Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +77,7 @@ class Ingest:
     """The use case."""
 
     lookup: KeyLookup
+    admission: Admission
     queue: SubmissionQueue
     settings: IngestSettings
     clock: Clock
@@ -84,34 +94,39 @@ class Ingest:
             max_wire_bytes=self.settings.max_body_bytes,
             max_inflated_bytes=self.settings.max_inflated_bytes,
         )
-        received_at = self.clock()
-        batch = parse(body, received_at, max_records=self.settings.max_batch_records, media_type=post.media_type)
-        body_hash = blake2b(body, digest_size=16).digest()
-        token = post.idempotency_key
-        if token is None and repeats_are_retries and batch.is_timed:
-            token = f"\0{body_hash.hex()}"  # no header can hold U+0000
-        return self._submit(key, batch, token, received_at, body_hash)
+        standing = self.admission.admit(key, len(body))
+        with announced(standing):
+            received_at = self.clock()
+            batch = parse(body, received_at, max_records=self.settings.max_batch_records, media_type=post.media_type)
+            body_hash = blake2b(body, digest_size=16).digest()
+            token = post.idempotency_key
+            if token is None and repeats_are_retries and batch.is_timed:
+                token = f"\0{body_hash.hex()}"  # no header can hold U+0000
+            submission = Submission(
+                application_id=key.application_id,
+                retention_class=key.retention_class,
+                batch_id=_batch_id(key, token, received_at),
+                received_at=received_at,
+                body_hash=body_hash,
+                parts=split_parts(batch.records),
+                is_idempotent=token is not None,
+            )
+            is_replay = bool(submission.parts) and not self._submit(key, submission, len(body))
+        return Accepted(submission.batch_id, batch, is_replay, standing)
 
-    def _submit(
-        self, key: KeyRecord, batch: Batch, token: str | None, received_at: datetime, body_hash: bytes
-    ) -> Accepted:
-        submission = Submission(
-            application_id=key.application_id,
-            retention_class=key.retention_class,
-            batch_id=_batch_id(key, token, received_at),
-            received_at=received_at,
-            body_hash=body_hash,
-            parts=split_parts(batch.records),
-            is_idempotent=token is not None,
-        )
-        if not submission.parts:
-            return Accepted(submission.batch_id, batch, False)
+    def _submit(self, key: KeyRecord, submission: Submission, body_bytes: int) -> bool:
+        """Queues it; False for a repetition. A batch that found the queue full costs nothing of the day's quota."""
         if __debug__:
             crash_point("ingest.before_submit")
-        is_replay = not self.queue.submit(submission)
+        try:
+            is_queued = self.queue.submit(submission)
+        except SluiceError as error:
+            if error.code in FULL:
+                self.admission.refund(key, body_bytes)
+            raise
         if __debug__:
             crash_point("ingest.after_submit")
-        return Accepted(submission.batch_id, batch, is_replay)
+        return is_queued
 
 
 def _batch_id(key: KeyRecord, token: str | None, received_at: datetime) -> UUID:
@@ -137,7 +152,8 @@ def ingest(request: Request) -> Response:
         "rejected": rejection_documents(accepted.batch.rejections),
         "rejected_count": len(accepted.batch.rejections),
     }
-    return json_response(answer, 202, {"Idempotency-Replayed": "true"} if accepted.is_replay else {})
+    replayed = {"Idempotency-Replayed": "true"} if accepted.is_replay else {}
+    return json_response(answer, 202, accepted.standing.headers() | replayed)
 
 
 def _otlp_response(request: Request, status: int, body: bytes, headers: Mapping[str, str]) -> Response:
@@ -159,7 +175,9 @@ def otlp(request: Request) -> Response:
     if rejections:
         logger.warning("OTLP records rejected", extra={"rejected": len(rejections), "first": rejections[0].code})
     message = "; ".join(f"record {item.index}: {item.code}: {item.detail}" for item in rejections[:MAX_NAMED])
-    return _otlp_response(request, 200, export_answer(media_type(request), len(rejections), message), {})
+    return _otlp_response(
+        request, 200, export_answer(media_type(request), len(rejections), message), accepted.standing.headers()
+    )
 
 
 @cache
@@ -171,9 +189,16 @@ def _dependencies() -> Ingest:
         settings.key_pepper,
         utc_now,
     )
+    admission = RedisAdmission(
+        connect_redis(settings.redis_url, timeout_seconds=ADMISSION_SECONDS),
+        shard_count=settings.shard_count,
+        rates=Rates(
+            settings.requests_per_second, settings.bytes_per_second, settings.bytes_per_day, settings.burst_seconds
+        ),
+    )
     client = connect_redis(settings.redis_url)
     queue = RedisQueue(client, shard_count=settings.shard_count, backlog_limit_bytes=settings.backlog_limit_bytes)
-    return Ingest(lookup, queue, settings, utc_now)
+    return Ingest(lookup, admission, queue, settings, utc_now)
 
 
 @logger.inject_lambda_context

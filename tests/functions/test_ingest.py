@@ -12,6 +12,7 @@ from backports import zstd
 from aws import LambdaContext, rest_event
 from front import Front, app
 from samples import PEPPER, submission
+from sluice.admission.model import Rates
 from sluice.entries.packing import unpack_records
 from sluice.errors import Unavailable
 from sluice.runtime.settings import IngestSettings
@@ -121,8 +122,103 @@ def test_a_full_backlog_asks_to_come_back_and_a_greedy_application_to_slow_down(
     for application_id in range(100, 150):
         with contextlib.suppress(Unavailable):
             front.queue.submit(submission(application_id=application_id))
-    assert front.post(LOG).body["code"] == "backlog_full"
+    full = front.post(LOG)
+    assert (full.status, full.body["code"], full.body["violated-policies"]) == (503, "backlog_full", ["backlog"])
+    assert full.body["type"].endswith("#temporary-reduced-capacity")
     assert int(answer.headers["Retry-After"]) > 0
+
+
+LIMITED = Rates(requests_per_second=2, bytes_per_second=20_000, bytes_per_day=45_000, burst_seconds=1)
+
+
+def test_every_answer_after_admission_says_where_the_application_stands(front: Front) -> None:
+    front.admission.rates = Rates(3, 20_000, 45_000, 1)
+    policies = (
+        '"requests";q=3;w=1, "bytes";q=20000;qu="content-bytes";w=1, "daily-bytes";q=45000;qu="content-bytes";w=86400'
+    )
+    taken = front.post(LOG)
+    spent = len(json.dumps(LOG))
+    assert taken.headers["RateLimit-Policy"] == policies
+    assert (
+        taken.headers["RateLimit"]
+        == f'"requests";r=2;t=1, "bytes";r={20_000 - spent};t=1, "daily-bytes";r={45_000 - spent};t=43200'
+    )
+    malformed = front.post(b"{nope")
+    assert (malformed.status, malformed.headers["RateLimit-Policy"]) == (400, policies)
+    assert malformed.headers["RateLimit"].startswith('"requests";r=1;t=1, ')
+    unauthorised = front.post(LOG, X_API_Key="slc_wrong")
+    assert "RateLimit-Policy" not in unauthorised.headers
+
+
+def test_what_is_throttled_names_its_policies_and_is_not_queued(front: Front) -> None:
+    front.admission.rates = LIMITED
+    assert [front.post(LOG).status for _ in range(3)] == [202, 202, 429]
+    answer = front.post(LOG)
+    assert answer.body["code"] == "request_rate_exceeded"
+    assert answer.body["violated-policies"] == ["requests"]
+    assert answer.body["type"] == "https://iana.org/assignments/http-problem-types#quota-exceeded"
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert answer.headers["Retry-After"] == "1"
+    assert '"requests";r=0;t=1' in answer.headers["RateLimit"]
+    assert "daily-bytes" not in answer.headers["RateLimit"], "nothing that resets later than Retry-After"
+    assert len(front.queued()) == 2
+
+
+def test_the_inflated_body_counts(front: Front) -> None:
+    front.admission.rates = LIMITED
+    body = gzip.compress(json.dumps([{"message": "m" * 30_000}]).encode())
+    assert len(body) < 1_000
+    assert front.post(body).status == 202, "a body larger than the bucket puts it into debt"
+    answer = front.post(LOG)
+    assert (answer.status, answer.body["violated-policies"]) == (429, ["bytes"])
+    front.admission.clock.advance(int(answer.headers["Retry-After"]))
+    assert front.post(LOG).status == 202
+    over = front.post(body)
+    assert (over.body["code"], over.body["violated-policies"]) == ("daily_quota_exceeded", ["daily-bytes"])
+    assert over.headers["Retry-After"] == str(12 * 3600 - 1)
+
+
+def test_a_body_over_the_days_quota_is_never_to_be_sent_again(front: Front) -> None:
+    front.admission.rates = Rates(2, 20_000, 100, 1)
+    answer = front.post({"message": "m" * 100})
+    assert (answer.status, answer.body["violated-policies"]) == (413, ["daily-bytes"])
+    assert "Retry-After" not in answer.headers
+
+
+def test_what_a_full_queue_refuses_costs_nothing_of_the_day(front: Front) -> None:
+    front.admission.rates = Rates(1_000, 10**6, 1_000, 1)
+    front.queue.backlog_limit_bytes = 500
+    assert front.post(LOG).status == 202
+    for _ in range(30):
+        answer = front.post(LOG)
+        assert answer.body["code"] == "backlog_share_exceeded"
+        assert answer.body["violated-policies"] == ["backlog-share"]
+        assert answer.headers["Retry-After"] == "10"
+        assert "daily-bytes" in answer.headers["RateLimit-Policy"]
+        assert "daily-bytes" not in answer.headers["RateLimit"]
+
+
+@pytest.mark.parametrize(
+    ("body", "policy", "number"),
+    [
+        (b"x" * 10_001, "body-bytes", 10_000),
+        (gzip.compress(b"x" * 50_001), "inflated-body-bytes", 50_000),
+        ([{"message": "m"}] * 101, "batch-records", 100),
+    ],
+    ids=["wire", "inflated", "records"],
+)
+def test_too_large_names_the_limit_and_its_number(front: Front, body: Any, policy: str, number: int) -> None:
+    answer = front.post(body)
+    assert (answer.status, answer.body["violated-policies"]) == (413, [policy])
+    assert str(number) in answer.body["detail"]
+    assert "Retry-After" not in answer.headers
+
+
+def test_admission_that_cannot_be_asked_is_unavailable(front: Front) -> None:
+    front.admission.is_down = True
+    answer = front.post(LOG)
+    assert (answer.status, answer.body["code"], answer.headers["Retry-After"]) == (503, "queue_unavailable", "2")
+    assert front.queued() == []
 
 
 def test_an_unknown_failure_is_a_problem_too(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,8 +231,9 @@ def test_an_unknown_failure_is_a_problem_too(front: Front, monkeypatch: pytest.M
 def test_a_large_batch_is_queued_in_parts_under_one_id(front: Front) -> None:
     front.use_case = app.Ingest(
         front.use_case.lookup,
+        front.admission,
         front.queue,
-        IngestSettings("redis://r", "postgresql://d", PEPPER, 1, 10**6, 10**6, 5_000, 10**8),
+        IngestSettings("redis://r", "postgresql://d", PEPPER, 1, 10**6, 10**6, 5_000, 10**8, *RATES),
         front.use_case.clock,
     )
     answer = front.post([{"message": "m"}] * 2_500)

@@ -152,6 +152,10 @@ def running_platform(
             "MAX_INFLATED_BYTES": "16777216",
             "MAX_BATCH_RECORDS": "10000",
             "BACKLOG_LIMIT_BYTES": "134217728",
+            "REQUESTS_PER_SECOND": "100000",
+            "BYTES_PER_SECOND": "1000000000",
+            "BYTES_PER_DAY": "1000000000000",
+            "BURST_SECONDS": "1",
         }
         drain = {
             "PROCESS_CHUNK_FUNCTION": "process_chunk",

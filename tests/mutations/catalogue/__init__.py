@@ -3,7 +3,8 @@
 from mutations.catalogue.access import ACCESS
 from mutations.catalogue.dead_letters import DEAD_LETTERS
 from mutations.catalogue.delivery import DELIVERY
+from mutations.catalogue.limits import LIMITS
 from mutations.catalogue.queue import QUEUE
 from mutations.catalogue.storage import STORAGE
 
-MUTATIONS = (*QUEUE, *DELIVERY, *STORAGE, *DEAD_LETTERS, *ACCESS)
+MUTATIONS = (*QUEUE, *DELIVERY, *STORAGE, *DEAD_LETTERS, *ACCESS, *LIMITS)

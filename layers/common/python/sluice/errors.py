@@ -3,16 +3,26 @@
 Each carries a stable snake_case ``code`` (metric label, problem+json member) and a ``detail`` for people.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Self
 
 
 class SluiceError(Exception):
     """Base of everything Sluice raises on purpose."""
 
+    policies: tuple[str, ...] = ()  # names of the limits that were exceeded
+    headers: Mapping[str, str] = {}  # that the answer is to carry besides its own
+
     def __init__(self, code: str, detail: str) -> None:
         super().__init__(f"{code}: {detail}")
         self.code = code
         self.detail = detail
+
+    def violating(self, *policies: str) -> Self:
+        """The same error, naming the limits that were exceeded."""
+        self.policies = policies
+        return self
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ def inflate_body(
     or ``invalid_deflate`` (400) for a broken or truncated stream.
     """
     if len(wire) > max_wire_bytes:
-        raise _too_large(f"{len(wire)} bytes on the wire", max_wire_bytes)
+        raise _too_large("body-bytes", f"{len(wire)} bytes on the wire", max_wire_bytes)
     claimed = _claimed_encoding(content_encoding)
     if wire.startswith(_GZIP_MAGIC):
         return _inflate_gzip(wire, max_inflated_bytes)
@@ -69,7 +69,7 @@ def _inflate_gzip(wire: bytes, limit: int) -> bytes:
         except zlib.error as error:
             raise RejectedInput("invalid_gzip", f"the body starts like gzip but does not inflate: {error}") from error
         if len(body) > limit:
-            raise _too_large("the inflated body", limit)
+            raise _too_large("inflated-body-bytes", "the inflated body", limit)
         if not member.eof:
             raise RejectedInput("invalid_gzip", "the gzip stream ends before its end marker")
         rest = member.unused_data
@@ -94,7 +94,7 @@ def _inflate_zstd(wire: bytes, limit: int) -> bytes:
         except zstd.ZstdError as error:
             raise RejectedInput("invalid_zstd", f"the body starts like zstd but does not inflate: {error}") from error
         if len(body) > limit:
-            raise _too_large("the inflated body", limit)
+            raise _too_large("inflated-body-bytes", "the inflated body", limit)
         if not frame.eof:
             raise RejectedInput("invalid_zstd", "the zstd frame is cut off")
         rest = frame.unused_data
@@ -120,11 +120,10 @@ def _deflated(wire: bytes, window: int, limit: int) -> bytes | None:
     except zlib.error:
         return None
     if len(inflated) > limit:
-        raise _too_large("the inflated body", limit)
+        raise _too_large("inflated-body-bytes", "the inflated body", limit)
     return inflated if stream.eof and not stream.unused_data else None
 
 
-def _too_large(what: str, limit: int) -> RejectedInput:
-    return RejectedInput(
-        "body_too_large", f"{what} is over the limit of {limit} bytes: send smaller batches", status=413
-    )
+def _too_large(policy: str, what: str, limit: int) -> RejectedInput:
+    detail = f"{what} is over the limit of {limit} bytes: send smaller batches"
+    return RejectedInput("body_too_large", detail, status=413).violating(policy)

@@ -63,15 +63,18 @@ def parse_batch(body: bytes, received_at: datetime, *, max_records: int, media_t
 def check_size(body: bytes) -> None:
     """Raises RejectedInput ``batch_too_large`` for a body that would take too much memory when parsed as JSON."""
     if body.count(b"[") + body.count(b"{") > MAX_CONTAINERS or body.count(b",") > MAX_COMMAS:
-        detail = "the body holds too many values for one request: send smaller batches"
-        raise RejectedInput("batch_too_large", detail, status=413)
+        detail = (
+            f"the body holds more than {MAX_CONTAINERS} JSON objects and arrays, or more than {MAX_COMMAS} commas: "
+            "send smaller batches"
+        )
+        raise RejectedInput("batch_too_large", detail, status=413).violating("batch-values")
 
 
 def check_count(count: int, max_records: int) -> None:
     """Raises RejectedInput ``batch_too_large`` for too many records."""
     if count > max_records:
         detail = f"more than {max_records} records in one request: send smaller batches"
-        raise RejectedInput("batch_too_large", detail, status=413)
+        raise RejectedInput("batch_too_large", detail, status=413).violating("batch-records")
 
 
 def is_suspicious(text: str) -> bool:

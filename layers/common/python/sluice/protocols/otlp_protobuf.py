@@ -25,10 +25,10 @@ def read_protobuf(body: bytes) -> Iterator[Found]:
     """
     if len(body) > MAX_BYTES:
         detail = f"the inflated body is over the limit of {MAX_BYTES} bytes for protobuf: send smaller batches"
-        raise RejectedInput("body_too_large", detail, status=413)
+        raise RejectedInput("body_too_large", detail, status=413).violating("inflated-body-bytes")
     if body.count(0) > MAX_ZERO_BYTES:
-        detail = "the body holds too many values for one request: send smaller batches"
-        raise RejectedInput("batch_too_large", detail, status=413)
+        detail = f"the body holds more than {MAX_ZERO_BYTES} zero bytes: send smaller batches"
+        raise RejectedInput("batch_too_large", detail, status=413).violating("batch-values")
     try:
         request = ExportLogsServiceRequest.FromString(body)
     except DecodeError as error:

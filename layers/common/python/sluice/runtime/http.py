@@ -4,7 +4,7 @@ that a route's protocol demands."""
 import json
 from base64 import b64encode
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import wraps
 from http import HTTPStatus
@@ -21,6 +21,10 @@ _View = Callable[[Request], Response]
 _JSON = "application/json"
 _PROBLEM = "application/problem+json"
 _SKEW_SECONDS = 30  # about what a deployment takes from its functions to its migrations
+_POLICY_TYPES = {  # of problems that name the limits they are about
+    429: "https://iana.org/assignments/http-problem-types#quota-exceeded",
+    503: "https://iana.org/assignments/http-problem-types#temporary-reduced-capacity",
+}
 MAX_LISTED_REJECTIONS = 1_000
 
 
@@ -33,6 +37,7 @@ class Refusal:
     detail: str
     headers: Mapping[str, str] = field(default_factory=dict)
     rejections: tuple[Rejection, ...] = ()
+    policies: tuple[str, ...] = ()  # names of the limits that were exceeded
 
 
 _Refuse = Callable[[Request, Refusal], Response]
@@ -75,7 +80,9 @@ class HttpApi:
             return view(request)
         except SluiceError as error:
             count(self._metrics, f"error_{error.code}", 1)
-            return refuse(request, self._refusal(request, error))
+            refusal = self._refusal(request, error)
+            named = replace(refusal, headers={**refusal.headers, **error.headers}, policies=error.policies)
+            return refuse(request, named)
         except Exception:  # the edge of the function: whatever it is, the client gets a problem, not a stack trace
             self._logger.exception("unexpected error")
             count(self._metrics, "error_internal_error", 1)
@@ -89,6 +96,7 @@ class HttpApi:
                 headers = {"WWW-Authenticate": challenge(request.headers)} if error.status == 401 else {}
                 return Refusal(error.status, error.code, error.detail, headers)
             case Throttled():
+                self._logger.info("throttled", extra={"code": error.code, "detail": error.detail})
                 return Refusal(429, error.code, error.detail, _retry_after(error.retry_after_seconds))
             case Unavailable():
                 self._logger.error("unavailable", extra={"code": error.code, "detail": error.detail})
@@ -142,7 +150,7 @@ def rejection_documents(rejections: tuple[Rejection, ...]) -> list[dict[str, Any
 
 def _problem_response(_: Request, refusal: Refusal) -> Response:
     body: dict[str, Any] = {
-        "type": "about:blank",
+        "type": _POLICY_TYPES.get(refusal.status, "about:blank") if refusal.policies else "about:blank",
         "title": HTTPStatus(refusal.status).phrase,
         "status": refusal.status,
         "detail": refusal.detail,
@@ -150,6 +158,8 @@ def _problem_response(_: Request, refusal: Refusal) -> Response:
     }
     if refusal.rejections:
         body["errors"] = rejection_documents(refusal.rejections)
+    if refusal.policies:
+        body["violated-policies"] = refusal.policies
     return _response(body, refusal.status, _PROBLEM, refusal.headers)
 
 

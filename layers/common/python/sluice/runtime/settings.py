@@ -75,6 +75,10 @@ class IngestSettings:
     max_inflated_bytes: int
     max_batch_records: int
     backlog_limit_bytes: int
+    requests_per_second: int  # like the next two, of an application for which nothing else is set
+    bytes_per_second: int
+    bytes_per_day: int
+    burst_seconds: int
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> Self:
@@ -90,6 +94,10 @@ class IngestSettings:
                 max_inflated_bytes=read.positive("MAX_INFLATED_BYTES"),
                 max_batch_records=read.positive("MAX_BATCH_RECORDS"),
                 backlog_limit_bytes=read.positive("BACKLOG_LIMIT_BYTES"),
+                requests_per_second=read.positive("REQUESTS_PER_SECOND"),
+                bytes_per_second=read.positive("BYTES_PER_SECOND"),
+                bytes_per_day=read.positive("BYTES_PER_DAY"),
+                burst_seconds=read.positive("BURST_SECONDS"),
             ),
         )
 

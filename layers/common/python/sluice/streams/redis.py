@@ -5,7 +5,6 @@ Keys carry the shard in braces, so that a Redis Cluster keeps what one script to
 
 import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -17,6 +16,7 @@ from uuid import UUID
 import redis
 
 from sluice.errors import ContractError, RejectedInput, Throttled, Unavailable
+from sluice.runtime.redis import translated
 from sluice.streams.inspection import ShardState, read_number, read_state
 from sluice.streams.model import (
     WIRE_VERSION,
@@ -60,7 +60,7 @@ class RedisQueue:
         for part in submission.parts:
             bounds = [_microseconds(part.event_from), _microseconds(part.event_to)]
             arguments += [part.record_count, *bounds, part.line_bytes, part.packed]
-        return _verdict(self._run("submit", keys, arguments))
+        return _verdict(self._run("submit", keys, arguments), share)
 
     def claim(self, shard: int, *, min_idle_seconds: float, max_records: int, max_bytes: int) -> Claim:
         """See DrainQueue.claim."""
@@ -77,7 +77,7 @@ class RedisQueue:
         if not entries:
             return
         ids: list[Any] = [entry.entry_id for entry in entries]
-        with _translated():
+        with translated():
             try:
                 self._client.xclaim(
                     *(_stream(shard), GROUP, CONSUMER, 0, ids),
@@ -95,12 +95,12 @@ class RedisQueue:
 
     def count_entries(self, shard: int) -> int:
         """See DrainQueue.count_entries."""
-        with _translated():
+        with translated():
             return int(self._client.xlen(_stream(shard)))
 
     def read(self, shard: int, entry_ids: Sequence[str]) -> list[StreamEntry | UnreadableEntry]:
         """See ChunkQueue.read."""
-        with _translated():
+        with translated():
             pipeline = self._client.pipeline(transaction=False)
             for entry_id in entry_ids:
                 pipeline.xrange(_stream(shard), entry_id, entry_id)
@@ -121,7 +121,7 @@ class RedisQueue:
         """See QueueLedger.accepted."""
         counters: dict[tuple[int, int], int] = {}
         for shard in range(self._shard_count):
-            with _translated():
+            with translated():
                 shard_counters = self._client.hgetall(_accepted(shard))
             counters |= {(int(application), shard): int(last) for application, last in shard_counters.items()}
         return counters
@@ -150,7 +150,7 @@ class RedisQueue:
             start = page[-1][0]
 
     def _run(self, name: str, keys: list[str], arguments: Sequence[Any]) -> Any:
-        with _translated():
+        with translated():
             return self._client.register_script(_script(name))(keys=keys, args=arguments)
 
 
@@ -183,7 +183,7 @@ def _fingerprint(shard: int, batch_id: UUID) -> str:
     return f"logs:fingerprint:{{{shard}}}:{batch_id.hex}"
 
 
-def _verdict(answer: bytes) -> bool:
+def _verdict(answer: bytes, share: int) -> bool:
     match answer:
         case b"queued":
             return True
@@ -193,13 +193,16 @@ def _verdict(answer: bytes) -> bool:
             detail = "this Idempotency-Key was used with another body: use a new key for a new request"
             raise RejectedInput("idempotency_key_reused", detail, status=422)
         case b"too_large":
-            detail = "the request alone is more than an application's share of the queue: send smaller batches"
-            raise RejectedInput("batch_too_large", detail, status=413)
+            detail = (
+                f"the request alone takes more than an application's {share} bytes of the queue: send smaller batches"
+            )
+            raise RejectedInput("batch_too_large", detail, status=413).violating("backlog-share")
         case b"share":
             detail = "this application's share of the queue is used up: slow down and retry"
-            raise Throttled("backlog_share_exceeded", detail, retry_after_seconds=10)
+            raise Throttled("backlog_share_exceeded", detail, retry_after_seconds=10).violating("backlog-share")
         case _:
-            raise Unavailable("backlog_full", "the queue is full: retry later", retry_after_seconds=10)
+            error = Unavailable("backlog_full", "the queue is full: retry later", retry_after_seconds=10)
+            raise error.violating("backlog")
 
 
 def _read_entry(shard: int, entry_id: bytes, fields: dict[bytes, bytes]) -> StreamEntry | UnreadableEntry:
@@ -244,17 +247,3 @@ def _integer(text: bytes, bits: int) -> int:
     if not 0 <= number < 2**bits:
         raise ValueError(f"{number} is out of range")
     return number
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except (redis.ConnectionError, redis.TimeoutError, redis.OutOfMemoryError, redis.ReadOnlyError) as error:
-        raise Unavailable("queue_unavailable", str(error)) from error
-    except redis.ResponseError as error:
-        if str(error).startswith(
-            ("OOM", "MISCONF", "LOADING", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "NOREPLICAS", "BUSY")
-        ):
-            raise Unavailable("queue_unavailable", str(error)) from error
-        raise ContractError("queue_contract", str(error)) from error

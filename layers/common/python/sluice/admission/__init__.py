@@ -1,0 +1,1 @@
+"""Who may send how much: rates and quotas per application."""

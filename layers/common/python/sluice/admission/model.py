@@ -1,0 +1,119 @@
+"""The policies that hold for an application, where it stands, and what clients are told of it."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from sluice.applications.model import KeyRecord, Limits
+from sluice.errors import RejectedInput, SluiceError, Throttled, Unavailable
+
+DAY_SECONDS = 86_400
+_CODES = {  # of a refusal, by policy
+    "requests": "request_rate_exceeded",
+    "bytes": "byte_rate_exceeded",
+    "daily-bytes": "daily_quota_exceeded",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """So many units in any window of that length."""
+
+    name: str
+    quota: int
+    unit: str  # "requests" or "content-bytes"
+    window_seconds: int
+
+    @property
+    def field(self) -> str:
+        """As a member of the field RateLimit-Policy; requests are that field's default unit."""
+        unit = "" if self.unit == "requests" else f';qu="{self.unit}"'
+        return f'"{self.name}";q={self.quota}{unit};w={self.window_seconds}'
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """What holds where nothing is set for an application. Buckets hold what ``burst_seconds`` bring."""
+
+    requests_per_second: int
+    bytes_per_second: int
+    bytes_per_day: int
+    burst_seconds: int
+
+    def over(self, limits: Limits) -> "Rates":
+        """The same, but for what ``limits`` sets."""
+        return Rates(
+            limits.requests_per_second or self.requests_per_second,
+            limits.bytes_per_second or self.bytes_per_second,
+            limits.bytes_per_day or self.bytes_per_day,
+            self.burst_seconds,
+        )
+
+    def policies(self) -> tuple[Policy, ...]:
+        """Requests, bytes and bytes per day."""
+        burst = self.burst_seconds
+        return (
+            Policy("requests", self.requests_per_second * burst, "requests", burst),
+            Policy("bytes", self.bytes_per_second * burst, "content-bytes", burst),
+            Policy("daily-bytes", self.bytes_per_day, "content-bytes", DAY_SECONDS),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """One policy's state after a request."""
+
+    policy: Policy
+    is_violated: bool
+    remaining: int
+    reset_seconds: int  # violated: until this request would be admitted; else until the quota is whole again
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where an application stands in all of its policies."""
+
+    balances: tuple[Balance, ...]
+
+    def headers(self, retry_after_seconds: int | None = None) -> dict[str, str]:
+        """RateLimit-Policy and RateLimit (structured fields). Where the answer has a Retry-After, RateLimit leaves out
+        what resets later: a client must find no time there that contradicts it."""
+        shown = [
+            f'"{balance.policy.name}";r={balance.remaining};t={balance.reset_seconds}'
+            for balance in self.balances
+            if retry_after_seconds is None or balance.reset_seconds <= retry_after_seconds
+        ]
+        fields = {"RateLimit-Policy": ", ".join(balance.policy.field for balance in self.balances)}
+        return fields | ({"RateLimit": ", ".join(shown)} if shown else {})
+
+
+def check_size(rates: Rates, body_bytes: int) -> None:
+    """Raises RejectedInput ``body_too_large`` (413) for a body that no day's quota has room for."""
+    if body_bytes > rates.bytes_per_day:
+        detail = f"a body of {body_bytes} bytes is over the application's {rates.bytes_per_day} bytes per day"
+        raise RejectedInput("body_too_large", detail, status=413).violating("daily-bytes")
+
+
+def judge(key: KeyRecord, balances: Iterable[Balance]) -> Standing:
+    """The standing. Raises Throttled, with headers, if a policy is violated; its code is that of the last to pass."""
+    standing = Standing(tuple(balances))
+    violated = [balance for balance in standing.balances if balance.is_violated]
+    if not violated:
+        return standing
+    last = max(violated, key=lambda balance: balance.reset_seconds)
+    quota = f"{last.policy.quota} {last.policy.unit.replace('-', ' ')} per {last.policy.window_seconds} s"
+    detail = f"application {key.application!r} may send {quota}: slow down and retry"
+    error = Throttled(_CODES[last.policy.name], detail, retry_after_seconds=last.reset_seconds)
+    error.headers = standing.headers(last.reset_seconds)
+    raise error.violating(*(balance.policy.name for balance in violated))
+
+
+@contextmanager
+def announced(standing: Standing) -> Iterator[None]:
+    """What fails in this block is answered with the headers of ``standing``."""
+    try:
+        yield
+    except SluiceError as error:
+        wait_seconds = error.retry_after_seconds if isinstance(error, Throttled | Unavailable) else None
+        error.headers = standing.headers(wait_seconds)
+        raise

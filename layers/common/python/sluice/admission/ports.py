@@ -1,0 +1,23 @@
+"""Contract of admission."""
+
+from typing import Protocol
+
+from sluice.admission.model import Standing
+from sluice.applications.model import KeyRecord
+
+
+class Admission(Protocol):
+    """Token buckets for requests and bytes, and a quota of bytes per UTC day, for each application."""
+
+    def admit(self, key: KeyRecord, body_bytes: int) -> Standing:
+        """Charges one request with an inflated body of so many bytes to all policies, or to none and raises Throttled,
+        which names the violated ones. A refusal changes nothing.
+
+        A bucket starts full. Bytes are admitted while their bucket is above 0, which may put it into debt, so that one
+        body can be larger than the bucket; the day's quota is never exceeded. Raises RejectedInput ``body_too_large``
+        (413) for a body above a whole day's quota, and Unavailable when the state cannot be reached or kept.
+        """
+
+    def refund(self, key: KeyRecord, body_bytes: int) -> None:
+        """Gives back to the day's quota what was charged for a request that a full queue refused: its repetitions must
+        not use up the day. Never raises; a refund that is lost costs the client these bytes."""

@@ -1,0 +1,42 @@
+#!lua
+-- Decides on one request by all policies at once, and charges all of them or none. Without allow-oom: at maxmemory
+-- nobody is admitted, as nothing could be queued either. A refusal writes nothing.
+-- KEYS: the application's state. ARGV: requests per second, bytes per second, bytes per day, burst (s), bytes of the body
+-- Returns for requests, bytes and bytes per day: {1 if violated, remaining, seconds until it is not or, if it is not,
+-- until the quota is whole}
+local DAY = 86400
+local request_rate, byte_rate, day_quota = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local burst, size = tonumber(ARGV[4]), tonumber(ARGV[5])
+local time = redis.call('TIME')
+local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
+local day = math.floor(now / DAY)
+local state = redis.call('HMGET', KEYS[1], 'at', 'requests', 'bytes', 'day', 'day_bytes')
+
+local at = tonumber(state[1] or 0)
+if at > now then
+  at = 0 -- the clock was set back (a failover): full buckets rather than an hour of refusals
+end
+local function refilled(balance, rate)
+  return math.min(rate * burst, tonumber(balance or 0) + (now - at) * rate)
+end
+local requests, bytes = refilled(state[2], request_rate), refilled(state[3], byte_rate)
+local day_bytes = tonumber(state[4]) == day and math.max(0, tonumber(state[5])) or 0
+
+local no_request, no_bytes, no_day = requests < 1, bytes <= 0, day_bytes + size > day_quota
+if not (no_request or no_bytes or no_day) then
+  requests, bytes, day_bytes = requests - 1, bytes - size, day_bytes + size
+  redis.call('HSET', KEYS[1], 'at', string.format('%.6f', now), 'requests', string.format('%.6f', requests),
+    'bytes', string.format('%.3f', bytes), 'day', string.format('%d', day), 'day_bytes', string.format('%.0f', day_bytes))
+  -- Until then the day is over and every debt is paid: a missing state says the same as this one would.
+  redis.call('EXPIRE', KEYS[1], DAY + math.ceil(math.max(0, -bytes) / byte_rate) + burst)
+end
+
+local function balance(is_violated, remaining, wait, refill)
+  return {is_violated and 1 or 0, math.max(0, math.floor(remaining)), is_violated and math.max(1, wait) or math.ceil(refill)}
+end
+local midnight = math.ceil((day + 1) * DAY - now)
+return {
+  balance(no_request, requests, math.ceil((1 - requests) / request_rate), burst - requests / request_rate),
+  balance(no_bytes, bytes, math.floor(-bytes / byte_rate) + 1, burst - bytes / byte_rate),
+  balance(no_day, day_quota - day_bytes, midnight, midnight),
+}

@@ -1,0 +1,65 @@
+"""Faults of what applications may send, and of whose turn it is."""
+
+from mutations.model import Mutation
+
+_SCRIPT = "layers/common/python/sluice/admission/scripts/admit.lua"
+_CONTRACT = "tests/contracts/test_admission.py"
+
+LIMITS = (
+    Mutation(
+        "requests are not charged",
+        "the rate of requests never holds",
+        _SCRIPT,
+        "requests, bytes, day_bytes = requests - 1,",
+        "requests, bytes, day_bytes = requests,",
+        (f"{_CONTRACT}::test_requests_over_the_rate_are_refused_until_time_passes",),
+    ),
+    Mutation(
+        "no debt",
+        "large bodies pass at any rate",
+        _SCRIPT,
+        "bytes - size, day_bytes + size",
+        "math.max(0.001, bytes - size), day_bytes + size",
+        (f"{_CONTRACT}::test_one_large_body_is_admitted_and_paid_for_afterwards",),
+    ),
+    Mutation(
+        "a bucket without a brim",
+        "who was idle for an hour may send an hour's worth at once",
+        _SCRIPT,
+        "math.min(rate * burst, tonumber(balance or 0) + (now - at) * rate)",
+        "state[1] and tonumber(balance) + (now - at) * rate or rate * burst",
+        (f"{_CONTRACT}::test_idle_time_fills_no_more_than_the_bucket",),
+    ),
+    Mutation(
+        "the day never ends",
+        "who used up a day's quota is locked out for ever",
+        _SCRIPT,
+        "tonumber(state[4]) == day and",
+        "state[5] and",
+        (f"{_CONTRACT}::test_a_quota_of_bytes_is_for_one_day",),
+    ),
+    Mutation(
+        "no refund",
+        "repetitions against a full queue use up the day's quota",
+        "functions/ingest/app.py",
+        "if error.code in FULL:",
+        "if False:",
+        ("tests/functions/test_ingest.py::test_what_a_full_queue_refuses_costs_nothing_of_the_day",),
+    ),
+    Mutation(
+        "turns by arrival",
+        "a large backlog of one application holds up all others",
+        "layers/common/python/sluice/chunks/fair.py",
+        "application = entry.application_id or 0",
+        "application = 0",
+        ("tests/functions/test_fair_drain.py::test_who_comes_last_with_little_is_in_the_first_chunks_in_flight",),
+    ),
+    Mutation(
+        "what there was no time for is not given back",
+        "it waits for three time-outs, and then as if it had killed a run",
+        "functions/drain/app.py",
+        "self.drain.queue.release(shard, page, is_forgiven=True)",
+        "pass",
+        ("tests/functions/test_fair_drain.py::test_what_a_pass_had_no_time_for_is_nobodys_fault_and_next_at_once",),
+    ),
+)
