@@ -115,7 +115,7 @@ def test_entries_that_nobody_of_ours_wrote_are_counted(redis_queue: RedisQueue, 
     redis_client.xadd(STREAM, {"x": "from the future"}, id=f"{2**63}-0")
     redis_client.hset("logs:backlog:{1}", mapping={"nobody": "x", "7": "-5"})
     redis_client.xgroup_create(STREAM, GROUP, id="0")
-    redis_client.execute_command("XREADGROUP", "GROUP", GROUP, b"\x1b[2J\xff", "STREAMS", STREAM, ">")
+    redis_client.xreadgroup(GROUP, b"\x1b[2J\xff", {STREAM: ">"})  # type: ignore[arg-type]
     state = inspect(redis_queue)
     assert (state.entry_count, state.read_count, state.record_count) == (5, 5, 0)
     assert [entry.header for entry in state.pending] == [Header(None, None)] * 5
@@ -136,7 +136,7 @@ def test_a_pending_entry_that_was_deleted_has_no_header(redis_queue: RedisQueue,
 def test_a_lag_that_redis_cannot_tell(redis_queue: RedisQueue, redis_client: redis.Redis) -> None:
     fill(redis_queue, 1, 1, 1)
     claim(redis_queue, max_records=0)
-    entries: list[tuple[bytes, dict[bytes, bytes]]] = redis_client.execute_command("XRANGE", STREAM, "-", "+")
+    entries: list[tuple[bytes, dict[bytes, bytes]]] = redis_client.xrange(STREAM)
     redis_client.xreadgroup(GROUP, "drain", {STREAM: ">"}, count=1)
     redis_client.xdel(STREAM, entries[1][0])
     state = inspect(redis_queue)

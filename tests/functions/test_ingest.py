@@ -10,7 +10,7 @@ import pytest
 from backports import zstd
 
 from aws import LambdaContext, rest_event
-from front import Front, app
+from front import RATES, Front, app
 from samples import PEPPER, submission
 from sluice.admission.model import Rates
 from sluice.entries.packing import unpack_records
