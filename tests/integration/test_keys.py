@@ -35,7 +35,7 @@ class Door:
         self.text, key = mint_key(PEPPER)
         self.key_id, secret_hash = key.key_id, hash_secret(key.secret, PEPPER)
         register.add_key(name, key_id=key.key_id, secret_hash=secret_hash, scopes=["read"], expires_at=None)
-        store = PostgresKeyStore(Database(scratch.url(role)))
+        store = PostgresKeyStore(Database(scratch.url(role), deadline_seconds=10))
         self.lookup = KeyLookup(store, RedisKeyCache(client, PEPPER), PEPPER, self.clock)
 
     def used_ago(self, span: timedelta) -> None:
