@@ -17,7 +17,7 @@ from botocore.exceptions import (
     NoRegionError,
 )
 
-from deploy import build, connections, invocations, record, stack
+from deploy import build, connections, invocations, record, replaced, stack
 from deploy.errors import DeployError
 from deploy.progress import console, step
 from deploy.target import BUILD, LOCAL_STAGE, SHELL_VARIABLES, Target, resolve, write_variable
@@ -37,6 +37,8 @@ def up(arguments: argparse.Namespace) -> None:
         parameters["ConnectionsVersion"] = _connections(target, parameters["ConnectionsSecret"])
         with step("build") as current:
             sources = build.build(current, build.layer_platform(runs_here=target.state is not None))
+        if target.state:
+            _undo_development(target.state / replaced.DIRECTORY)
         deployed = _deploy(target, parameters, record.fingerprint(sources, parameters))
     functions = boto3.client("lambda", config=INVOKE)
     with step("migrate") as current:
@@ -78,6 +80,13 @@ def _connections(target: Target, secret_name: str) -> str:
         if target.state:
             return connections.publish(secrets, secret_name, target.state / "connections.json", current)
         return connections.current_version(secrets, secret_name)
+
+
+def _undo_development(directory: Path) -> None:
+    """Put back what `make dev` replaced: what is recorded as deployed must be what runs."""
+    if directory.exists():
+        with step("restore") as current:
+            current.note = ", ".join(replaced.restore(boto3.client("lambda"), directory)) or "nothing left to restore"
 
 
 def _deploy(target: Target, parameters: dict[str, str], wanted: str) -> stack.Stack:
