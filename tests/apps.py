@@ -1,4 +1,7 @@
-"""Loads ``functions/<verb>/app.py`` as a module of its own: five files of one name cannot be imported by it."""
+"""Loads ``functions/<verb>/app.py`` as a module of its own: five files of one name cannot be imported by it.
+
+They import the package ``sluice``: installed, or with layers/common/python on the path.
+"""
 
 import importlib.util
 import sys

@@ -1,85 +1,38 @@
-"""AWS for tests, without AWS: a pytest plugin with moto clients, a recorder for the Invoke fan-out, and real events.
+"""AWS for tests, without AWS: a pytest plugin with moto clients, the Invoke fan-out, real handlers, and real events.
 
 See tests/README.md for examples. Load it with ``pytest_plugins = ["aws"]``.
 """
 
-import base64
-import copy
-import io
-import json
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
-from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from moto import mock_aws
+
+from apps import load_app
+from invocations import REGION, FunctionRunner, InvokeFailed, InvokeRecorder, LambdaContext
+from lambda_events import failure_record, load_event, rest_event, schedule_event, sqs_event
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_secretsmanager import SecretsManagerClient
 
-EVENTS = Path(__file__).parent / "events"
-REGION = "us-east-1"
+    from memory_stage import MemoryStage
 
-Function = Callable[[Any], Any]
-
-
-@dataclass
-class LambdaContext:
-    """What Lambda hands to a handler, as far as handlers use it."""
-
-    function_name: str = "function"
-    memory_limit_in_mb: int = 128
-    invoked_function_arn: str = f"arn:aws:lambda:{REGION}:123456789012:function:function"
-    aws_request_id: str = "11112222-3333-4444-5555-666677778888"
-    remaining_ms: int = 60_000
-
-    def get_remaining_time_in_millis(self) -> int:
-        return self.remaining_ms
-
-
-@dataclass
-class InvokeRecorder:
-    """Answers Invoke calls from Python functions, JSON both ways, and keeps the payloads in ``calls``.
-
-    A function that raises becomes a FunctionError, as on Lambda; a name without a function stays with moto.
-    """
-
-    functions: dict[str, Function] = field(default_factory=dict)
-    calls: list[tuple[str, Any]] = field(default_factory=list)
-
-    def attach(self, client: "LambdaClient") -> "LambdaClient":
-        """Makes ``client``'s Invoke calls end here."""
-        client.meta.events.register_first("before-send.lambda.Invoke", cast(Any, self._answer))
-        return client
-
-    def payloads(self, function_name: str) -> list[Any]:
-        """What was sent to one function, in order."""
-        return [payload for name, payload in self.calls if name == function_name]
-
-    def _answer(self, request: AWSPreparedRequest, **_: Any) -> AWSResponse | None:
-        name = request.url.rpartition("/functions/")[2].partition("/")[0]
-        payload = json.loads(cast(bytes, request.body) or b"null")
-        self.calls.append((name, payload))
-        if name not in self.functions:
-            return None
-        headers = {"X-Amz-Executed-Version": "$LATEST", "Content-Type": "application/json"}
-        try:
-            answer = self.functions[name](payload)
-        except Exception as error:  # noqa: BLE001  # Lambda reports whatever a function raises
-            headers["X-Amz-Function-Error"] = "Unhandled"
-            answer = {"errorMessage": str(error), "errorType": type(error).__name__}
-        return AWSResponse(request.url, 200, headers, _Body(json.dumps(answer).encode()))  # type: ignore[arg-type]
-
-
-class _Body(io.BytesIO):
-    """The part of urllib3's response that botocore reads."""
-
-    def stream(self, **_: Any) -> Iterator[bytes]:
-        yield self.read()
+__all__ = [
+    "FunctionRunner",
+    "InvokeFailed",
+    "InvokeRecorder",
+    "LambdaContext",
+    "failure_record",
+    "load_app",
+    "load_event",
+    "rest_event",
+    "schedule_event",
+    "sqs_event",
+]
 
 
 @pytest.fixture
@@ -92,6 +45,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
     with mock_aws(config={"lambda": {"use_docker": False}}):
         yield
+    boto3.DEFAULT_SESSION = None  # it has seen the dummy credentials, and maybe a recorder
 
 
 @pytest.fixture
@@ -107,36 +61,47 @@ def s3_client(aws: None) -> "S3Client":
 
 
 @pytest.fixture
+def sqs_client(aws: None) -> Any:
+    """An SQS client of that account."""
+    return boto3.client("sqs", region_name=REGION)
+
+
+@pytest.fixture
+def secrets_client(aws: None) -> "SecretsManagerClient":
+    """A Secrets Manager client of that account."""
+    return boto3.client("secretsmanager", region_name=REGION)
+
+
+@pytest.fixture
+def events_client(aws: None) -> Any:
+    """An EventBridge client of that account."""
+    return boto3.client("events", region_name=REGION)
+
+
+@pytest.fixture
 def invoke_recorder(lambda_client: "LambdaClient") -> InvokeRecorder:
-    """A recorder attached to ``lambda_client``."""
+    """A recorder attached to ``lambda_client`` and to all Lambda clients that the code under test makes later."""
     recorder = InvokeRecorder()
     recorder.attach(lambda_client)
+    recorder.attach_to_new_clients()
     return recorder
+
+
+@pytest.fixture
+def function_runner(invoke_recorder: InvokeRecorder, monkeypatch: pytest.MonkeyPatch) -> FunctionRunner:
+    """Runs Sluice's real handlers in this process; their Invoke calls are recorded and reach each other."""
+    return FunctionRunner(invoke_recorder, monkeypatch)
+
+
+@pytest.fixture
+def stage(function_runner: FunctionRunner) -> "MemoryStage":
+    """The real ingest, drain and process_chunk around a queue and a store in memory."""
+    from memory_stage import MemoryStage  # the one thing here that needs the package sluice
+
+    return MemoryStage(function_runner)
 
 
 @pytest.fixture
 def lambda_context() -> LambdaContext:
     """A handler's second argument."""
     return LambdaContext()
-
-
-def rest_event(
-    method: str,
-    path: str,
-    body: bytes | None = None,
-    *,
-    headers: dict[str, str] | None = None,
-    query: dict[str, str] | None = None,
-) -> dict[str, Any]:
-    """The event of a REST API with proxy integration and binary media types, from a recorded one."""
-    event: dict[str, Any] = copy.deepcopy(json.loads((EVENTS / "rest_api.json").read_text()))
-    event |= {"httpMethod": method, "path": path, "resource": path}
-    event["requestContext"] |= {"httpMethod": method, "resourcePath": path, "path": f"/prod{path}"}
-    event["headers"] |= headers or {}
-    event["multiValueHeaders"] |= {name: [value] for name, value in (headers or {}).items()}
-    if query:
-        event["queryStringParameters"] = query
-        event["multiValueQueryStringParameters"] = {name: [value] for name, value in query.items()}
-    if body is not None:
-        event |= {"body": base64.b64encode(body).decode(), "isBase64Encoded": True}
-    return event

@@ -250,8 +250,9 @@ def test_a_large_batch_is_queued_in_parts_under_one_id(front: Front) -> None:
 def test_the_list_of_rejections_is_bounded_and_says_how_many_there_are(front: Front) -> None:
     front.use_case = app.Ingest(
         front.use_case.lookup,
+        front.admission,
         front.queue,
-        IngestSettings("redis://r", "postgresql://d", PEPPER, 1, 10**6, 10**6, 5_000, 10**8),
+        IngestSettings("redis://r", "postgresql://d", PEPPER, 1, 10**6, 10**6, 5_000, 10**8, *RATES),
         front.use_case.clock,
     )
     answer = front.post([LOG] + [{}] * 1_500)
