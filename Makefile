@@ -1,7 +1,8 @@
 # Everything a developer or operator does with Sluice. `make` alone lists it.
 #
 # Variables: SUITE=unit limits `make test` to tests/unit; ARGS is handed to pytest; STAGE is what is deployed (local);
-# NAME and FOLLOW=1 are for `make logs`; PYTHON is the Python 3.13 to use.
+# NAME and FOLLOW=1 are for `make logs`, ONLY, DEBUG, DEBUG_PORT and WAIT=1 for `make dev`, LEVEL, GREP and METRICS=1 for
+# both; PYTHON is the Python 3.13 to use.
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
@@ -12,6 +13,8 @@ export SAM_CLI_TELEMETRY := 0
 STATE := build/stack
 PYTHON_VENV := build/venv/bin/python
 EMBEDDED := PYTHONPATH=localstack $(PYTHON_VENV) -m embedded
+DEV := PYTHONPATH=localstack:infra $(PYTHON_VENV) -m dev
+LOG_FILTERS = $(if $(LEVEL),--level '$(LEVEL)') $(if $(GREP),--grep '$(GREP)') $(if $(METRICS),--metrics)
 IS_SET_UP := [ -e build/venv/.complete ]
 # `sam build` looks for python3.13 on PATH, `sam validate` for a region.
 WITH_VENV := PATH="$(CURDIR)/build/venv/bin:$$PATH"
@@ -19,13 +22,17 @@ DEPLOY := $(WITH_VENV) PYTHONPATH=infra $(PYTHON_VENV) -m deploy
 UV_COMPILE := build/lock-venv/bin/uv pip compile -q --universal --python-version 3.13 --generate-hashes \
 	--custom-compile-command 'make lock'
 
-.PHONY: help demo test test-faults test-mutations check format up down status logs clean distclean deploy migrate build setup lock
+.PHONY: help demo dev test test-faults test-mutations check format up down status logs clean distclean deploy migrate build setup lock
 
 help: ## List these targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
 demo: up ## Start everything and send, store and read back real logs
 	@PYTHONPATH=infra $(PYTHON_VENV) -m demo
+
+dev: up ## Run what is saved within seconds, and show all logs: ONLY=ingest,drain LEVEL=warning GREP=text, DEBUG=ingest
+	@$(WITH_VENV) $(DEV) run --state $(STATE) $(if $(ONLY),--only '$(ONLY)') $(LOG_FILTERS) \
+		$(if $(DEBUG),--debug '$(DEBUG)') $(if $(DEBUG_PORT),--port '$(DEBUG_PORT)') $(if $(WAIT),--wait)
 
 test: build ## Run all tests, or those of one suite: make test SUITE=unit ARGS="-k name"
 	@$(WITH_VENV) $(PYTHON_VENV) -m pytest tests$(if $(SUITE),/$(SUITE)) $(ARGS)
@@ -58,8 +65,9 @@ down: ## Stop the servers; what they stored stays
 status: ## Show the servers; fails unless all are healthy
 	@if $(IS_SET_UP); then $(EMBEDDED) status --state $(STATE); else echo "nothing is running"; exit 1; fi
 
-logs: ## Show the servers' logs: make logs NAME=postgres FOLLOW=1
-	@if $(IS_SET_UP); then $(EMBEDDED) logs $(if $(FOLLOW),-f) --state $(STATE) $(NAME); else echo "no logs yet"; fi
+logs: ## Show the logs of functions and servers: make logs NAME=ingest,postgres FOLLOW=1 LEVEL=warning GREP=text
+	@if $(IS_SET_UP); then $(DEV) logs --state $(STATE) $(if $(FOLLOW),-f) $(if $(NAME),--only '$(NAME)') $(LOG_FILTERS); \
+		else echo "no logs yet"; fi
 
 clean: ## Stop the servers and delete what they stored
 	@if $(IS_SET_UP); then for state in $(STATE) build/test-stack; do $(EMBEDDED) clean --state $$state; done; fi

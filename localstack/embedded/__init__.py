@@ -1,6 +1,6 @@
 """The embedded stack: real Redis, Postgres and PgBouncer servers and an AWS emulator, without Docker.
 
-Run it with `python -m embedded up|down|status|logs|clean`. Everything listens on 127.0.0.1 only.
+Run it with `python -m embedded up|down|status|clean`. Everything listens on 127.0.0.1 only.
 
     __main__     the command line
     control      what the command line does: start, stop and look at a supervisor

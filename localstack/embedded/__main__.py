@@ -1,7 +1,6 @@
 """Command line of the embedded stack."""
 
 import argparse
-import subprocess
 import sys
 from datetime import timedelta
 from pathlib import Path
@@ -51,21 +50,6 @@ def _uptime(seconds: float | None) -> str:
     return "" if seconds is None else str(timedelta(seconds=int(seconds)))
 
 
-def logs(state: State, arguments: argparse.Namespace) -> int:
-    known = ["supervisor", *SERVER_NAMES]
-    names = arguments.names or known
-    if unknown := set(names) - set(known):
-        raise StackError(f"no log is called {', '.join(sorted(unknown))}: use {', '.join(known)}")
-    files = [str(state.log(name)) for name in names if state.log(name).exists()]
-    if not files:
-        raise StackError(f"no logs in {state.logs}: has the stack been started?")
-    options = ["-n", "50", *(["-F"] if arguments.follow else [])]
-    try:
-        return subprocess.run(["tail", *options, *files], check=False).returncode
-    except KeyboardInterrupt:
-        return 0
-
-
 def clean(state: State, _arguments: argparse.Namespace) -> int:
     console.print(f"deleted {state.root}" if control.clean(state) else f"nothing in {state.root}")
     return 0
@@ -82,7 +66,6 @@ def _parser() -> argparse.ArgumentParser:
         "up": (up, "start the servers and wait until they are healthy"),
         "down": (down, "stop the servers; what they stored stays"),
         "status": (status, "show the servers; exit code 1 unless all are healthy"),
-        "logs": (logs, "show the servers' logs"),
         "clean": (clean, "stop the servers and delete what they stored"),
         "supervise": (run_supervisor, "run the supervisor in the foreground"),
     }
@@ -94,9 +77,6 @@ def _parser() -> argparse.ArgumentParser:
         command.set_defaults(action=action, without=[])
         if name in ("up", "supervise"):
             command.add_argument("--without", action="append", choices=["emulator"], help="a server to leave out")
-        if name == "logs":
-            command.add_argument("-f", "--follow", action="store_true", help="go on as lines are written")
-            command.add_argument("names", nargs="*", metavar="NAME", help="supervisor or a server")
     return parser
 
 

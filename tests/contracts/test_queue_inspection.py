@@ -1,5 +1,7 @@
 """One contract for looking at the queue: the in-memory fake and Redis Streams; and what only Redis can show."""
 
+from typing import Any
+
 import pytest
 import redis
 
