@@ -22,10 +22,10 @@ DEPLOY := $(WITH_VENV) PYTHONPATH=infra $(PYTHON_VENV) -m deploy
 UV_COMPILE := build/lock-venv/bin/uv pip compile -q --universal --python-version 3.13 --generate-hashes \
 	--custom-compile-command 'make lock'
 
-.PHONY: help demo dev test test-faults test-mutations check format up down status logs clean distclean deploy migrate build setup lock
+.PHONY: help demo dev test test-faults test-localstack test-mutations check format up down status logs clean distclean deploy migrate build setup lock
 
 help: ## List these targets
-	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
 
 demo: up ## Start everything and send, store and read back real logs
 	@PYTHONPATH=infra $(PYTHON_VENV) -m demo
@@ -39,6 +39,11 @@ test: build ## Run all tests, or those of one suite: make test SUITE=unit ARGS="
 
 test-faults: setup ## Kill and break everything in turn, and print what it cost: SIZE=ci (default), smoke or nightly
 	@$(WITH_VENV) FAULTS_SIZE=$(or $(SIZE),ci) $(PYTHON_VENV) -m pytest tests/faults $(ARGS)
+
+test-localstack: setup ## Run the end-to-end tests on LocalStack, as a plain process without Docker
+	@infra/setup.sh localstack
+	@$(WITH_VENV) SLUICE_TEST_EMULATOR=localstack SLUICE_E2E_PLAIN_REFUSALS=1 \
+		$(PYTHON_VENV) -m pytest -p same_cases tests/e2e/test_pipeline.py $(ARGS)
 
 test-mutations: setup ## Damage a copy in each way of tests/mutations and see that tests notice: ARGS="word of a name"
 	@PYTHONPATH=tests $(PYTHON_VENV) -m mutations $(ARGS)
@@ -91,4 +96,5 @@ lock: ## Renew the lock files from pyproject.toml and the requirements.in files
 	@python=$$(infra/python.sh) && "$$python" -m venv build/lock-venv && build/lock-venv/bin/python -m pip install -q uv
 	@$(UV_COMPILE) --all-extras pyproject.toml -o requirements.lock
 	@$(UV_COMPILE) localstack/embedded/requirements.in -o localstack/embedded/requirements.lock
+	@$(filter-out --universal,$(UV_COMPILE)) localstack/runtime/requirements.in -o localstack/runtime/requirements.lock
 	@$(UV_COMPILE) --no-deps layers/common/requirements.in -o layers/common/requirements.lock

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Make the Python environments below build/, from their lock files: build/venv (tools, tests, servers) and build/emulator
-# (the AWS emulator and the functions it runs). One that is complete and current is left alone; one that is not, because
+# (the AWS emulator and the functions it runs); build/localstack (LocalStack as a plain process) only with the argument
+# "localstack", for `make test-localstack`. One that is complete and current is left alone; one that is not, because
 # its lock file changed, the folder moved, or an earlier run was interrupted, is made anew.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -46,7 +47,7 @@ make_environment() { # ENVIRONMENT LOCK
     is_complete "$environment" "$lock" && return
     echo "setup: installing $environment from $lock (a minute or so, once)"
     trap 'rm -rf "$environment"' EXIT
-    stop_servers
+    [ "$environment" = build/localstack ] || stop_servers
     rm -rf "$environment"
     "$python" -m venv "$environment" >"$log" 2>&1 || fail "making $environment"
     "$environment/bin/python" -m pip install --disable-pip-version-check --no-input --require-hashes -r "$lock" \
@@ -69,3 +70,4 @@ install_sluice() {
 make_environment build/venv requirements.lock
 install_sluice
 make_environment build/emulator localstack/embedded/requirements.lock
+[ "${1:-}" != localstack ] || make_environment build/localstack localstack/runtime/requirements.lock

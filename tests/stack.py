@@ -28,6 +28,8 @@ BUILD = REPOSITORY / "build"
 SESSIONS_AT_ONCE = 8
 POLL_SECONDS = 0.05
 RESTART_PATIENCE_SECONDS = 15
+# `make test-localstack` sets the variable: the same tests, on LocalStack.
+EMULATOR_OPTIONS = ["--with", "localstack"] if os.environ.get("SLUICE_TEST_EMULATOR") == "localstack" else []
 
 
 def embedded(*arguments: str, state: Path, environ: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
@@ -147,7 +149,7 @@ def servers(request: pytest.FixtureRequest) -> Iterator[Stack]:
     needs_emulator = any("stack" in getattr(item, "fixturenames", ()) for item in request.session.items)
     with (
         _own_directory() as state,
-        running_stack(state, *([] if needs_emulator else ["--without", "emulator"])) as stack,
+        running_stack(state, *(EMULATOR_OPTIONS if needs_emulator else ["--without", "emulator"])) as stack,
     ):
         yield stack
 

@@ -17,11 +17,13 @@ from botocore.exceptions import (
     NoRegionError,
 )
 
-from deploy import build, connections, invocations, record, replaced, stack
+from deploy import build, bundles, connections, invocations, record, replaced, stack
 from deploy.errors import DeployError
 from deploy.progress import console, step
 from deploy.target import BUILD, LOCAL_STAGE, SHELL_VARIABLES, Target, resolve, write_variable
 
+# Set by whoever provides an emulator that stores layers without mounting them.
+MERGE_VARIABLE = "SLUICE_MERGE_LAYER"
 # The admin function may run for 300 s, and a migration must not be sent twice.
 INVOKE = Config(read_timeout=310, retries={"total_max_attempts": 1})
 
@@ -39,7 +41,11 @@ def up(arguments: argparse.Namespace) -> None:
             sources = build.build(current, build.layer_platform(runs_here=target.state is not None))
         if target.state:
             _undo_development(target.state / replaced.DIRECTORY)
-        deployed = _deploy(target, parameters, record.fingerprint(sources, parameters))
+        template = build.TEMPLATE
+        if arguments.merge_layer or os.environ.get(MERGE_VARIABLE) == "1":
+            with step("merge layer"):
+                template, sources = bundles.merge(build.ARTIFACTS, BUILD / "sam-merged"), f"{sources} merged"
+        deployed = _deploy(target, template, parameters, record.fingerprint(sources, parameters))
     functions = boto3.client("lambda", config=INVOKE)
     with step("migrate") as current:
         invocations.migrate(functions, deployed.outputs["AdminFunctionName"], current)
@@ -89,14 +95,14 @@ def _undo_development(directory: Path) -> None:
             current.note = ", ".join(replaced.restore(boto3.client("lambda"), directory)) or "nothing left to restore"
 
 
-def _deploy(target: Target, parameters: dict[str, str], wanted: str) -> stack.Stack:
+def _deploy(target: Target, template: Path, parameters: dict[str, str], wanted: str) -> stack.Stack:
     client = boto3.client("cloudformation")
     with step("deploy") as current:
         deployed = stack.describe(client, target.stack_name)
         if deployed and record.is_current(target.outputs, deployed, wanted):
             current.note = "unchanged"
             return deployed
-        deployed = stack.deploy(client, target, parameters, current)
+        deployed = stack.deploy(client, target, template, parameters, current)
         record.write(target.outputs, deployed, wanted)
         current.note = target.stack_name
         return deployed
@@ -126,6 +132,11 @@ def _parser() -> argparse.ArgumentParser:
         command = commands.add_parser(name, parents=[common], help=run.__doc__)
         command.set_defaults(run=run)
         if run is up:
+            command.add_argument(
+                "--merge-layer",
+                action="store_true",
+                help=f"copy the layer into each function's bundle (also {MERGE_VARIABLE}=1)",
+            )
             command.add_argument(
                 "--parameter",
                 metavar="NAME=VALUE",

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import takewhile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
@@ -10,7 +11,7 @@ from botocore.exceptions import ClientError
 from deploy import sam
 from deploy.errors import DeployError
 from deploy.progress import Step
-from deploy.target import Target
+from deploy.target import REPOSITORY, Target
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
@@ -43,8 +44,10 @@ def describe(client: "CloudFormationClient", name: str) -> Stack | None:
     return Stack(found["StackStatus"], f"{found['StackId']} {changed_at.isoformat()}", outputs)
 
 
-def deploy(client: "CloudFormationClient", target: Target, parameters: Mapping[str, str], current: Step) -> Stack:
-    """Deploy build/sam; raises DeployError with the reason of the first resource that failed."""
+def deploy(
+    client: "CloudFormationClient", target: Target, template: Path, parameters: Mapping[str, str], current: Step
+) -> Stack:
+    """Deploy a built template; raises DeployError with the reason of the first resource that failed."""
     name = target.stack_name
     before = describe(client, name)
     if before and before.status in STILLBORN:
@@ -55,7 +58,10 @@ def deploy(client: "CloudFormationClient", target: Target, parameters: Mapping[s
     last_event = _events(client, name)[0]["EventId"] if before else ""
     overrides = [f"{key}={value}" for key, value in parameters.items()]
     try:
-        sam.run(["deploy", "--stack-name", name, "--parameter-overrides", *overrides], target.log, current)
+        # Found beside the template otherwise.
+        settings = ["--config-file", str(REPOSITORY / "samconfig.toml"), "--template-file", str(template)]
+        options = [*settings, "--stack-name", name, "--parameter-overrides", *overrides]
+        sam.run(["deploy", *options], target.log, current)
     except DeployError as error:
         reason = _first_failure(client, name, last_event)
         raise DeployError(f"{reason}\nThe whole story is in {target.log}") if reason else error from None

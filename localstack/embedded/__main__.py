@@ -11,13 +11,13 @@ from rich.table import Table
 from embedded import control
 from embedded.errors import StackError
 from embedded.state import BUILD, State
-from embedded.supervisor import SERVER_NAMES, supervise
+from embedded.supervisor import EMULATORS, SERVER_NAMES, supervise
 
 console = Console(highlight=False)
 
 
 def up(state: State, arguments: argparse.Namespace) -> int:
-    names = [name for name in SERVER_NAMES if name not in arguments.without]
+    names = _servers(arguments)
     with console.status("starting the servers") as spinner:
 
         def announce(step: str) -> None:
@@ -56,7 +56,12 @@ def clean(state: State, _arguments: argparse.Namespace) -> int:
 
 
 def run_supervisor(state: State, arguments: argparse.Namespace) -> int:
-    return supervise(state, [name for name in SERVER_NAMES if name not in arguments.without])
+    return supervise(state, _servers(arguments))
+
+
+def _servers(arguments: argparse.Namespace) -> list[str]:
+    unwanted = set(EMULATORS) - {None if arguments.without else arguments.emulator}
+    return [name for name in SERVER_NAMES if name not in unwanted]
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -74,9 +79,11 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument(
             "--state", type=Path, default=BUILD / "stack", help="state directory (default build/stack)"
         )
-        command.set_defaults(action=action, without=[])
+        command.set_defaults(action=action, emulator="emulator", without=None)
         if name in ("up", "supervise"):
-            command.add_argument("--without", action="append", choices=["emulator"], help="a server to leave out")
+            which = command.add_mutually_exclusive_group()
+            which.add_argument("--without", choices=["emulator"], help="start no AWS emulator")
+            which.add_argument("--with", dest="emulator", choices=["localstack"], help="start it as the emulator")
     return parser
 
 

@@ -38,6 +38,14 @@ def postgres_directory() -> Path:
     return directory
 
 
+def localstack_python() -> Path:
+    """The interpreter of LocalStack's own environment."""
+    python = BUILD / "localstack" / "bin" / "python"
+    if not python.is_file():
+        raise StackError("LocalStack's environment build/localstack is missing: run `infra/setup.sh localstack`")
+    return python
+
+
 def emulator_python() -> Path:
     """The interpreter of the emulator's own environment, under which functions run as well."""
     python = BUILD / "emulator" / "bin" / "python"

@@ -30,16 +30,17 @@ def connections(ports: Ports, accounts: Accounts) -> dict[str, str]:
 
 def environment(ports: Ports) -> dict[str, str]:
     """Environment variables that aim AWS clients and Sluice's own tools at the emulator; none if it was left out."""
-    if "emulator" not in ports:
+    emulator = next((name for name in ("localstack", "emulator") if name in ports), None)
+    if emulator is None:
         return {}
     return {
-        "AWS_ENDPOINT_URL": f"http://{HOST}:{ports['emulator']}",
+        "AWS_ENDPOINT_URL": f"http://{HOST}:{ports[emulator]}",
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
         "AWS_DEFAULT_REGION": REGION,
         "AWS_REGION": REGION,
         "SLUICE_STAGE": "local",
-    }
+    } | ({"SLUICE_MERGE_LAYER": "1"} if emulator == "localstack" else {})
 
 
 def publish(state: State, ports: Ports, accounts: Accounts) -> None:

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from embedded import accounts
-from embedded.binaries import emulator_python, postgres_directory, redis_server
+from embedded.binaries import emulator_python, localstack_python, postgres_directory, redis_server
 from embedded.errors import StackError, Unhealthy
 from embedded.pgbouncer_package import provide_pgbouncer
 from embedded.ports import Ports
 from embedded.state import REPOSITORY, State, owner_pid, read_json
-from embedded.supervisor import SERVER_NAMES, build_server
+from embedded.supervisor import DEFAULT_NAMES, build_server
 
 LOOK_SECONDS = 0.05
 START_PATIENCE_SECONDS = 180
@@ -56,7 +56,7 @@ def up(state: State, names: Sequence[str], announce: Announce) -> None:
     _require_programs(names, announce)
     with state.log("supervisor").open("ab") as log:
         supervisor = subprocess.Popen(
-            [sys.executable, "-m", "embedded", "supervise", "--state", str(state.root), *_without(names)],
+            [sys.executable, "-m", "embedded", "supervise", "--state", str(state.root), *_emulator_options(names)],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -95,7 +95,7 @@ def clean(state: State) -> bool:
 def status(state: State) -> list[ServerStatus]:
     """What each server of the running stack is doing, by asking it; all are stopped if none runs."""
     reports = read_json(state.status).get("servers", {}) if owner_pid(state) is not None else {}
-    return [_server_status(state, name, reports.get(name)) for name in reports or SERVER_NAMES]
+    return [_server_status(state, name, reports.get(name)) for name in reports or DEFAULT_NAMES]
 
 
 def _server_status(state: State, name: str, report: dict[str, Any] | None) -> ServerStatus:
@@ -116,12 +116,16 @@ def _require_programs(names: Sequence[str], announce: Announce) -> None:
     redis_server()
     postgres_directory()
     provide_pgbouncer(announce)
-    if "emulator" in names:
+    if "emulator" in names or "localstack" in names:  # either runs functions under it
         emulator_python()
+    if "localstack" in names:
+        localstack_python()
 
 
-def _without(names: Sequence[str]) -> list[str]:
-    return [text for name in SERVER_NAMES if name not in names for text in ("--without", name)]
+def _emulator_options(names: Sequence[str]) -> list[str]:
+    if "localstack" in names:
+        return ["--with", "localstack"]
+    return [] if "emulator" in names else ["--without", "emulator"]
 
 
 def _follow(state: State, supervisor: subprocess.Popen[bytes] | None, announce: Announce) -> None:

@@ -27,12 +27,15 @@ from embedded.ports import Ports, is_taken
 from embedded.process import ServerDied, ServerProcess
 from embedded.servers import Server
 from embedded.servers.emulator import EmulatorServer
+from embedded.servers.localstack import LocalStackServer
 from embedded.servers.pgbouncer import PgBouncerServer
 from embedded.servers.postgres import PostgresServer
 from embedded.servers.redis import RedisServer
 from embedded.state import State, owned, read_json, write_private
 
-SERVER_NAMES = ("redis", "postgres", "pgbouncer", "emulator")  # in the order of their start
+EMULATORS = ("emulator", "localstack")  # a stack has one of them, or none
+DEFAULT_NAMES = ("redis", "postgres", "pgbouncer", "emulator")
+SERVER_NAMES = ("redis", "postgres", "pgbouncer", *EMULATORS)  # in the order of their start
 LOOK_SECONDS = 0.2
 LEFTOVER_PATIENCE_SECONDS = 10
 BIND_ATTEMPTS = 3
@@ -52,6 +55,8 @@ def build_server(name: str, state: State, ports: Ports, secrets: Accounts) -> Se
             return PgBouncerServer(directory, ports, secrets, provide_pgbouncer(logger.info))
         case "emulator":
             return EmulatorServer(directory, ports, secrets)
+        case "localstack":
+            return LocalStackServer(directory, ports, secrets)
     raise ValueError(f"no server is called {name}")
 
 

@@ -28,6 +28,20 @@ LAUNCHER = Path(__file__).parent.parent / "emulator_launcher.py"
 HEALTH_PATH = "/_ministack/health"
 
 
+def check_http(port: int, path: str) -> None:
+    """Unhealthy unless GET is answered 200."""
+    connection = HTTPConnection(HOST, port, timeout=2)
+    try:
+        connection.request("GET", path)
+        status = connection.getresponse().status
+    except (OSError, HTTPException) as error:
+        raise Unhealthy(str(error)) from error
+    finally:
+        connection.close()
+    if status != 200:
+        raise Unhealthy(f"GET {path} answers {status}")
+
+
 class EmulatorServer:
     """Runs the functions as its child processes; they end with it."""
 
@@ -77,16 +91,7 @@ class EmulatorServer:
         }
 
     def check(self) -> None:
-        connection = HTTPConnection(HOST, self.ports[self.name], timeout=2)
-        try:
-            connection.request("GET", HEALTH_PATH)
-            status = connection.getresponse().status
-        except (OSError, HTTPException) as error:
-            raise Unhealthy(str(error)) from error
-        finally:
-            connection.close()
-        if status != 200:
-            raise Unhealthy(f"GET {HEALTH_PATH} answers {status}")
+        check_http(self.ports[self.name], HEALTH_PATH)
 
     def initialise(self) -> None:
         """Nothing: the deploy tool brings its content."""
