@@ -2,7 +2,7 @@
 #
 # Variables: SUITE=unit limits `make test` to tests/unit; ARGS is handed to pytest; STAGE is what is deployed (local);
 # NAME and FOLLOW=1 are for `make logs`, ONLY, DEBUG, DEBUG_PORT and WAIT=1 for `make dev`, LEVEL, GREP and METRICS=1 for
-# both; PYTHON is the Python 3.13 to use.
+# both; MONITORING=1 adds Prometheus and Grafana to `make compose-up`; PYTHON is the Python 3.13 to use.
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
@@ -19,10 +19,13 @@ IS_SET_UP := [ -e build/venv/.complete ]
 # `sam build` looks for python3.13 on PATH, `sam validate` for a region.
 WITH_VENV := PATH="$(CURDIR)/build/venv/bin:$$PATH"
 DEPLOY := $(WITH_VENV) PYTHONPATH=infra $(PYTHON_VENV) -m deploy
+COMPOSE := docker compose --file localstack/compose.yaml --env-file localstack/.env $(if $(MONITORING),--profile monitoring)
+WITH_COMPOSE := . build/compose/env
 UV_COMPILE := build/lock-venv/bin/uv pip compile -q --universal --python-version 3.13 --generate-hashes \
 	--custom-compile-command 'make lock'
 
-.PHONY: help demo dev test test-faults test-localstack test-mutations check format up down status logs clean distclean deploy migrate build setup lock
+.PHONY: help demo dev test test-faults test-localstack test-mutations check format compose-up compose-demo compose-test \
+	compose-down compose-clean up down status logs clean distclean deploy migrate build setup lock
 
 help: ## List these targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -79,6 +82,27 @@ clean: ## Stop the servers and delete what they stored
 
 distclean: clean ## Delete all that was ever made, the Python environments too
 	@rm -rf build .aws-sam
+
+compose-up: setup ## Start LocalStack, Redis, Postgres and PgBouncer in containers, deploy, print the API URL and a key
+	@PYTHONPATH=localstack $(PYTHON_VENV) -m compose prepare
+	@$(DEPLOY) build --merge-layer
+	@$(COMPOSE) up --detach --wait
+	@PYTHONPATH=localstack $(PYTHON_VENV) -m compose announce
+	@$(WITH_COMPOSE) && (build/venv/bin/sluice apps create compose >/dev/null 2>&1 || true) \
+		&& build/venv/bin/sluice keys create compose --scope ingest --scope read
+
+compose-demo: compose-up ## Send, store and read back real logs on the containers
+	@$(WITH_COMPOSE) && PYTHONPATH=infra $(PYTHON_VENV) -m demo
+
+compose-test: compose-up ## Run the end-to-end tests on the containers
+	@$(WITH_COMPOSE) && $(WITH_VENV) SLUICE_E2E_URL="$$SLUICE_URL" SLUICE_E2E_PLAIN_REFUSALS=1 \
+		$(PYTHON_VENV) -m pytest -p same_cases tests/e2e/test_pipeline.py $(ARGS)
+
+compose-down: ## Stop the containers; what Redis and Postgres stored stays
+	@$(COMPOSE) --profile monitoring down
+
+compose-clean: ## Stop the containers and delete what they stored, and their passwords
+	@$(COMPOSE) --profile monitoring down --volumes && rm -rf build/compose localstack/.env
 
 deploy: setup ## Build and deploy to what AWS_ENDPOINT_URL names, by default the local emulator
 	@$(DEPLOY) up --state $(STATE)

@@ -22,6 +22,7 @@ from deploy.errors import DeployError
 from deploy.progress import console, step
 from deploy.target import BUILD, LOCAL_STAGE, SHELL_VARIABLES, Target, resolve, write_variable
 
+MERGED = BUILD / "sam-merged"
 # Set by whoever provides an emulator that stores layers without mounting them.
 MERGE_VARIABLE = "SLUICE_MERGE_LAYER"
 # The admin function may run for 300 s, and a migration must not be sent twice.
@@ -44,7 +45,7 @@ def up(arguments: argparse.Namespace) -> None:
         template = build.TEMPLATE
         if arguments.merge_layer or os.environ.get(MERGE_VARIABLE) == "1":
             with step("merge layer"):
-                template, sources = bundles.merge(build.ARTIFACTS, BUILD / "sam-merged"), f"{sources} merged"
+                template, sources = bundles.merge(build.ARTIFACTS, MERGED), f"{sources} merged"
         deployed = _deploy(target, template, parameters, record.fingerprint(sources, parameters))
     functions = boto3.client("lambda", config=INVOKE)
     with step("migrate") as current:
@@ -70,8 +71,14 @@ def outputs(arguments: argparse.Namespace) -> None:
 
 def build_only(arguments: argparse.Namespace) -> None:
     """Build functions and layer."""
-    with build.exclusive(), step("build") as current:
-        build.build(current, build.layer_platform(runs_here=arguments.stage == LOCAL_STAGE))
+    with build.exclusive():
+        with step("build") as current:
+            # Merged bundles run in a container, whatever this machine is.
+            runs_here = arguments.stage == LOCAL_STAGE and not arguments.merge_layer
+            build.build(current, build.layer_platform(runs_here=runs_here))
+        if arguments.merge_layer:
+            with step("merge layer"):
+                bundles.merge(build.ARTIFACTS, MERGED)
 
 
 def _target(arguments: argparse.Namespace) -> Target:
@@ -131,12 +138,13 @@ def _parser() -> argparse.ArgumentParser:
     for name, run in {"up": up, "migrate": migrate, "outputs": outputs, "build": build_only}.items():
         command = commands.add_parser(name, parents=[common], help=run.__doc__)
         command.set_defaults(run=run)
-        if run is up:
+        if run in (up, build_only):
             command.add_argument(
                 "--merge-layer",
                 action="store_true",
                 help=f"copy the layer into each function's bundle (also {MERGE_VARIABLE}=1)",
             )
+        if run is up:
             command.add_argument(
                 "--parameter",
                 metavar="NAME=VALUE",

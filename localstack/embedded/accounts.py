@@ -29,7 +29,8 @@ class Accounts:
         return {name: password for name, password in asdict(self).items() if name.startswith("sluice_")}
 
 
-def _password() -> str:
+def password() -> str:
+    """A new password; it needs no quoting anywhere."""
     return "".join(secrets.choice(_ALPHABET) for _ in range(PASSWORD_LENGTH))
 
 
@@ -37,7 +38,7 @@ def load_or_create(file: Path) -> Accounts:
     """The accounts in the file; it is written, for its owner alone, if it does not exist."""
     if stored := read_json(file):
         return Accounts(**stored)
-    passwords = {field.name: _password() for field in fields(Accounts) if field.name != "key_pepper"}
+    passwords = {field.name: password() for field in fields(Accounts) if field.name != "key_pepper"}
     accounts = Accounts(**passwords, key_pepper=secrets.token_hex(32))
     write_private(file, json.dumps(asdict(accounts), indent=2) + "\n")
     return accounts

@@ -2,6 +2,7 @@
 
 import json
 import shlex
+from collections.abc import Mapping
 
 from embedded.accounts import Accounts
 from embedded.ports import HOST, Ports
@@ -11,19 +12,24 @@ DATABASE = "sluice"
 REGION = "us-east-1"
 
 
-def _database_url(role: str, password: str, port: int) -> str:
-    return f"postgresql://{role}:{password}@{HOST}:{port}/{DATABASE}"
+def _database_url(role: str, password: str, address: str) -> str:
+    return f"postgresql://{role}:{password}@{address}/{DATABASE}"
 
 
 def connections(ports: Ports, accounts: Accounts) -> dict[str, str]:
     """The document that the deploy tool stores as the stage's connections secret."""
-    pgbouncer = ports["pgbouncer"]
+    return document({name: f"{HOST}:{ports[name]}" for name in ("redis", "postgres", "pgbouncer")}, accounts)
+
+
+def document(addresses: Mapping[str, str], accounts: Accounts) -> dict[str, str]:
+    """The same for servers at any addresses: host:port of redis, postgres and pgbouncer, as the functions see them."""
+    pgbouncer = addresses["pgbouncer"]
     return {
         "ingest_database_url": _database_url("sluice_ingest", accounts.sluice_ingest, pgbouncer),
         "writer_database_url": _database_url("sluice_writer", accounts.sluice_writer, pgbouncer),
         "reader_database_url": _database_url("sluice_reader", accounts.sluice_reader, pgbouncer),
-        "owner_database_url": _database_url("sluice_owner", accounts.sluice_owner, ports["postgres"]),
-        "redis_url": f"redis://:{accounts.redis}@{HOST}:{ports['redis']}/0",
+        "owner_database_url": _database_url("sluice_owner", accounts.sluice_owner, addresses["postgres"]),
+        "redis_url": f"redis://:{accounts.redis}@{addresses['redis']}/0",
         "key_pepper": accounts.key_pepper,
     }
 

@@ -1,7 +1,7 @@
 """LocalStack's executor plugin `process`: a function's execution environment is a process, not a container.
 
 LocalStack finds it by the entry point in `sluice_executor.dist-info` and uses it when LAMBDA_RUNTIME_EXECUTOR is
-`process`. SLUICE_FUNCTION_PYTHON is the interpreter of the functions. Layers are not mounted: deploy with merged bundles.
+`process`. SLUICE_FUNCTION_PYTHON is the interpreter of the functions. Layers are not mounted: deploy merged bundles.
 """
 
 import os

@@ -4,6 +4,7 @@ import os
 import signal
 from pathlib import Path
 
+from embedded import settings
 from embedded.accounts import Accounts
 from embedded.connections import DATABASE
 from embedded.pgbouncer_package import PgBouncer
@@ -12,9 +13,6 @@ from embedded.privileges import give_to_unprivileged
 from embedded.servers import base_environment
 from embedded.servers.postgres import select_one
 from embedded.state import write_private
-
-POOL_SIZE = 20
-MAX_CLIENTS = 500
 
 
 class PgBouncerServer:
@@ -40,20 +38,13 @@ class PgBouncerServer:
         # Plain passwords (the file is private): SCRAM verifiers would have to follow every change in Postgres.
         users = self._accounts.roles()
         write_private(self._users, "".join(f'"{role}" "{password}"\n' for role, password in users.items()))
-        settings = {
+        own: dict[str, object] = {
             "listen_addr": HOST,
             "listen_port": self.ports[self.name],
             "unix_socket_dir": "",
-            "auth_type": "scram-sha-256",
             "auth_file": self._users,
-            "pool_mode": "transaction",
-            "default_pool_size": POOL_SIZE,
-            "max_client_conn": MAX_CLIENTS,
-            "server_login_retry": 1,  # seconds; with the default of 15 a restart of Postgres is felt that long
-            "ignore_startup_parameters": "extra_float_digits",
-            "stats_users": "sluice_owner",
-        }
-        lines = [f"{key} = {value}\n" for key, value in settings.items()]
+        } | settings.PGBOUNCER
+        lines = [f"{key} = {value}\n" for key, value in own.items()]
         database = f"[databases]\n* = host={HOST} port={self.ports['postgres']}\n"
         write_private(self._configuration, database + "[pgbouncer]\n" + "".join(lines))
 

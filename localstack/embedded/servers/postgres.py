@@ -13,6 +13,7 @@ import psycopg2
 import psycopg2.extensions
 from psycopg2.extensions import POLL_OK, POLL_READ
 
+from embedded import settings
 from embedded.accounts import Accounts
 from embedded.binaries import postgres_directory
 from embedded.errors import StackError, Unhealthy
@@ -23,7 +24,6 @@ from embedded.state import REPOSITORY, write_private
 
 ROLES = REPOSITORY / "infra" / "database" / "roles.sql"
 SUPERUSER = "postgres"
-MAX_CONNECTIONS = 200
 CHECK_SECONDS = 2
 # Loopback and passwords only; there is no Unix socket.
 ACCESS = f"host all all {HOST}/32 scram-sha-256\n"
@@ -76,14 +76,13 @@ class PostgresServer:
         self._remove_stale_pid_file()
 
     def command(self) -> list[str]:
-        settings = {
+        own: dict[str, object] = {
             "listen_addresses": HOST,
             "port": self.ports[self.name],
             "unix_socket_directories": "",
-            "max_connections": MAX_CONNECTIONS,
             "log_line_prefix": "%m [%p] %q%u@%d ",
-        }
-        options = [text for key, value in settings.items() for text in ("-c", f"{key}={value}")]
+        } | settings.POSTGRES
+        options = [text for key, value in own.items() for text in ("-c", f"{key}={value}")]
         return [str(postgres_directory() / "postgres"), "-D", str(self._cluster), *options]
 
     def environment(self) -> dict[str, str]:

@@ -9,6 +9,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
+from embedded import settings
 from embedded.accounts import Accounts
 from embedded.binaries import redis_server
 from embedded.errors import StackError, Unhealthy
@@ -18,7 +19,6 @@ from embedded.state import write_private
 
 FSYNC_VARIABLE = "SLUICE_REDIS_APPENDFSYNC"
 FSYNC_POLICIES = ("everysec", "always", "no")
-MAX_MEMORY = "256mb"
 
 
 class RedisServer:
@@ -41,18 +41,14 @@ class RedisServer:
         fsync = os.environ.get(FSYNC_VARIABLE, "everysec")
         if fsync not in FSYNC_POLICIES:
             raise StackError(f"{FSYNC_VARIABLE}={fsync} is unknown: use one of {', '.join(FSYNC_POLICIES)}")
-        settings = {
+        lines = {
             "bind": HOST,
             "port": self.ports[self.name],
             "requirepass": self._password,
             "dir": f'"{self.directory}"',
-            "appendonly": "yes",
             "appendfsync": fsync,
-            "save": '""',  # the append-only file is the one truth
-            "maxmemory": MAX_MEMORY,
-            "maxmemory-policy": "noeviction",
-        }
-        write_private(self._configuration, "".join(f"{key} {value}\n" for key, value in settings.items()))
+        } | {name: value or '""' for name, value in settings.REDIS.items()}
+        write_private(self._configuration, "".join(f"{key} {value}\n" for key, value in lines.items()))
 
     def command(self) -> list[str]:
         return [str(redis_server()), str(self._configuration)]
