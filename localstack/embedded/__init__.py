@@ -7,7 +7,7 @@ Run it with `python -m embedded up|down|status|clean`. Everything listens on 127
     supervisor   the one process that owns the servers: ordered start, restart, ordered stop
     process      one supervised server: launch, watch, stop
     guard        makes a server die with its supervisor
-    servers/     what the four servers are: files, command, health check
+    servers/     what the five servers are (LocalStack may stand in for the emulator): files, command, health check
     binaries     where their programs are; pgbouncer_package fetches the one that no wheel has
     state        the state directory: paths, private files, lock; ports, accounts and connections live in it
 """

@@ -1,4 +1,4 @@
-"""The four servers, and what a supervisor needs to know of each."""
+"""The servers, and what a supervisor needs to know of each."""
 
 import os
 import signal

@@ -17,6 +17,6 @@ awslocal cloudformation package --template-file "$source_directory/bundles/templ
 awslocal cloudformation deploy --template-file "$packaged" --stack-name sluice-local \
     --capabilities CAPABILITY_IAM CAPABILITY_AUTO_EXPAND --parameter-overrides Stage=local \
     ConnectionsSecret=sluice/local/connections "ConnectionsVersion=$version" "ApiEndpoint=$API_ENDPOINT"
-answer=$(awslocal lambda invoke --function-name sluice-local-admin --cli-binary-format raw-in-base64-out \
-    --payload '{"action": "migrate"}' --query FunctionError --output text /dev/null)
+answer=$(awslocal lambda invoke --function-name sluice-local-admin --payload '{"action": "migrate"}' \
+    --query FunctionError --output text /dev/null)
 [ "$answer" = None ] || { echo "the migration failed: $answer" >&2; exit 1; }
