@@ -40,7 +40,7 @@ def _listen() -> bool:
 
 IS_LISTENING = _listen()
 
-import app  # type: ignore[import-not-found]  # noqa: E402  # only now: breakpoints in module code are hit, too
+import app  # noqa: E402  # only now: breakpoints in module code are hit, too
 
 
 def handler(event: Any, context: Any) -> Any:

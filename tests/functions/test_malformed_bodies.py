@@ -12,7 +12,9 @@ from sluice.entries.packing import pack_record, unpack_records
 from sluice.runtime.settings import IngestSettings
 
 COUNT = int(os.environ.get("MALFORMED_BODIES", "400"))
-AS_DEPLOYED = IngestSettings("redis://r", "postgresql://d", PEPPER, 1, 4_194_304, 16_777_216, 10_000, 10**9, 500, 10**9, 10**12, 1)
+AS_DEPLOYED = IngestSettings(
+    "redis://r", "postgresql://d", PEPPER, 1, 4_194_304, 16_777_216, 10_000, 10**9, 500, 10**9, 10**12, 1
+)
 MAX_GROWTH_KIB = 300_000  # the function has 512 MB
 
 

@@ -155,7 +155,9 @@ def test_a_retry_after_an_outage_has_the_same_batch_id(front: Front) -> None:
                 raise Unavailable("queue_unavailable", "reply lost")
             return submit(submission)
 
-    front.use_case = app.Ingest(front.use_case.lookup, Forgetful(), front.settings, front.use_case.clock)
+    front.use_case = app.Ingest(
+        front.use_case.lookup, front.admission, Forgetful(), front.settings, front.use_case.clock
+    )
     assert [export(front, body).status, export(front, body).status] == [503, 200]
     assert seen[0] == seen[1]
 
