@@ -24,8 +24,8 @@ WITH_COMPOSE := . build/compose/env
 UV_COMPILE := build/lock-venv/bin/uv pip compile -q --universal --python-version 3.13 --generate-hashes \
 	--custom-compile-command 'make lock'
 
-.PHONY: help demo dev test test-faults test-localstack test-mutations check format compose-up compose-demo compose-test \
-	compose-down compose-clean up down status logs clean distclean deploy migrate build setup lock
+.PHONY: help demo dev test test-api test-faults test-localstack test-mutations check format compose-up compose-demo compose-test \
+	compose-down compose-clean up down status logs clean distclean deploy migrate build setup openapi lock
 
 help: ## List these targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -47,6 +47,9 @@ test-localstack: setup ## Run the end-to-end tests on LocalStack, as a plain pro
 	@infra/setup.sh localstack
 	@$(WITH_VENV) SLUICE_TEST_EMULATOR=localstack SLUICE_E2E_PLAIN_REFUSALS=1 \
 		$(PYTHON_VENV) -m pytest -p same_cases tests/e2e/test_pipeline.py $(ARGS)
+
+test-api: build ## Send what schemathesis makes of the OpenAPI document: SIZE=nightly for 10,000 requests instead of 500
+	@$(WITH_VENV) SLUICE_E2E_CASES=$(if $(filter nightly,$(SIZE)),10000,500) $(PYTHON_VENV) -m pytest tests/e2e/test_openapi.py $(ARGS)
 
 test-mutations: setup ## Damage a copy in each way of tests/mutations and see that tests notice: ARGS="word of a name"
 	@PYTHONPATH=tests $(PYTHON_VENV) -m mutations $(ARGS)
@@ -115,6 +118,9 @@ build: setup ## Build the functions and the layer
 
 setup: ## Make the Python environments below build/, if they are not current
 	@infra/setup.sh
+
+openapi: setup ## Renew the OpenAPI document, which the query function serves, from the code
+	@PYTHONPATH=infra $(PYTHON_VENV) -m openapi
 
 lock: ## Renew the lock files from pyproject.toml and the requirements.in files
 	@python=$$(infra/python.sh) && "$$python" -m venv build/lock-venv && build/lock-venv/bin/python -m pip install -q uv

@@ -1,4 +1,5 @@
-"""GET /api/logs, /api/ledger and /healthz: reads back; on a schedule, audits the ledger; by Invoke, shows the queue.
+"""GET /api/logs, /api/ledger, /healthz and /openapi.json: reads back; on a schedule, audits the ledger; by Invoke,
+shows the queue.
 
 Promise: a key sees the records of its own application only (an admin key: all), enforced by row security in the
 database. On failure the client gets problem+json; reading again is always safe.
@@ -6,6 +7,7 @@ database. On failure the client gets problem+json; reading again is always safe.
 
 from dataclasses import asdict, dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from chalice.app import Request, Response
@@ -144,6 +146,17 @@ def healthz(request: Request) -> Response:
     """Whether queue and database answer; open to everybody, so it says no more."""
     _dependencies().check_health()
     return json_response({"status": "ok"})
+
+
+@api.route("GET", "/openapi.json")
+def openapi(request: Request) -> Response:
+    """The API's description."""
+    return Response(_document(), {"Content-Type": "application/json"})
+
+
+@cache
+def _document() -> str:
+    return Path(__file__).with_name("openapi.json").read_text(encoding="utf-8")
 
 
 @cache

@@ -8,6 +8,7 @@ import os
 import secrets
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -49,27 +50,33 @@ def url(operator_environment: dict[str, str]) -> str:
     return operator_environment["SLUICE_URL"]
 
 
-def _application_key(operator_environment: dict[str, str], *scopes: str) -> str:
-    name = f"e2e-{secrets.token_hex(4)}"
-    sluice = str(ENVIRONMENT / "sluice")
-    run(sluice, "apps", "create", name, environment=operator_environment)
-    options = [option for scope in scopes for option in ("--scope", scope)]
-    return run(sluice, "keys", "create", name, *options, environment=operator_environment).splitlines()[-1]
+@pytest.fixture(scope="session")
+def make_key(operator_environment: dict[str, str]) -> Callable[..., str]:
+    """Makes a new application's key with the scopes that it is called with."""
+
+    def make(*scopes: str) -> str:
+        name = f"e2e-{secrets.token_hex(4)}"
+        sluice = str(ENVIRONMENT / "sluice")
+        run(sluice, "apps", "create", name, environment=operator_environment)
+        options = [option for scope in scopes for option in ("--scope", scope)]
+        return run(sluice, "keys", "create", name, *options, environment=operator_environment).splitlines()[-1]
+
+    return make
 
 
 @pytest.fixture(scope="session")
-def key(operator_environment: dict[str, str]) -> str:
+def key(make_key: Callable[..., str]) -> str:
     """A key of one application."""
-    return os.environ.get("SLUICE_E2E_KEY") or _application_key(operator_environment, "ingest", "read")
+    return os.environ.get("SLUICE_E2E_KEY") or make_key("ingest", "read")
 
 
 @pytest.fixture(scope="session")
-def other_key(operator_environment: dict[str, str]) -> str:
+def other_key(make_key: Callable[..., str]) -> str:
     """A key of another application."""
-    return os.environ.get("SLUICE_E2E_OTHER_KEY") or _application_key(operator_environment, "ingest", "read")
+    return os.environ.get("SLUICE_E2E_OTHER_KEY") or make_key("ingest", "read")
 
 
 @pytest.fixture(scope="session")
-def admin_key(operator_environment: dict[str, str]) -> str:
+def admin_key(make_key: Callable[..., str]) -> str:
     """A key that sees all applications and their dead letters."""
-    return os.environ.get("SLUICE_E2E_ADMIN_KEY") or _application_key(operator_environment, "read", "admin")
+    return os.environ.get("SLUICE_E2E_ADMIN_KEY") or make_key("read", "admin")

@@ -245,7 +245,7 @@ def test_http(ward: Ward, desk: Desk) -> None:
         (lambda desk: desk.call("GET", "/api/dead-letters", query={"before": "x"}), 400, "invalid_before"),
         (lambda desk: desk.call("GET", "/api/dead-letters", query={"status": "lost"}), 400, "invalid_status"),
         (lambda desk: desk.call("GET", "/api/dead-letters/{id}#x"), 400, "invalid_id"),
-        (lambda desk: desk.call("GET", "/api/dead-letters/{id}#999999999"), 400, "unknown_dead_letter"),
+        (lambda desk: desk.call("GET", "/api/dead-letters/{id}#999999999"), 404, "unknown_dead_letter"),
     ],
 )
 def test_http_refusals(desk: Desk, call: Callable[[Desk], tuple[int, Any]], status: int, code: str) -> None:

@@ -268,6 +268,7 @@ def test_routes() -> None:
         ("get", "/api/logs"),
         ("get", "/api/ledger"),
         ("get", "/healthz"),
+        ("get", "/openapi.json"),
         ("get", "/api/applications"),
         ("post", "/api/applications"),
         ("get", "/api/applications/{name}"),

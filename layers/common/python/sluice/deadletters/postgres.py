@@ -60,7 +60,7 @@ class PostgresDeadLetters:
         """One dead letter with its queued bytes as text. Raises RejectedInput ``unknown_dead_letter``."""
         rows = self._rows(f"SELECT {_COLUMNS}, queued {_FROM} WHERE dead_letter_id = %s", [dead_letter_id])
         if not rows:
-            raise RejectedInput("unknown_dead_letter", f"there is no dead letter {dead_letter_id}")
+            raise RejectedInput("unknown_dead_letter", f"there is no dead letter {dead_letter_id}", status=404)
         return rows[0] | {"queued": bytes(rows[0]["queued"]).decode("utf-8", "backslashreplace")}
 
     def drop(self, selection: Selection) -> int:

@@ -1,0 +1,290 @@
+"""Which routes there are."""
+
+from typing import Any
+
+from openapi.responses import LIMITS, answers, otlp_answers
+from openapi.schemas import LOG
+from openapi.shapes import COUNT, Json, array, integer, members, or_null, schema, text, words
+from sluice.deadletters.model import Status as DeadLetterStatus
+from sluice.search.model import DEFAULT_LIMIT, MAX_LIMIT
+
+KEYED: list[Json] = [{"key": []}, {"bearer": []}, {"basic": []}]
+OPEN: list[Json] = []
+_READING = (401, 403, 503)
+_SENDING = (400, 401, 403, 413, 415, 422, 429, 503)
+_LINES = '{"level": "info", "message": "started"}\n{"level": "warn", "message": "slow", "metadata": {"ms": 812}}\n'
+_OTLP_LOG = {
+    "timeUnixNano": "1764000000000000000",
+    "severityNumber": 17,
+    "body": {"stringValue": "payment failed"},
+    "attributes": [{"key": "order", "value": {"intValue": "4711"}}],
+}
+_OTLP = {
+    "resourceLogs": [
+        {
+            "resource": {"attributes": [{"key": "service.name", "value": {"stringValue": "checkout"}}]},
+            "scopeLogs": [{"scope": {"name": "orders"}, "logRecords": [_OTLP_LOG]}],
+        }
+    ]
+}
+
+
+def paths() -> dict[str, Json]:
+    """All routes."""
+    return _logs() | _operations() | _applications() | _keys() | _dead_letters()
+
+
+def _operation(tag: str, name: str, summary: str, answer: Json, **keywords: Any) -> Json:
+    return {
+        "operationId": name,
+        "tags": [tag],
+        "summary": summary,
+        "security": KEYED,
+        "responses": answer,
+        **keywords,
+    }
+
+
+def _parameter(place: str, name: str, description: str, shape: Json, **keywords: Any) -> Json:
+    return {"name": name, "in": place, "description": description, "schema": shape, **keywords}
+
+
+def _query(name: str, description: str, shape: Json, **keywords: Any) -> Json:
+    return _parameter("query", name, description, shape, **keywords)
+
+
+def _path(name: str, description: str, shape: Json) -> Json:
+    return _parameter("path", name, description, shape, required=True)
+
+
+def _body(name: str, example: Json, *, required: bool = True) -> Json:
+    return {"required": required, "content": {"application/json": {"schema": schema(name), "example": example}}}
+
+
+_SENT = [
+    _parameter(
+        "header",
+        "Idempotency-Key",
+        "Anything unique to this batch: a repetition within 15 minutes gets the first answer and stores nothing.",
+        text(minLength=1, maxLength=255, pattern="^[!-~]+$"),
+        example="8e03978e-40d5-43e8-bc93-6894a57f9324",
+    ),
+    _parameter(
+        "header",
+        "Content-Encoding",
+        "How the body is compressed; what its first bytes say comes first.",
+        words(["identity", "gzip", "deflate", "zstd"]),
+    ),
+]
+
+
+def _logs() -> dict[str, Json]:
+    bodies = {
+        "application/json": {
+            "schema": schema("Logs"),
+            "examples": {
+                "one": {"value": LOG},
+                "several": {"value": [LOG, {"message": "retrying"}]},
+                "wrapped": {"value": {"logs": [{"message": "started", "level": 20, "timestamp": 1764000000}]}},
+            },
+        },
+        "application/x-ndjson": {"schema": text(description="A JSON object a line."), "example": _LINES},
+        "text/plain": {"schema": text(description="A message a line."), "example": "started\nlistening on 8080\n"},
+    }
+    replayed = {"Idempotency-Replayed": {"description": "`true` for a repetition.", "schema": words(["true"])}}
+    receipt = answers(
+        202, "Taken, all but what `rejected` lists.", schema("Receipt"), *_SENDING, headers=LIMITS | replayed
+    )
+    ingest = _operation(
+        "logs",
+        "ingest",
+        "Send logs",
+        receipt,
+        description="Answers once the queue holds every accepted record. A bad record does not take the good ones "
+        "with it.",
+        parameters=_SENT,
+        requestBody={"required": True, "content": bodies},
+    )
+    page = answers(200, "A page.", schema("Page"), 400, *_READING)
+    parameters = [
+        _query("since", "Inclusive; RFC 3339 or epoch.", text(), example="2026-11-24T00:00:00Z"),
+        _query("until", "Exclusive; RFC 3339 or epoch.", text()),
+        _query("application", "Name of an application that the key sees.", text()),
+        _query("level", "One or several, separated by commas.", text(), example="error,critical"),
+        _query("text", "Part of the message, in any case.", text(), example="payment"),
+        _query("batch_id", "Of one request.", text(format="uuid")),
+        _query(
+            "limit",
+            "At most this many; an answer ends at 4 MB, too.",
+            integer(minimum=1, maximum=MAX_LIMIT, default=DEFAULT_LIMIT),
+        ),
+        _query("cursor", "`next_cursor` of the page before.", text()),
+    ]
+    search = _operation("logs", "searchLogs", "Read logs, newest first", page, parameters=parameters)
+    return {
+        "/api/ingest": {"post": ingest},
+        "/v1/logs": {"post": _otlp("otlpLogs")},
+        "/otlp/v1/logs": {"post": _otlp("otlpLogsUnderPrefix")},
+        "/api/logs": {"get": search},
+    }
+
+
+def _otlp(name: str) -> Json:
+    partial = members(
+        {"rejectedLogRecords": text(pattern="^[0-9]+$"), "errorMessage": text()},
+        optional=["rejectedLogRecords", "errorMessage"],
+    )
+    binary = {"schema": text(format="binary")}
+    request = {"type": "object", "properties": {"resourceLogs": array({"type": "object"})}}
+    bodies = {"application/json": {"schema": request, "example": _OTLP}, "application/x-protobuf": binary}
+    good = {
+        "description": "Taken, all but what `partialSuccess` counts.",
+        "headers": LIMITS,
+        "content": {
+            "application/json": {"schema": members({"partialSuccess": partial}, optional=["partialSuccess"])},
+            "application/x-protobuf": binary,
+        },
+    }
+    return _operation(
+        "logs",
+        name,
+        "Send logs by OTLP/HTTP",
+        {"200": good} | otlp_answers(*_SENDING),
+        description="Logs as OpenTelemetry's SDKs and collectors send them (ExportLogsServiceRequest). Without an "
+        "Idempotency-Key, equal bodies are taken for repetitions.",
+        parameters=_SENT,
+        requestBody={"required": True, "content": bodies},
+    )
+
+
+def _operations() -> dict[str, Json]:
+    ledger = answers(200, "Counts per application and in total.", schema("Ledger"), *_READING)
+    health = answers(200, "They do.", members({"status": words(["ok"])}), 503)
+    document = answers(200, "OpenAPI 3.1.", {"type": "object"})
+    return {
+        "/api/ledger": {"get": _operation("operations", "ledger", "Account for every accepted record", ledger)},
+        "/healthz": {
+            "get": _operation("operations", "health", "Whether queue and database answer", health, security=OPEN)
+        },
+        "/openapi.json": {"get": _operation("operations", "openapi", "This document", document, security=OPEN)},
+    }
+
+
+def _administration(name: str, summary: str, answer: Json, **keywords: Any) -> Json:
+    return _operation("administration", name, summary, answer, **keywords)
+
+
+def _applications() -> dict[str, Json]:
+    one = members({"application": schema("Application")})
+    every = members({"applications": array(schema("Application"))})
+    create = _administration(
+        "createApplication",
+        "Create an application",
+        answers(201, "Created.", one, 400, 409, *_READING),
+        requestBody=_body("NewApplication", {"name": "checkout"}),
+    )
+    change = _administration(
+        "changeApplication",
+        "Rename, disable, enable or limit an application",
+        answers(200, "As it is now.", one, 400, 404, 409, *_READING),
+        description="A disabled application's keys are refused everywhere within 15 s; its logs stay.",
+        requestBody=_body("ApplicationChange", {"limits": {"requests_per_second": 50}}),
+    )
+    return {
+        "/api/applications": {
+            "get": _administration(
+                "listApplications", "List applications", answers(200, "All, by name.", every, *_READING)
+            ),
+            "post": create,
+        },
+        "/api/applications/{name}": {
+            "parameters": [_path("name", "Name of the application.", schema("ApplicationName"))],
+            "get": _administration(
+                "showApplication", "Show an application", answers(200, "The application.", one, 400, 404, *_READING)
+            ),
+            "patch": change,
+        },
+    }
+
+
+def _keys() -> dict[str, Json]:
+    listed = answers(
+        200, "Newest first, without the keys themselves.", members({"keys": array(schema("Key"))}), 400, 404, *_READING
+    )
+    created = answers(201, "The key, shown this once.", schema("CreatedKey"), 400, 404, *_READING)
+    rotated = answers(201, "The successor, shown this once.", schema("CreatedKey"), 400, 404, 409, *_READING)
+    revoked = answers(200, "As it is now.", schema("Key"), 400, 404, *_READING)
+    key_id = _path("key_id", "The second part of the key's text.", text(pattern="^[a-z2-7]{16}$"))
+    new_key = _body("NewKey", {"scopes": ["ingest", "read"]}, required=False)
+    rotation = _body("Rotation", {"overlap_seconds": 3600}, required=False)
+    return {
+        "/api/applications/{name}/keys": {
+            "parameters": [_path("name", "Name of the application.", schema("ApplicationName"))],
+            "get": _administration("listKeys", "List an application's keys", listed),
+            "post": _administration("createKey", "Create a key", created, requestBody=new_key),
+        },
+        "/api/keys/{key_id}": {
+            "parameters": [key_id],
+            "delete": _administration(
+                "revokeKey",
+                "Revoke a key",
+                revoked,
+                description="It is refused everywhere within 15 s. Revoking it again changes nothing.",
+            ),
+        },
+        "/api/keys/{key_id}/rotate": {
+            "parameters": [key_id],
+            "post": _administration(
+                "rotateKey",
+                "Replace a key",
+                rotated,
+                description="The new key has the same scopes; the old one stays good for the overlap.",
+                requestBody=rotation,
+            ),
+        },
+    }
+
+
+def _dead_letters() -> dict[str, Json]:
+    parameters = [
+        _query("application", "Its name.", text()),
+        _query("reason", "E.g. `crashed`.", text()),
+        _query("since", "Inclusive, RFC 3339.", text()),
+        _query("until", "Exclusive, RFC 3339.", text()),
+        _query("status", "Default: open.", words(DeadLetterStatus)),
+        _query("limit", "At most this many.", integer(minimum=1, maximum=500, default=50)),
+        _query("before", "`next_before` of the page before.", integer(minimum=1, maximum=2**63 - 1)),
+    ]
+    page = members({"dead_letters": array(schema("DeadLetter")), "next_before": or_null(integer())})
+    one = members({"dead_letter": schema("DeadLetter")})
+    redriven = answers(200, "What could be stored now.", members({"redriven": COUNT, "failed": COUNT}), 400, *_READING)
+    dropped = answers(200, "How many.", members({"dropped": COUNT}), 400, *_READING)
+    selected = _body("Selection", {"reason": "crashed"})
+    return {
+        "/api/dead-letters": {
+            "get": _administration(
+                "listDeadLetters",
+                "List dead letters, newest first",
+                answers(200, "A page.", page, 400, *_READING),
+                parameters=parameters,
+            )
+        },
+        "/api/dead-letters/{id}": {
+            "parameters": [_path("id", "Its id.", integer(minimum=1, maximum=2**63 - 1))],
+            "get": _administration(
+                "showDeadLetter",
+                "Show a dead letter with what was queued",
+                answers(200, "The dead letter.", one, 400, 404, *_READING),
+            ),
+        },
+        "/api/dead-letters/redrive": {
+            "post": _administration(
+                "redriveDeadLetters", "Repair and store dead letters", redriven, requestBody=selected
+            )
+        },
+        "/api/dead-letters/drop": {
+            "post": _administration(
+                "dropDeadLetters", "Close dead letters without storing them", dropped, requestBody=selected
+            )
+        },
+    }
