@@ -177,7 +177,7 @@ def test_what_is_saved_runs_and_what_is_broken_does_not(
     assert "\x1b[" not in session.output
     assert post(url, key)["edited"] == "once"
     assert "restore" in deploy(stack, operator_environment)
-    assert post(url, key).keys() == {"accepted", "batch_id", "rejected"}
+    assert post(url, key).keys() == {"accepted", "batch_id", "rejected", "rejected_count"}
     assert "restore" not in deploy(stack, operator_environment)
 
 
