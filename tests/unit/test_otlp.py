@@ -235,3 +235,12 @@ def test_unusable_bodies(body: bytes, media_type: str, code: str, status: int) -
 def test_too_many_records(encoding: str) -> None:
     body = ENCODINGS[encoding]([log()] * 11)
     assert refused(body, encoding, max_records=10) == ("batch_too_large", 413)
+
+
+def test_what_records_share_does_not_multiply_without_bound(encoding: str) -> None:
+    attributes = {f"key-{number}": "v" * 200 for number in range(200)}
+    body = ENCODINGS[encoding]([log("m")] * 1_000, resource=attributes)
+    assert refused(body, encoding, max_records=10_000) == ("batch_too_large", 413)
+    few = {"service.name": "shop", "k8s.pod.name": "p" * 60, "process.command_args": ["a" * 50] * 20}
+    body = ENCODINGS[encoding]([log("m")] * 1_000, resource=few)
+    assert len(read(body, encoding, max_records=10_000).records) == 1_000

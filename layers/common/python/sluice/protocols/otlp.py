@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from sluice.entries.model import Batch
-from sluice.entries.normalise import free_key
+from sluice.entries.normalise import free_key, json_text
 from sluice.entries.parse import check_count, judge
 from sluice.entries.record import BrokenRecord, RecordParser
 from sluice.errors import RejectedInput
@@ -17,6 +17,7 @@ from sluice.errors import RejectedInput
 PROTOBUF = "application/x-protobuf"
 JSON = "application/json"
 MEDIA_TYPES = (PROTOBUF, JSON)
+MAX_SHARED_CHARACTERS = 33_554_432  # of attributes that a request says once and each of its records gets a copy of
 _NO_ID = ("", "0" * 16, "0" * 32)
 _HEX = frozenset("0123456789abcdef")
 _RESOURCE_COLUMNS = {"service.name": "service", "service.version": "version", "host.name": "host"}
@@ -80,9 +81,29 @@ def _read(body: bytes, media_type: str) -> tuple[Iterator[Found], bool]:
 
 
 def _values(found: Iterable[Found], max_records: int) -> Iterator[Any]:
+    weighed, weight, total = None, 0, 0
     for count, (source, log) in enumerate(found, 1):
         check_count(count, max_records)
+        if source is not weighed:
+            weighed, weight = source, _weight(source)
+        total += weight
+        if total > MAX_SHARED_CHARACTERS:
+            raise _too_much_shared()
         yield BrokenRecord("a log record must be an object") if log is None else _value(source, log)
+
+
+def _weight(source: Source) -> int:
+    """About how many characters each record takes over from its source; a short item costs as much as a longer one."""
+    items = len(source.resource) + len(source.scope)
+    return len(json_text([source.resource, source.scope])) + 32 * items + len(source.scope_version)
+
+
+def _too_much_shared() -> RejectedInput:
+    detail = (
+        f"the attributes of resource and scope, once for each record, are over {MAX_SHARED_CHARACTERS} characters: "
+        "send smaller batches"
+    )
+    return RejectedInput("batch_too_large", detail, status=413).violating("batch-values")
 
 
 def _value(source: Source, log: LogFields) -> dict[str, Any]:
