@@ -105,8 +105,7 @@ class RecordParser:
         elif not isinstance(metadata, dict):
             raise Refused("#/metadata", "invalid_metadata", f"expected an object, got {_kind(metadata)}")
         if foreign or leftovers:
-            extra = {name: item for name, item in value.items() if name not in _OWN_FIELDS}
-            metadata = _merged(metadata, extra | leftovers)
+            metadata = _merged(metadata, value, leftovers)
         flags = 0
         if not (self.clean and _is_flat(metadata)):
             metadata, altered = storable_metadata(metadata)
@@ -115,10 +114,13 @@ class RecordParser:
         return text, flags | shortened.value
 
 
-def _merged(metadata: dict[str, Any], extra: dict[str, Any]) -> dict[str, Any]:
-    """``metadata`` plus ``extra`` under keys that are free."""
+def _merged(metadata: dict[str, Any], value: dict[str, Any], leftovers: dict[str, Any]) -> dict[str, Any]:
+    """``metadata`` plus the client's own fields of ``value`` and ``leftovers``, under keys that are free."""
     merged = dict(metadata)
-    for name, item in extra.items():
+    for name, item in value.items():  # one by one: another copy of a million keys would not fit into memory
+        if name not in _OWN_FIELDS:
+            merged[free_key(name, merged)] = item
+    for name, item in leftovers.items():
         merged[free_key(name, merged)] = item
     return merged
 
