@@ -39,16 +39,24 @@ class Rejection:
 
 @dataclass(frozen=True)
 class Receipt:
-    """The answer to an accepted batch of `accepted + len(rejected)` records."""
+    """The answer to an accepted batch of `accepted + rejected_count` records; `rejected` lists the first of these."""
 
     batch_id: str
     accepted: int
     rejected: tuple[Rejection, ...]
+    rejected_count: int = 0  # at least as many as are listed
+
+    @property
+    def unlisted_count(self) -> int:
+        """How many were rejected without being listed."""
+        return max(self.rejected_count - len(self.rejected), 0)
 
     def log_ids(self) -> set[str]:
-        """Ids under which the batch's accepted records are stored."""
+        """Ids under which the batch's accepted records are stored; only those for certain if not all rejections are
+        listed."""
         left_out = {rejection.index for rejection in self.rejected}
-        positions = range(self.accepted + len(self.rejected))
+        end = max(left_out, default=0) if self.unlisted_count else self.accepted + len(left_out)
+        positions = range(end)
         return {f"{self.batch_id}-{position}" for position in positions if position not in left_out}
 
 
@@ -209,7 +217,9 @@ def _object(url: str, answer: requests.Response) -> JsonObject:
 
 
 def _receipt(answer: JsonObject) -> Receipt:
-    return Receipt(str(answer["batch_id"]), int(answer["accepted"]), _rejections(answer.get("rejected", [])))
+    rejected = _rejections(answer.get("rejected", []))
+    rejected_count = int(answer.get("rejected_count", len(rejected)))
+    return Receipt(str(answer["batch_id"]), int(answer["accepted"]), rejected, rejected_count)
 
 
 def _rejections(entries: list[JsonObject]) -> tuple[Rejection, ...]:

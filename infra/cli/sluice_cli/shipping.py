@@ -135,9 +135,16 @@ def ship(api: Ingester, batches: Iterable[Batch]) -> Iterator[Shipment]:
             try:
                 receipt = api.ingest(batch.records, batch.idempotency_key)
                 refusals += [_refused_record(batch, rejection) for rejection in receipt.rejected]
+                if receipt.unlisted_count:
+                    refusals.append(_unlisted(batch, receipt.unlisted_count))
             except RequestRefusedError as error:
                 refusals += _refused_batch(batch, error)
         yield Shipment(batch, receipt, tuple(sorted(refusals, key=lambda refusal: refusal.first_line)))
+
+
+def _unlisted(batch: Batch, count: int) -> Refusal:
+    detail = "rejected, but the answer does not say which"
+    return Refusal(batch.line_numbers[0], batch.line_numbers[-1], f"{count} more logs: {detail}", line_count=count)
 
 
 def _too_long(number: int) -> Refusal:

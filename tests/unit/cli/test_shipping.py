@@ -131,6 +131,20 @@ def test_the_ids_of_a_receipt_leave_out_rejected_positions() -> None:
     assert receipt.log_ids() == {"ab-0", "ab-2"}
 
 
+def test_a_receipt_that_lists_some_rejections_gives_no_id_it_is_not_sure_of() -> None:
+    receipt = Receipt("ab", 2, (Rejection(1, "", "code", ""),), rejected_count=3)
+    assert receipt.log_ids() == {"ab-0"}
+
+
+def test_rejections_that_are_not_listed_are_counted() -> None:
+    class Terse(FakeIngester):
+        def ingest(self, records: list[dict[str, Any]], idempotency_key: str) -> Receipt:
+            return Receipt("b" * 32, 2, (Rejection(1, "", "code", ""),), rejected_count=3)
+
+    (shipment,) = ship(Terse(), batches_of(b"line\n" * 5, 5))
+    assert sum(refusal.line_count for refusal in shipment.refusals) == 3
+
+
 @pytest.mark.parametrize("content", [b"x" * MAX_LINE_BYTES, b"x" * (MAX_LINE_BYTES - 1) + b"\n"])
 def test_a_line_of_exactly_the_limit_is_sent(content: bytes) -> None:
     (batch,) = batches_of(content)

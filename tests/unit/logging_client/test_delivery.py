@@ -381,6 +381,11 @@ def test_no_answer_confuses_the_judge(status: int, body: bytes) -> None:
     assert judge(HttpAnswer(status, {}, body), 1, NOW).action in ("failed", "refused", "retry")
 
 
+def test_rejections_that_are_not_listed_are_counted() -> None:
+    body = b'{"accepted": 5, "rejected": [{"index": 0, "code": "x"}], "rejected_count": 3}'
+    assert judge(HttpAnswer(202, {}, body), 8, NOW).rejected == 3
+
+
 def test_all_records_rejected_counts_each() -> None:
     body = b'{"code": "all_records_rejected", "errors": [{"index": 0, "code": "x"}, {"index": 1, "code": "y"}]}'
     verdict = judge(HttpAnswer(400, {}, body), 2, NOW)

@@ -86,6 +86,8 @@ def read_reply(status: int, content: bytes) -> Reply:
         code = document.get("code") or document.get("message") or "without a code"
         return Reply(f"{status} {str(code)[:60]}", is_known=status not in (502, 504))
     rejected = Counter(str(entry.get("code")) for entry in document.get("rejected", []))
+    if (unlisted := int(document.get("rejected_count", 0)) - rejected.total()) > 0:
+        rejected["not listed"] = unlisted
     return Reply("", int(document.get("accepted", 0)), rejected)
 
 

@@ -54,7 +54,9 @@ def judge(answer: Answer, count: int, now: float) -> Verdict:
     if 200 <= answer.status < 300:
         accepted, rejected = document.get("accepted"), document.get("rejected")
         if isinstance(accepted, int) and isinstance(rejected, list):
-            return Verdict("accepted", _first_rejection(rejected), accepted=accepted, rejected=len(rejected))
+            total = document.get("rejected_count")  # the list holds the first of them
+            rejected_count = total if isinstance(total, int) else len(rejected)
+            return Verdict("accepted", _first_rejection(rejected), accepted=accepted, rejected=rejected_count)
         return Verdict("failed", f"{answer.status}, but not from Sluice: is SLUICE_URL right?")
     reason = _reason(answer.status, document)
     if answer.status in RETRIED:
