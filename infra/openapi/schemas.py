@@ -2,7 +2,7 @@
 
 from openapi.codes import problem_codes
 from openapi.shapes import COUNT, TIME, Json, array, integer, members, or_null, schema, text, words
-from sluice.applications.model import APPLICATION_NAME, Scope, Status
+from sluice.applications.model import APPLICATION_NAME, LARGEST_LIMITS, Scope, Status
 from sluice.applications.parse import MAX_DESCRIPTION_CHARACTERS, MAX_OVERLAP_SECONDS
 from sluice.deadletters.model import Status as DeadLetterStatus
 from sluice.entries.model import MAX_FIELD_CHARACTERS, MAX_MESSAGE_CHARACTERS, Flag, Level
@@ -156,11 +156,7 @@ def _dead_letters() -> dict[str, Json]:
 
 
 def _applications() -> dict[str, Json]:
-    limits = {
-        "requests_per_second": or_null(integer(minimum=1, maximum=2**31 - 1)),
-        "bytes_per_second": or_null(integer(minimum=1, maximum=2**63 - 1)),
-        "bytes_per_day": or_null(integer(minimum=1, maximum=2**63 - 1)),
-    }
+    limits = {name: or_null(integer(minimum=1, maximum=largest)) for name, largest in LARGEST_LIMITS.items()}
     application = {
         "application_id": integer(),
         "name": schema("ApplicationName"),

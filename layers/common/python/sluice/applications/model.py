@@ -25,6 +25,10 @@ class Status(StrEnum):
     DISABLED = "disabled"
 
 
+# The largest of each limit: what clients are told of them in the RateLimit fields has at most 15 digits.
+LARGEST_LIMITS = {"requests_per_second": 2**31 - 1, "bytes_per_second": 10**12 - 1, "bytes_per_day": 10**15 - 1}
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """How much an application may send; None means what the deployment's settings say."""

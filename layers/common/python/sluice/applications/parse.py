@@ -4,14 +4,13 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sluice.applications.model import APPLICATION_NAME, ApplicationChange, Scope, Status
+from sluice.applications.model import APPLICATION_NAME, LARGEST_LIMITS, ApplicationChange, Scope, Status
 from sluice.entries.timestamps import timestamp_from_text
 from sluice.errors import RejectedInput
 
 MAX_OVERLAP_SECONDS = 365 * 86_400
 MAX_DESCRIPTION_CHARACTERS = 200
 _OVERLAP_SECONDS = 86_400
-_LIMITS = {"requests_per_second": 2**31 - 1, "bytes_per_second": 2**63 - 1, "bytes_per_day": 2**63 - 1}  # largest
 
 
 def refuse_others(members: Mapping[str, Any], *known: str) -> None:
@@ -100,10 +99,10 @@ def _status(value: Any) -> Status:
 
 
 def _limits(value: Any) -> dict[str, int | None]:
-    if not isinstance(value, dict) or not value.keys() <= _LIMITS.keys():
-        raise RejectedInput("invalid_limits", f"limits must be an object of {', '.join(_LIMITS)}")
+    if not isinstance(value, dict) or not value.keys() <= LARGEST_LIMITS.keys():
+        raise RejectedInput("invalid_limits", f"limits must be an object of {', '.join(LARGEST_LIMITS)}")
     for name, limit in value.items():
-        if limit is not None and (type(limit) is not int or not 1 <= limit <= _LIMITS[name]):
-            detail = f"{name} must be a whole number from 1 to {_LIMITS[name]}, or null for the deployment's default"
+        if limit is not None and (type(limit) is not int or not 1 <= limit <= LARGEST_LIMITS[name]):
+            detail = f"{name} must be a whole number from 1 to {LARGEST_LIMITS[name]}, or null for the deployment's default"
             raise RejectedInput("invalid_limits", detail)
     return dict(value)
