@@ -7,7 +7,6 @@ retry safe; an OTLP body is its own).
 """
 
 import secrets
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -30,10 +29,10 @@ from sluice.entries.model import Batch
 from sluice.entries.parse import parse_batch
 from sluice.errors import SluiceError
 from sluice.protocols.otlp import parse_otlp
-from sluice.protocols.otlp_answers import answer_type, export_answer, status_answer
 from sluice.runtime.crash_points import crash_point
-from sluice.runtime.http import HttpApi, Refusal, json_response, media_type, rejection_documents
+from sluice.runtime.http import HttpApi, json_response, rejection_documents
 from sluice.runtime.observability import Logger, Metrics, count, utc_now
+from sluice.runtime.otlp import export_response, status_response
 from sluice.runtime.postgres import Database
 from sluice.runtime.posts import Post
 from sluice.runtime.redis import connect_redis
@@ -49,17 +48,14 @@ api = HttpApi("ingest", logger, metrics)
 
 KEY_SECONDS = 4  # for a look-up in the database; together with the rest it must end before the gateway does
 CACHE_SECONDS = 1
-MAX_NAMED = 5  # rejected records in OTLP's error message
+ADMISSION_SECONDS = 3
+FULL = frozenset(("backlog_full", "backlog_share_exceeded"))  # what for certain left a batch out of the queue
 
 
 class Parse(Protocol):
     """Reads an inflated body in the form that a door takes."""
 
     def __call__(self, body: bytes, received_at: datetime, *, max_records: int, media_type: str) -> Batch: ...
-
-
-ADMISSION_SECONDS = 3
-FULL = frozenset(("backlog_full", "backlog_share_exceeded"))  # what for certain left a batch out of the queue
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,17 +152,8 @@ def ingest(request: Request) -> Response:
     return json_response(answer, 202, accepted.standing.headers() | replayed)
 
 
-def _otlp_response(request: Request, status: int, body: bytes, headers: Mapping[str, str]) -> Response:
-    return Response(body, {"Content-Type": answer_type(media_type(request)), **headers}, status)
-
-
-def _otlp_refusal(request: Request, refusal: Refusal) -> Response:
-    body = status_answer(media_type(request), refusal.status, f"{refusal.code}: {refusal.detail}")
-    return _otlp_response(request, refusal.status, body, refusal.headers)
-
-
-@api.route("POST", "/v1/logs", refuse=_otlp_refusal)
-@api.route("POST", "/otlp/v1/logs", refuse=_otlp_refusal)
+@api.route("POST", "/v1/logs", refuse=status_response)
+@api.route("POST", "/otlp/v1/logs", refuse=status_response)
 def otlp(request: Request) -> Response:
     """Answers 200 with what was rejected; nothing if that is nothing."""
     accepted = _dependencies().accept(Post.from_request(request), parse_otlp, repeats_are_retries=True)
@@ -174,10 +161,7 @@ def otlp(request: Request) -> Response:
     rejections = accepted.batch.rejections
     if rejections:
         logger.warning("OTLP records rejected", extra={"rejected": len(rejections), "first": rejections[0].code})
-    message = "; ".join(f"record {item.index}: {item.code}: {item.detail}" for item in rejections[:MAX_NAMED])
-    return _otlp_response(
-        request, 200, export_answer(media_type(request), len(rejections), message), accepted.standing.headers()
-    )
+    return export_response(request, rejections, accepted.standing.headers())
 
 
 @cache

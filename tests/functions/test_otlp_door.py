@@ -23,6 +23,12 @@ def export(front: Front, body: bytes, media_type: str = PROTOBUF, path: str = "/
     return front.post(body, path=path, Content_Type=media_type, **headers)
 
 
+def bytes_answer(rejected_count: int, message: str) -> bytes:
+    answer = export_answer(PROTOBUF, rejected_count, message)
+    assert isinstance(answer, bytes)
+    return answer
+
+
 def status_of(answer: Answer) -> tuple[int, str]:
     """Code and message of a Status, in either encoding."""
     if answer.headers["Content-Type"] == PROTOBUF:
@@ -69,6 +75,14 @@ def test_a_binary_answer_needs_no_accept_header(front: Front) -> None:
     assert (answer["statusCode"], answer["isBase64Encoded"]) == (401, True)
 
 
+def test_a_json_answer_is_text(front: Front) -> None:
+    """A gateway may hand a binary answer to a client without Accept header as base64."""
+    headers = {"X-API-Key": "wrong", "Content-Type": JSON}
+    answer = app.handler(rest_event("POST", "/v1/logs", b"{}", headers=headers), LambdaContext())
+    assert not answer.get("isBase64Encoded")
+    assert answer["body"].startswith('{"code":16')
+
+
 def test_rejected_records_are_a_partial_success(front: Front) -> None:
     answer = export(front, MIXED, JSON)
     assert answer.status == 200
@@ -79,10 +93,10 @@ def test_rejected_records_are_a_partial_success(front: Front) -> None:
 
 
 def test_a_partial_success_in_protobuf() -> None:
-    response = ExportLogsServiceResponse.FromString(export_answer(PROTOBUF, 300, "é" * 200))
+    response = ExportLogsServiceResponse.FromString(bytes_answer(300, "é" * 200))
     assert response.partial_success.rejected_log_records == 300
     assert response.partial_success.error_message == "é" * 200
-    assert export_answer(PROTOBUF, 0, "") == b""
+    assert bytes_answer(0, "") == b""
 
 
 @pytest.mark.parametrize("media_type", [PROTOBUF, JSON])
