@@ -9,26 +9,26 @@ from typing import Any
 from samtranslator.yaml_helper import yaml_parse  # type: ignore[import-untyped]  # ships no types
 
 LAYER = "CommonLayer"
+TEMPLATE = "template.yaml"
 
 
 def merge(built: Path, merged: Path) -> Path:
     """Make the directory `merged` from a build and return its template; all else in it stays as it was built."""
     shutil.rmtree(merged, ignore_errors=True)
-    merged.mkdir(parents=True)
-    template = yaml_parse((built / "template.yaml").read_text(encoding="utf-8"))
+    _link(built, merged, ignore=shutil.ignore_patterns(LAYER, TEMPLATE))
+    template = yaml_parse((built / TEMPLATE).read_text(encoding="utf-8"))
     for resource in template["Resources"].values():
         if resource["Type"] == "AWS::Serverless::Function":
-            _bundle(built, merged, resource["Properties"]["CodeUri"])
+            _link(built / LAYER / "python", merged / resource["Properties"]["CodeUri"])
     _without_layer(template)
-    path = merged / "template.yaml"
+    path = merged / TEMPLATE
     path.write_text(json.dumps(template, indent=2, default=str) + "\n", encoding="utf-8")  # JSON is YAML
     return path
 
 
-def _bundle(built: Path, merged: Path, name: str) -> None:
-    for source in (built / LAYER / "python", built / name):
-        # Links: the files are only read, and five copies of the layer are a hundred megabytes.
-        shutil.copytree(source, merged / name, copy_function=os.link, dirs_exist_ok=True)
+def _link(source: Path, target: Path, **options: Any) -> None:
+    """Copy by links: the files are only read, and five copies of the layer are a hundred megabytes."""
+    shutil.copytree(source, target, copy_function=os.link, dirs_exist_ok=True, **options)
 
 
 def _without_layer(template: dict[str, Any]) -> None:
