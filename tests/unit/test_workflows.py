@@ -6,7 +6,8 @@ import yaml
 
 from deploy.target import REPOSITORY
 
-WORKFLOW = yaml.safe_load((REPOSITORY / ".github" / "workflows" / "ci.yml").read_text())
+TEXT = (REPOSITORY / ".github" / "workflows" / "ci.yml").read_text()
+WORKFLOW = yaml.safe_load(TEXT)
 JOBS = WORKFLOW["jobs"]
 STEPS = [step for job in JOBS.values() for step in job["steps"]]
 
@@ -21,9 +22,10 @@ def test_it_calls_targets_of_the_makefile() -> None:
 
 
 def test_actions_are_pinned_and_cannot_write() -> None:
-    uses = [step["uses"] for step in STEPS if "uses" in step]
-    assert uses
-    assert all(re.fullmatch(r"actions/[a-z-]+@v\d+\.\d+\.\d+", name) for name in uses)
+    uses = re.findall(r"uses: (.*)", TEXT)
+    assert len(uses) == len([step for step in STEPS if "uses" in step]) > 0
+    assert all(re.fullmatch(r"actions/[a-z-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", line) for line in uses)
+    assert len({line.partition("@")[0] for line in uses}) == len(set(uses)), "one version of each action"
     assert WORKFLOW["permissions"] == {"contents": "read"}
     assert WORKFLOW["concurrency"]["cancel-in-progress"] is True
     assert all(job["timeout-minutes"] <= 30 for job in JOBS.values())
