@@ -52,6 +52,11 @@ class DeployedFunctions:
     def name(self, verb: str) -> str:
         return f"sluice-{self._stage}-{verb.replace('_', '-')}"
 
+    @property
+    def is_replaced(self) -> bool:
+        """Whether anything runs in place of what was deployed."""
+        return self._kept.exists()
+
     def replace_code(self, verb: str, content: bytes | None = None) -> None:
         """Run the folder's code, or that of another archive; returns when it is what the next request reaches."""
         name = self.name(verb)

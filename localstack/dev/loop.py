@@ -53,7 +53,9 @@ class Loop:
 
     def _check(self, changes: Changes, paths: list[Path]) -> None:
         checks.compile_all([path for path in paths if path.suffix == ".py"])
-        verbs = self.sources.verbs() if changes.is_layer else sorted(changes.verbs)
+        # A deployment takes all functions along, also one that was saved broken.
+        concerns_all = changes.is_layer or self.sources.template in paths
+        verbs = self.sources.verbs() if concerns_all else sorted(changes.verbs)
         if verbs:
             checks.import_handlers(self.sources, verbs, self.python, self.libraries)
 
@@ -71,11 +73,22 @@ class Loop:
 
     def _deploy(self) -> str:
         self._say("template or build changed: deploying", "bold")
-        self.deploy()
+        try:
+            self.deploy()
+        except DevError:
+            if not self.functions.is_replaced:  # it had put back what was deployed before it failed
+                for verb in self.sources.verbs():
+                    self.functions.replace_code(verb)
+                self._resume()
+            raise
+        self._resume()
+        return "the deployment"
+
+    def _resume(self) -> None:
+        """What a session replaces at its start."""
         self.functions.replace_layer(self.sources.verbs())
         if self.debugger:
             self.debugger.start()
-        return "the deployment"
 
     def _say(self, text: str, style: str) -> None:
         self.console.print(f"dev: {text}", style=style, markup=False, soft_wrap=True)

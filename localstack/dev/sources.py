@@ -2,7 +2,7 @@
 
 import io
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,7 +51,7 @@ class Changes:
         return bool(self.verbs) or self.is_layer or self.needs_deploy
 
 
-def classify(sources: Sources, paths: Iterable[Path]) -> Changes:
+def classify(sources: Sources, paths: Collection[Path]) -> Changes:
     """What the changed files mean; generated ones and those of editors mean nothing."""
     verbs, is_layer, needs_deploy = set(), False, False
     for path in paths:
@@ -65,7 +65,9 @@ def classify(sources: Sources, paths: Iterable[Path]) -> Changes:
             verbs.add(path.relative_to(sources.functions).parts[0])
         else:
             needs_deploy = True  # the layer's requirements and how it is built
-    return Changes(frozenset(verbs & set(sources.verbs())), is_layer, needs_deploy)
+    # A function whose app.py was deleted is one, too: its import says what is missing.
+    known = set(sources.verbs()) | {path.parent.name for path in paths if path.name == "app.py"}
+    return Changes(frozenset(verbs & known), is_layer, needs_deploy)
 
 
 def archive(folder: Path, prefix: str = "") -> bytes:

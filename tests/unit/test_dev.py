@@ -11,7 +11,8 @@ import pytest
 from rich.console import Console
 
 from dev import checks, records
-from dev.errors import BrokenSource
+from dev.errors import BrokenSource, DevError
+from dev.loop import Loop
 from dev.records import Record
 from dev.sources import Changes, Sources, archive, classify
 from dev.streams import FileStream, FunctionStream
@@ -38,6 +39,7 @@ def sources(tmp_path: Path) -> Sources:
         (["layers/common/requirements.lock"], Changes(needs_deploy=True)),
         (["template.yaml"], Changes(needs_deploy=True)),
         (["functions/ingest/.app.py.swp", "functions/ingest/4913~", "functions/nothing/here.txt"], Changes()),
+        (["functions/query/app.py"], Changes(frozenset(["query"]))),  # deleted: what runs has lost its source
     ],
 )
 def test_what_a_save_means(sources: Sources, saved: list[str], meaning: Changes) -> None:
@@ -128,6 +130,66 @@ def test_lines_of_servers(line: str, level: str, message: str) -> None:
 
 def test_the_emulator_s_echo_of_the_functions_is_not_shown() -> None:
     assert records.of_server("emulator", powertools(), NOON).level == "debug"
+
+
+def test_the_emulator_s_bookkeeping_is_detail() -> None:
+    line = "2026-03-01 12:00:00,250 {} [persistence] saved"
+    assert records.of_server("emulator", line.format("INFO"), NOON).level == "debug"
+    assert records.of_server("emulator", line.format("ERROR"), NOON).level == "error"
+
+
+class FakeFunctions:
+    """What a session has replaced; a deployment empties it."""
+
+    def __init__(self) -> None:
+        self.code: set[str] = set()
+        self.layer: set[str] = set()
+
+    @property
+    def is_replaced(self) -> bool:
+        return bool(self.layer)
+
+    def replace_code(self, verb: str) -> None:
+        self.code.add(verb)
+
+    def replace_layer(self, verbs: list[str]) -> None:
+        self.layer |= set(verbs)
+
+
+@pytest.mark.parametrize("has_begun", [True, False])
+def test_after_a_failed_deployment_what_was_saved_runs_on(sources: Sources, tmp_path: Path, *, has_begun: bool) -> None:
+    functions, output = FakeFunctions(), StringIO()
+    functions.replace_layer(sources.verbs())
+
+    def deploy() -> None:
+        if has_begun:  # it puts back what was deployed first
+            functions.layer.clear()
+        raise DevError("the deployment failed")
+
+    (sources.functions / "drain" / "app.py").write_text("handler = print\n")
+    (sources.root / "template.yaml").write_text("")
+    loop = Loop(sources, functions, Console(file=output), Path(sys.executable), tmp_path, deploy)  # type: ignore[arg-type]
+    loop.saved([sources.template])
+    assert "not updated: the deployment failed" in output.getvalue()
+    assert functions.layer == {"drain", "ingest"}
+    assert functions.code == ({"drain", "ingest"} if has_begun else set())
+
+
+def test_a_function_that_does_not_start_is_not_deployed_with_the_template(sources: Sources, tmp_path: Path) -> None:
+    functions, output, deployments = FakeFunctions(), StringIO(), []
+    (sources.functions / "drain" / "app.py").write_text("def (:\n")
+    loop = Loop(  # the rest as above
+        sources,
+        functions,
+        Console(file=output),
+        Path(sys.executable),
+        tmp_path,
+        lambda: deployments.append(1),  # type: ignore[arg-type]
+    )
+    loop.saved([sources.template])
+    assert "SyntaxError" in output.getvalue()
+    assert "not updated: template.yaml would not start" in output.getvalue()
+    assert deployments == []
 
 
 def shown(wanted: Filter, *lines: Record) -> list[str]:
