@@ -46,7 +46,7 @@ test-faults: setup ## Kill and break everything in turn, and print what it cost:
 test-localstack: setup ## Run the end-to-end tests on LocalStack, as a plain process without Docker
 	@infra/setup.sh localstack
 	@$(WITH_VENV) SLUICE_TEST_EMULATOR=localstack SLUICE_E2E_PLAIN_REFUSALS=1 \
-		$(PYTHON_VENV) -m pytest -p same_cases tests/e2e/test_pipeline.py $(ARGS)
+		$(PYTHON_VENV) -m pytest -p same_cases --timeout 300 tests/e2e/test_pipeline.py tests/e2e/test_operating.py $(ARGS)
 
 test-api: build ## Send what schemathesis makes of the OpenAPI document: SIZE=nightly for 10,000 requests instead of 500
 	@$(WITH_VENV) SLUICE_E2E_CASES=$(if $(filter nightly,$(SIZE)),10000,500) $(PYTHON_VENV) -m pytest tests/e2e/test_openapi.py $(ARGS)
