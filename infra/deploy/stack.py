@@ -66,9 +66,15 @@ def deploy(
         reason = _first_failure(client, name, last_event)
         raise DeployError(f"{reason}\nThe whole story is in {target.log}") if reason else error from None
     after = describe(client, name)
-    if after is None or after.status not in DEPLOYED:
+    if after is None or not is_deployed(before, after):
         raise DeployError(f"stack {name} is {after.status if after else 'absent'} after the deployment: {target.log}")
     return after
+
+
+def is_deployed(before: Stack | None, after: Stack) -> bool:
+    """Whether a deployment that SAM calls a success was one: a stack whose last update was taken back stays called so
+    when there is nothing to change."""
+    return after.status in DEPLOYED or (after.status == "UPDATE_ROLLBACK_COMPLETE" and after == before)
 
 
 def _events(client: "CloudFormationClient", name: str) -> list["StackEventTypeDef"]:

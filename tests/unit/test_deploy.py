@@ -12,7 +12,7 @@ from moto import mock_aws
 from deploy import build, connections, invocations, record
 from deploy.errors import DeployError
 from deploy.progress import Step
-from deploy.stack import Stack
+from deploy.stack import Stack, is_deployed
 from deploy.target import Target, read_variables, resolve, write_variable
 
 NAME = "sluice/local/connections"
@@ -116,6 +116,21 @@ def test_a_deployment_is_current_until_anything_changes(tmp_path: Path) -> None:
     assert not record.is_current(file, Stack("UPDATE_COMPLETE", "id at one", {}), "sources")
     assert not record.is_current(file, Stack("UPDATE_ROLLBACK_COMPLETE", "id at noon", {}), "sources")
     assert not record.is_current(file, None, "sources")
+
+
+@pytest.mark.parametrize(
+    ("status", "is_new", "deployed"),
+    [
+        ("UPDATE_COMPLETE", True, True),
+        ("UPDATE_COMPLETE", False, True),
+        ("UPDATE_ROLLBACK_COMPLETE", True, False),
+        ("UPDATE_ROLLBACK_COMPLETE", False, True),  # the failed update was taken back: there is nothing to deploy
+        ("UPDATE_ROLLBACK_FAILED", False, False),
+    ],
+)
+def test_what_a_deployment_left_is_judged_by_what_was_there(status: str, is_new: bool, deployed: bool) -> None:
+    before, after = Stack(status, "id at noon", {}), Stack(status, "id at one" if is_new else "id at noon", {})
+    assert is_deployed(before, after) == deployed
 
 
 class Functions:
