@@ -4,6 +4,7 @@ Run it with `python -m dev run|logs`, or `make dev` and `make logs`.
 
     __main__    the command line
     loop        what happens on a save: check, replace, tell
+    watching    noticing that files are saved
     sources     which functions and which layer a changed file belongs to, and the archives made of them
     checks      syntax and imports of what was saved, before anything is replaced
     aws         replacing functions through the Lambda API

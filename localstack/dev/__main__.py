@@ -4,13 +4,12 @@ import argparse
 import os
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from rich.console import Console
-from watchfiles import watch
 
 from deploy.build import LAYER
 from deploy.replaced import DIRECTORY
@@ -23,14 +22,13 @@ from dev.records import LEVELS
 from dev.sources import Sources
 from dev.streams import FileStream, FunctionStream
 from dev.view import Filter, View
+from dev.watching import saves
 from embedded.binaries import emulator_python
 from embedded.errors import StackError
 from embedded.state import BUILD, REPOSITORY, State, owner_pid
 from embedded.supervisor import SERVER_NAMES
 
 LOOK_SECONDS = 0.5
-SETTLE_MILLISECONDS = 50  # an editor's save is several events
-IDLE_MILLISECONDS = 500
 WATCHING = "dev: watching functions/, layers/common and template.yaml; Ctrl-C leaves the stack running"
 SHOWN_PAST = timedelta(minutes=15)
 WORKING_TREE = Sources(REPOSITORY)
@@ -65,7 +63,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     tail.start()
     try:
         is_announced = False
-        for changed in _saves(sources, stop):
+        for changed in saves(sources, stop):
             if not is_announced:
                 console.print(WATCHING, style="bold", soft_wrap=True)
                 is_announced = True
@@ -79,20 +77,6 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
             functions.restore()
     console.print(_farewell(debugger), style="bold", markup=False, soft_wrap=True)
     return 0
-
-
-def _saves(sources: Sources, stop: threading.Event) -> Iterator[list[Path]]:
-    """What was saved, as it is; and nothing at all now and then, for the first time when the watch has begun."""
-    watched = watch(
-        *sources.watched(),
-        stop_event=stop,
-        debounce=SETTLE_MILLISECONDS,
-        step=SETTLE_MILLISECONDS,
-        rust_timeout=IDLE_MILLISECONDS,
-        yield_on_timeout=True,
-    )
-    for changes in watched:
-        yield [Path(path) for _, path in changes]
 
 
 def logs(arguments: argparse.Namespace, console: Console) -> int:

@@ -36,7 +36,8 @@ class Sources:
         return sorted(file.parent.name for file in self.functions.glob("*/app.py"))
 
     def watched(self) -> list[Path]:
-        return [self.functions, self.root / "layers" / "common", self.template]
+        """Folders; the template is a file of its own."""
+        return [self.functions, self.root / "layers" / "common"]
 
 
 @dataclass(frozen=True)

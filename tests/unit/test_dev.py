@@ -2,6 +2,7 @@
 
 import json
 import sys
+import threading
 from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
@@ -17,6 +18,7 @@ from dev.records import Record
 from dev.sources import Changes, Sources, archive, classify
 from dev.streams import FileStream, FunctionStream
 from dev.view import Filter, View
+from dev.watching import saves
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -29,6 +31,20 @@ def sources(tmp_path: Path) -> Sources:
         (tmp_path / name).write_text("")
     (tmp_path / "functions/ingest/app.py").write_text("import sluice\ndef handler(event, context): ...\n")
     return Sources(tmp_path)
+
+
+def test_a_template_that_is_saved_by_replacing_it_is_noticed_each_time(sources: Sources) -> None:
+    sources.template.write_text("0")
+    stop = threading.Event()
+    saved = saves(sources, stop)
+    assert next(saved) == []
+    for number in ("1", "2"):
+        draft = sources.root / "draft"
+        draft.write_text(number)
+        draft.replace(sources.template)
+        assert next(saved) == [sources.template]
+    assert next(saved) == []
+    stop.set()
 
 
 @pytest.mark.parametrize(
