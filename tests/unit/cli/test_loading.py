@@ -148,7 +148,11 @@ def test_a_generator_that_falls_behind_says_so() -> None:
     [
         (202, b'{"accepted": 2, "rejected": []}', Reply("", 2)),
         (202, b'{"accepted": 1, "rejected": [{"code": "x"}]}', Reply("", 1, {"x": 1})),
-        (202, b'{"accepted": 1, "rejected": [{"code": "x"}], "rejected_count": 3}', Reply("", 1, {"x": 1, "not listed": 2})),
+        (
+            202,
+            b'{"accepted": 1, "rejected": [{"code": "x"}], "rejected_count": 3}',
+            Reply("", 1, {"x": 1, "not listed": 2}),
+        ),
         (202, b"<html>", Reply("202 without JSON", is_known=False)),
         (503, b'{"code": "backlog_full"}', Reply("503 backlog_full")),
         (504, b'{"message": "Endpoint request timed out"}', Reply("504 Endpoint request timed out", is_known=False)),

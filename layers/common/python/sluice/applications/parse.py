@@ -103,6 +103,7 @@ def _limits(value: Any) -> dict[str, int | None]:
         raise RejectedInput("invalid_limits", f"limits must be an object of {', '.join(LARGEST_LIMITS)}")
     for name, limit in value.items():
         if limit is not None and (type(limit) is not int or not 1 <= limit <= LARGEST_LIMITS[name]):
-            detail = f"{name} must be a whole number from 1 to {LARGEST_LIMITS[name]}, or null for the deployment's default"
+            largest = LARGEST_LIMITS[name]
+            detail = f"{name} must be a whole number from 1 to {largest}, or null for the deployment's default"
             raise RejectedInput("invalid_limits", detail)
     return dict(value)
