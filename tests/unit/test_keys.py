@@ -52,6 +52,20 @@ def test_the_second_request_asks_nobody(door: Door) -> None:
     assert door.store.asked == 1
 
 
+def test_what_took_long_to_find_is_not_shared(door: Door) -> None:
+    """It may have been revoked meanwhile: its time in the shared cache begins when it is put there."""
+    find_key = door.store.find_key
+
+    class SlowStore:
+        def find_key(self, key_id: str) -> KeyRecord | None:
+            found = find_key(key_id)
+            door.clock.advance(1.5)
+            return found
+
+    KeyLookup(SlowStore(), door.cache, PEPPER, door.clock).authenticate(door.text, Scope.INGEST)
+    assert door.cache.fetch_key(door.record.key_id) is None
+
+
 @pytest.mark.parametrize(
     "garble",
     [

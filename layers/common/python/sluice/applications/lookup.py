@@ -10,6 +10,7 @@ from sluice.applications.ports import Clock, KeyCache, KeyStore
 from sluice.errors import ContractError, Denied, Unavailable
 
 FRESH = timedelta(seconds=5)
+QUICK = timedelta(seconds=1)  # an answer that took longer may be outdated: it is not shared
 STALE = timedelta(minutes=10)  # how long a key known good is served while the store cannot be asked
 _MAX_REMEMBERED = 10_000
 _HOW_TO_SEND = "send your API key as X-API-Key, or as Authorization: Bearer, Splunk, ApiKey or Basic (password)"
@@ -22,7 +23,7 @@ class _Remembered:
 
 
 class KeyLookup:
-    """Authenticates keys. A revoked key is refused after at most FRESH plus the shared cache's lifetime."""
+    """Authenticates keys. A revoked key is refused after at most FRESH, QUICK and the shared cache's lifetime."""
 
     def __init__(self, store: KeyStore, cache: KeyCache | None, pepper: bytes, clock: Clock) -> None:
         self._store, self._cache, self._pepper, self._clock = store, cache, pepper, clock
@@ -70,7 +71,8 @@ class KeyLookup:
         cached = self._cache.fetch_key(key_id) if self._cache else None
         if cached is not None:
             return cached
+        asked_at = self._clock()
         key = self._store.find_key(key_id)
-        if key is not None and self._cache:
+        if key is not None and self._cache and self._clock() - asked_at <= QUICK:
             self._cache.keep_key(key)
         return key
