@@ -281,11 +281,16 @@ class MemoryQueue:
                 continue
             reclaimed += item.claimed_at is not None
             item.claimed_at = self.clock()
-            item.deliveries += 1
             claimed.append(_header(item))
             records += item.entry.record_count
             size += len(item.entry.lines)
         return Claim(tuple(claimed), reclaimed, 0)
+
+    def start(self, shard: int, entries: Sequence[ClaimedEntry]) -> None:
+        self._check_up()
+        for entry in entries:
+            if (item := self._shard(shard).get(entry.entry_id)) is not None:
+                item.claimed_at, item.deliveries = self.clock(), entry.deliveries
 
     def release(self, shard: int, entries: Sequence[ClaimedEntry], *, is_forgiven: bool) -> None:
         for entry in entries:
@@ -403,7 +408,7 @@ def _facts(item: _Queued) -> Header:
 
 def _header(item: _Queued) -> ClaimedEntry:
     entry = item.entry
-    return ClaimedEntry(entry.entry_id, entry.application_id, entry.record_count, len(entry.lines), item.deliveries)
+    return ClaimedEntry(entry.entry_id, entry.application_id, entry.record_count, len(entry.lines), item.deliveries + 1)
 
 
 @dataclass

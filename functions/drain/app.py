@@ -18,7 +18,7 @@ from typing import Any
 
 from sluice.chunks.aws import LambdaChunkRunner, connect_lambda
 from sluice.chunks.fair import FairLine
-from sluice.chunks.model import Chunk, ChunkResult, ChunkTask
+from sluice.chunks.model import Chunk, ChunkResult
 from sluice.chunks.ports import ChunkRunner
 from sluice.chunks.split import is_condemnable, is_suspect, split_chunks
 from sluice.errors import ChunkCrashed, ChunkFailed, ContractError, RejectedInput, SluiceError, Unavailable
@@ -172,9 +172,8 @@ class _Pass:
 
     def _run(self, chunks: list[Chunk], *, is_condemned: bool = False) -> bool:
         """Runs all chunks; False if all of them failed for want of something that every chunk needs."""
-        tasks = [chunk.to_task(is_condemned=is_condemned, is_forced=self.drain.is_forced) for chunk in chunks]
         with ThreadPoolExecutor(self.drain.settings.chunk_concurrency) as pool:
-            errors = list(pool.map(self._run_task, tasks))
+            errors = list(pool.map(lambda chunk: self._run_chunk(chunk, is_condemned=is_condemned), chunks))
         if __debug__:
             crash_point("drain.after_invoke")
         for chunk, error in zip(chunks, errors, strict=True):
@@ -184,9 +183,11 @@ class _Pass:
         self.report.chunks_failed += sum(error is not None for error in errors)
         return not chunks or any(error is None or error.code not in OUTAGES for error in errors)
 
-    def _run_task(self, task: ChunkTask) -> SluiceError | None:
+    def _run_chunk(self, chunk: Chunk, *, is_condemned: bool) -> SluiceError | None:
         """Runs one chunk and counts what it did; logs and returns the error of one that failed."""
+        task = chunk.to_task(is_condemned=is_condemned, is_forced=self.drain.is_forced)
         try:
+            self.drain.queue.start(chunk.shard, chunk.entries)
             result = self.drain.runner.run(task)
         except (ChunkFailed, Unavailable, ContractError) as error:
             logger.error("chunk failed", extra={"code": error.code, "detail": error.detail})

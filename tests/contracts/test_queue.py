@@ -124,9 +124,35 @@ def test_deliveries_are_counted_unless_forgiven(queue: Queue) -> None:
     for is_forgiven in (False, False, True, False):
         entries = claim(queue).entries
         seen += [entry.deliveries for entry in entries]
+        queue.start(1, entries)
         queue.release(1, entries, is_forgiven=is_forgiven)
     seen += [entry.deliveries for entry in claim(queue).entries]
     assert seen == [1, 2, 3, 1, 2]
+
+
+def test_a_claim_that_starts_no_run_is_no_delivery(queue: Queue) -> None:
+    for _ in range(20):  # more than a claim reads at once
+        queue.submit(submission())
+    queue.start(1, claim(queue, max_records=1).entries[:1])
+    for _ in range(3):
+        seen = [entry.deliveries for entry in claim(queue, min_idle_seconds=0).entries]
+    assert sorted(seen) == [1] * 19 + [2]
+
+
+def test_a_start_begins_the_idle_time_anew_and_brings_nothing_back(queue: Queue) -> None:
+    queue.start(1, ())
+    for _ in range(2):
+        queue.submit(submission())
+    started, _ = entries = claim(queue).entries
+    queue.release(1, entries, is_forgiven=True)
+    queue.start(1, [started])
+    queue.acknowledge(1, [entry for entry in queue.read(1, [started.entry_id]) if isinstance(entry, StreamEntry)])
+    queue.start(1, [started])
+    (left,) = claim(queue, min_idle_seconds=60).entries
+    assert left.entry_id != started.entry_id
+    queue.release(1, [left], is_forgiven=True)
+    queue.start(1, [left])
+    assert claim(queue, min_idle_seconds=60).entries == ()
 
 
 def test_acknowledged_entries_are_gone(queue: Queue) -> None:

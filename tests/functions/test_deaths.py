@@ -67,3 +67,25 @@ def test_one_death_after_a_long_outage_is_the_first() -> None:
         line.drain(fail)
     assert sum(line.drain(die).result.dead_lettered for _ in range(CONDEMNED_FROM - 1)) == 0
     assert line.drain(die).result.dead_lettered == 1
+
+
+def test_what_a_dead_drain_never_ran_is_not_suspected() -> None:
+    """However many drains died with it, it runs in full chunks."""
+    queue, store, sizes = MemoryQueue(), MemoryChunkStore(), []
+    good = process_chunk.ProcessChunk(queue, store).run
+
+    def run(task: ChunkTask) -> ChunkResult:
+        sizes.append(len(task.entry_ids))
+        result: ChunkResult = good(task)
+        return result
+
+    for _ in range(20):
+        queue.submit(submission([record(0)]))
+    settings = DrainSettings("redis://r", 1, "process-chunk", 10, 10**6, 2, 30)
+    drain = app.Drain(queue, ScriptedRunner(run), settings)
+    for _ in range(2 * CONDEMNED_FROM):
+        assert len(drain.claim(0).entries) >= 10
+        queue.clock.advance(91)
+    drain.drain(app.Report(), lambda: True)
+    assert sizes == [10, 10]
+    assert len(store.rows) == 20

@@ -48,6 +48,14 @@ DELIVERY = (
         (f"{_DELIVERY}::test_an_entry_that_kills_ends_alone_in_the_dead_letters",),
     ),
     Mutation(
+        "runs not counted",
+        "the same",
+        _DRAIN,
+        "            self.drain.queue.start(chunk.shard, chunk.entries)\n",
+        "",
+        ("tests/functions/test_deaths.py::test_deaths_condemn_in_the_end",),
+    ),
+    Mutation(
         "condemned without evidence",
         "a bad deploy, or no memory anywhere, condemns good logs",
         _DRAIN,

@@ -24,6 +24,14 @@ QUEUE = (
         (f"{_CONTRACT}::test_what_goes_in_comes_out",),
     ),
     Mutation(
+        "a claim counts as a run",
+        "a drain that dies with a large backlog has all of it stored entry by entry",
+        f"{_SCRIPTS}/claim.lua",
+        "'RETRYCOUNT', deliveries - 1, 'JUSTID'",
+        "'RETRYCOUNT', deliveries, 'JUSTID'",
+        (f"{_CONTRACT}::test_a_claim_that_starts_no_run_is_no_delivery",),
+    ),
+    Mutation(
         "vanished data not counted",
         "somebody trims unstored data, and nobody hears of it",
         f"{_SCRIPTS}/claim.lua",

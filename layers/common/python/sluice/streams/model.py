@@ -39,9 +39,7 @@ class ClaimedEntry:
     application_id: int | None  # None: the entry cannot be read
     record_count: int
     line_bytes: int  # of the records' lines: what working on the entry takes in memory
-    deliveries: int = (
-        1  # runs that were started with it, this one included; runs that failed for a known reason forgiven
-    )
+    deliveries: int = 1  # runs that were started with it and the next one; runs that failed for a known reason forgiven
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,11 @@ class DrainQueue(Protocol):
     def claim(self, shard: int, *, min_idle_seconds: float, max_records: int, max_bytes: int) -> Claim:
         """Hands out entries nobody works on: those that an earlier claimer left for ``min_idle_seconds``, up to half of
         a limit, then new ones, until a limit is reached (the last entries may exceed it). Concurrent claims are
-        disjoint."""
+        disjoint. Claiming is no delivery: what an entry counts is runs, by ``start``."""
+
+    def start(self, shard: int, entries: Sequence[ClaimedEntry]) -> None:
+        """Counts the delivery of claimed entries to a run that is about to begin, and lets their idle time begin anew.
+        Until then the death of a claimer is not held against them."""
 
     def release(self, shard: int, entries: Sequence[ClaimedEntry], *, is_forgiven: bool) -> None:
         """Makes claimed entries claimable again at once: whoever worked on them is known to have ended. If

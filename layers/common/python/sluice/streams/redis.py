@@ -72,18 +72,25 @@ class RedisQueue:
         )
         return Claim(tuple(entries), reclaimed_count, vanished_count)
 
+    def start(self, shard: int, entries: Sequence[ClaimedEntry]) -> None:
+        """See DrainQueue.start."""
+        for deliveries in {entry.deliveries for entry in entries}:
+            equals = [entry for entry in entries if entry.deliveries == deliveries]
+            self._set_pending(shard, equals, idle_ms=0, deliveries=deliveries)
+
     def release(self, shard: int, entries: Sequence[ClaimedEntry], *, is_forgiven: bool) -> None:
         """See DrainQueue.release."""
-        if not entries:
-            return
+        if entries:
+            self._set_pending(shard, entries, idle_ms=_RELEASED_IDLE_MS, deliveries=0 if is_forgiven else None)
+
+    def _set_pending(
+        self, shard: int, entries: Sequence[ClaimedEntry], *, idle_ms: int, deliveries: int | None
+    ) -> None:
         ids: list[Any] = [entry.entry_id for entry in entries]
         with translated():
             try:
                 self._client.xclaim(
-                    *(_stream(shard), GROUP, CONSUMER, 0, ids),
-                    idle=_RELEASED_IDLE_MS,
-                    retrycount=0 if is_forgiven else None,
-                    justid=True,
+                    *(_stream(shard), GROUP, CONSUMER, 0, ids), idle=idle_ms, retrycount=deliveries, justid=True
                 )
             except redis.ResponseError as error:
                 if not str(error).startswith("NOGROUP"):  # without a group everything is claimable anyhow

@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 -- Claims entries and returns their headers; the records stay here.
 -- KEYS: stream. ARGV: group, consumer, min idle (ms), max records, max bytes of lines
--- Returns {{id, application, count, bytes, deliveries}...}, reclaimed count, vanished count
+-- Returns {{id, application, count, bytes, deliveries with the next}...}, reclaimed count, vanished count
 local PAGE = 16
 local group, consumer = ARGV[1], ARGV[2]
 local max_records, max_bytes = tonumber(ARGV[4]), tonumber(ARGV[5])
@@ -15,6 +15,9 @@ local function take(entries, is_new)
     end
     local count, size = tonumber(fields.count) or 1, tonumber(fields.line_bytes) or #(fields.records or '')
     local deliveries = is_new and 1 or redis.call('XPENDING', KEYS[1], group, entry[1], entry[1], 1)[1][4]
+    -- Redis counts a claim as a delivery. It is none until a run is started with the entry: one drain claims far ahead, and
+    -- its death would bring all of that under suspicion.
+    redis.call('XCLAIM', KEYS[1], group, consumer, 0, entry[1], 'RETRYCOUNT', deliveries - 1, 'JUSTID')
     headers[#headers + 1] = {entry[1], fields.application or '', count, size, deliveries}
     records, bytes = records + count, bytes + size
   end
