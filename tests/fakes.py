@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sluice.admission.model import DAY_SECONDS, Balance, Rates, Standing, check_size, judge
+from sluice.admission.model import DAY_SECONDS, Balance, Rates, Standing, certain_seconds, check_size, judge
 from sluice.applications.keys import is_expired
 from sluice.applications.model import ApplicationChange, KeyRecord, Limits, Scope, successor_expiry
 from sluice.chunks.model import ChunkResult, ChunkTask, Settlement
@@ -178,6 +178,7 @@ class MemoryAdmission:
     rates: Rates = field(default_factory=lambda: Rates(1_000_000, 10**9, 10**12, 1))
     is_down: bool = False
     _accounts: dict[int, _Account] = field(default_factory=dict)
+    _refused: dict[int, tuple[float, float, Rates, list[Balance]]] = field(default_factory=dict)
 
     def admit(self, key: KeyRecord, body_bytes: int) -> Standing:
         rates = self.rates.over(key.limits)
@@ -195,27 +196,38 @@ class MemoryAdmission:
             account.requests -= 1
             account.size -= body_bytes
             account.day_bytes += body_bytes
-        burst, midnight = rates.burst_seconds, math.ceil((now // DAY_SECONDS + 1) * DAY_SECONDS - now)
+        burst, midnight = rates.burst_seconds, (now // DAY_SECONDS + 1) * DAY_SECONDS - now
         remaining = (account.requests, account.size, rates.bytes_per_day - account.day_bytes)
         refused = (
-            math.ceil((1 - before[0]) / rates.requests_per_second),
-            math.floor(-before[1] / rates.bytes_per_second) + 1,
-            midnight,
+            math.ceil((1 - before[0]) / rates.requests_per_second * 1000),
+            math.floor(-before[1] / rates.bytes_per_second * 1000) + 1,
+            math.ceil(midnight * 1000),
         )
         whole = (
-            math.ceil(burst - account.requests / rates.requests_per_second),
-            math.ceil(burst - account.size / rates.bytes_per_second),
+            burst - account.requests / rates.requests_per_second,
+            burst - account.size / rates.bytes_per_second,
             midnight,
         )
-        return judge(
-            key,
-            (
-                Balance(policy, bad, max(0, math.floor(left)), max(1, wait) if bad else refill)
-                for policy, bad, left, wait, refill in zip(
-                    rates.policies(), is_violated, remaining, refused, whole, strict=True
-                )
-            ),
-        )
+        balances = [
+            Balance(
+                policy,
+                bad,
+                max(0, math.floor(left)),
+                wait_ms if bad else math.ceil(refill * 1000),
+            )
+            for policy, bad, left, wait_ms, refill in zip(
+                rates.policies(), is_violated, remaining, refused, whole, strict=True
+            )
+        ]
+        if seconds := certain_seconds(balances):
+            self._refused[key.application_id] = (now, now + seconds, rates, balances)
+        return judge(key, balances)
+
+    def recall(self, key: KeyRecord) -> None:
+        now = self.clock().timestamp()
+        at, until, rates, balances = self._refused.get(key.application_id, (0.0, 0.0, None, []))
+        if now < until and rates == self.rates.over(key.limits):
+            judge(key, (balance.after(now - at) for balance in balances))
 
     def refund(self, key: KeyRecord, body_bytes: int) -> None:
         self._accounts[key.application_id].day_bytes -= body_bytes

@@ -84,6 +84,7 @@ class Ingest:
         With ``repeats_are_retries`` a body whose records all carry their time is its own idempotency key.
         """
         key = self.lookup.authenticate(post.api_key, Scope.INGEST)
+        self.admission.recall(key)
         body = inflate_body(
             post.wire,
             post.content_encoding,

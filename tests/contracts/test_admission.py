@@ -47,13 +47,26 @@ def memory_door() -> Door:
     return Door(admission, admission.clock.advance)
 
 
+@dataclass
+class Stopwatch:
+    """A monotonic clock that moves when told to."""
+
+    now: float = 0
+
+    def __call__(self) -> float:
+        return self.now
+
+
 def redis_door(client: redis.Redis) -> Door:
+    stopwatch = Stopwatch()
+
     def age(seconds: float) -> None:
+        stopwatch.now += seconds
         client.hincrbyfloat(STATE, "at", -seconds)
         if seconds >= DAY_SECONDS:
             client.hincrby(STATE, "day", -int(seconds // DAY_SECONDS))
 
-    return Door(RedisAdmission(client, shard_count=2, rates=RATES), age)
+    return Door(RedisAdmission(client, shard_count=2, rates=RATES, clock=stopwatch), age)
 
 
 @pytest.fixture(params=["memory", "redis"])
@@ -117,6 +130,46 @@ def test_a_refusal_charges_nothing_and_names_all_that_it_violates(door: Door) ->
         assert refusal.code == "daily_quota_exceeded", "the last to pass"
     door.pass_seconds(8.5)
     assert remaining(door.admit(500))[2] == 0
+
+
+def test_a_refusal_is_recalled_while_it_holds_for_certain(door: Door) -> None:
+    door.admission.recall(KEY)
+    for _ in range(20):
+        door.admit()
+    door.admission.recall(KEY)
+    told = door.refuse()
+    door.pass_seconds(0.05)
+    with pytest.raises(Throttled) as caught:
+        door.admission.recall(KEY)
+    again = caught.value
+    assert (again.code, again.policies, again.detail) == (told.code, told.policies, told.detail)
+    assert (again.retry_after_seconds, again.headers) == (told.retry_after_seconds, told.headers)
+    door.admission.recall(key_record(3))
+    door.admission.recall(key_record(1, Limits(requests_per_second=20)))
+    door.refuse()
+    door.pass_seconds(0.06)
+    door.admission.recall(KEY)
+    door.admit()
+
+
+def test_a_long_refusal_is_recalled_for_a_second_and_counts_down(door: Door) -> None:
+    door.admit(7_500)
+    assert door.refuse(1).retry_after_seconds == 6
+    door.pass_seconds(0.9)
+    with pytest.raises(Throttled) as caught:
+        door.admission.recall(KEY)
+    assert caught.value.retry_after_seconds == 5
+    door.pass_seconds(0.2)
+    door.admission.recall(KEY)
+
+
+def test_a_day_that_is_used_up_is_not_recalled(door: Door) -> None:
+    """A smaller body may fit, and a refund may come."""
+    door.admit(9_500)
+    door.pass_seconds(10)
+    door.refuse(600)
+    door.admission.recall(KEY)
+    door.admit(500)
 
 
 def test_applications_do_not_share(door: Door) -> None:

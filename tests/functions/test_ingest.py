@@ -4,6 +4,7 @@ import contextlib
 import gzip
 import json
 import zlib
+from logging.handlers import BufferingHandler
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from samples import PEPPER, submission
 from sluice.admission.model import Rates
 from sluice.entries.packing import unpack_records
 from sluice.errors import Unavailable
+from sluice.runtime.observability import Recurrences
 from sluice.runtime.settings import IngestSettings
 
 LOG = {"timestamp": "2026-03-01T12:00:00Z", "level": "INFO", "message": "hello", "metadata": {"a": 1}}
@@ -162,6 +164,31 @@ def test_what_is_throttled_names_its_policies_and_is_not_queued(front: Front) ->
     assert '"requests";r=0;t=1' in answer.headers["RateLimit"]
     assert "daily-bytes" not in answer.headers["RateLimit"], "nothing that resets later than Retry-After"
     assert len(front.queued()) == 2
+
+
+def test_what_is_refused_anyhow_is_not_inflated(front: Front) -> None:
+    front.admission.rates = LIMITED
+    for _ in range(3):
+        front.post(LOG)
+    assert front.post(b"\x1f\x8b no gzip").status == 429
+    front.admission.clock.advance(1)
+    assert front.post(b"\x1f\x8b no gzip").status == 400
+
+
+def test_many_refusals_are_one_line_with_a_count(front: Front) -> None:
+    handler = BufferingHandler(100)
+    app.logger.addHandler(handler)
+    now = [0.0]
+    app.api._throttled = Recurrences(10, lambda: now[0])
+    front.admission.rates = LIMITED
+    for _ in range(2 + 5):
+        front.post(LOG)
+    now[0] = 10
+    front.post(LOG)
+    app.logger.removeHandler(handler)
+    told = [(line.getMessage(), line.__dict__["times"]) for line in handler.buffer]
+    assert told == [("throttled", 1), ("throttled", 5)]
+    assert "'shop'" in handler.buffer[0].__dict__["detail"]
 
 
 def test_the_inflated_body_counts(front: Front) -> None:

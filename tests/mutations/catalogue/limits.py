@@ -39,6 +39,14 @@ LIMITS = (
         (f"{_CONTRACT}::test_a_quota_of_bytes_is_for_one_day",),
     ),
     Mutation(
+        "a refusal recalled for too long",
+        "a client that waited as long as it was told is refused again",
+        "layers/common/python/sluice/admission/model.py",
+        "return min(CERTAIN_SECONDS, (max(violated.values()) - 1) / 1000)",
+        "return CERTAIN_SECONDS",
+        (f"{_CONTRACT}::test_a_refusal_is_recalled_while_it_holds_for_certain",),
+    ),
+    Mutation(
         "no refund",
         "repetitions against a full queue use up the day's quota",
         "functions/ingest/app.py",

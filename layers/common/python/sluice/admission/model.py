@@ -1,13 +1,15 @@
 """The policies that hold for an application, where it stands, and what clients are told of it."""
 
+import math
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sluice.applications.model import KeyRecord, Limits
 from sluice.errors import RejectedInput, SluiceError, Throttled, Unavailable
 
 DAY_SECONDS = 86_400
+CERTAIN_SECONDS = 1.0  # a failover that loses the state fills the buckets
 _CODES = {  # of a refusal, by policy
     "requests": "request_rate_exceeded",
     "bytes": "byte_rate_exceeded",
@@ -66,7 +68,16 @@ class Balance:
     policy: Policy
     is_violated: bool
     remaining: int
-    reset_seconds: int  # violated: until this request would be admitted; else until the quota is whole again
+    reset_ms: int  # violated: until this request would be admitted; else until the quota is whole again
+
+    @property
+    def reset_seconds(self) -> int:
+        """As clients are told: whole seconds, rounded up."""
+        return math.ceil(self.reset_ms / 1000)
+
+    def after(self, seconds: float) -> "Balance":
+        """The same, so much later, if nothing else happened."""
+        return replace(self, reset_ms=max(0, self.reset_ms - int(seconds * 1000)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +117,14 @@ def judge(key: KeyRecord, balances: Iterable[Balance]) -> Standing:
     error = Throttled(_CODES[last.policy.name], detail, retry_after_seconds=last.reset_seconds)
     error.headers = standing.headers(last.reset_seconds)
     raise error.violating(*(balance.policy.name for balance in violated))
+
+
+def certain_seconds(balances: Iterable[Balance]) -> float:
+    """How long any request is certain to be refused, whatever its body; at most CERTAIN_SECONDS."""
+    violated = {balance.policy.name: balance.reset_ms for balance in balances if balance.is_violated}
+    if not violated or "daily-bytes" in violated:  # a smaller body may fit into the day, and a refund may come
+        return 0
+    return min(CERTAIN_SECONDS, (max(violated.values()) - 1) / 1000)
 
 
 @contextmanager

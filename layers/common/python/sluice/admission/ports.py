@@ -18,6 +18,10 @@ class Admission(Protocol):
         (413) for a body above a whole day's quota, and Unavailable when the state cannot be reached or kept.
         """
 
+    def recall(self, key: KeyRecord) -> None:
+        """Raises Throttled, as ``admit`` would for any body, while a refusal that this process was given still holds:
+        what is refused anyhow need not be inflated. Asks nobody, and never refuses what ``admit`` would take."""
+
     def refund(self, key: KeyRecord, body_bytes: int) -> None:
         """Gives back to the day's quota what was charged for a request that a full queue refused: its repetitions must
         not use up the day. Never raises; a refund that is lost costs the client these bytes."""

@@ -1,36 +1,67 @@
 """Admission in Redis, by Redis's own clock: one hash per application on the application's shard."""
 
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
 import redis
 
-from sluice.admission.model import Balance, Rates, Standing, check_size, judge
+from sluice.admission.model import Balance, Rates, Standing, certain_seconds, check_size, judge
 from sluice.applications.model import KeyRecord
 from sluice.runtime.redis import translated
+
+
+@dataclass(frozen=True, slots=True)
+class _Refusal:
+    """What Redis said to a question of the moment ``at``, and until when that holds for certain."""
+
+    rates: Rates
+    at: float
+    until: float
+    balances: Sequence[Balance]
 
 
 class RedisAdmission:
     """See Admission."""
 
-    def __init__(self, client: redis.Redis, *, shard_count: int, rates: Rates) -> None:
+    def __init__(
+        self,
+        client: redis.Redis,
+        *,
+        shard_count: int,
+        rates: Rates,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._admit = client.register_script(_script())
-        self._client, self._shard_count, self._rates = client, shard_count, rates
+        self._client, self._shard_count, self._rates, self._clock = client, shard_count, rates, clock
+        self._refusals: dict[int, _Refusal] = {}  # by application id
 
     def admit(self, key: KeyRecord, body_bytes: int) -> Standing:
         """See Admission.admit."""
-        rates = self._rates.over(key.limits)
+        rates, asked_at = self._rates.over(key.limits), self._clock()
         check_size(rates, body_bytes)
         arguments = [rates.requests_per_second, rates.bytes_per_second, rates.bytes_per_day, rates.burst_seconds]
         with translated():
             answers = self._admit(keys=[self._name(key)], args=[*arguments, body_bytes])
-        return judge(
-            key,
-            (
-                Balance(policy, violated == 1, remaining, reset_seconds)
-                for policy, (violated, remaining, reset_seconds) in zip(rates.policies(), answers, strict=True)
-            ),
-        )
+        balances = [
+            Balance(policy, violated == 1, remaining, reset_ms)
+            for policy, (violated, remaining, reset_ms) in zip(rates.policies(), answers, strict=True)
+        ]
+        if seconds := certain_seconds(balances):
+            self._refusals[key.application_id] = _Refusal(rates, asked_at, asked_at + seconds, balances)
+        return judge(key, balances)
+
+    def recall(self, key: KeyRecord) -> None:
+        """See Admission.recall."""
+        refusal, now = self._refusals.get(key.application_id), self._clock()
+        if refusal is None:
+            return
+        if now >= refusal.until or refusal.rates != self._rates.over(key.limits):
+            del self._refusals[key.application_id]
+        else:
+            judge(key, (balance.after(now - refusal.at) for balance in refusal.balances))
 
     def refund(self, key: KeyRecord, body_bytes: int) -> None:
         """See Admission.refund."""

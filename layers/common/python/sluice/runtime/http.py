@@ -15,7 +15,7 @@ from chalice.app import Chalice, Request, Response
 
 from sluice.applications.credentials import challenge
 from sluice.errors import ContractError, Denied, RejectedInput, Rejection, SluiceError, Throttled, Unavailable
-from sluice.runtime.observability import count
+from sluice.runtime.observability import Recurrences, count
 
 _View = Callable[[Request], Response]
 _JSON = "application/json"
@@ -51,6 +51,7 @@ class HttpApi:
         # Chalice refuses a binary answer unless the request's Accept asks for it; here bytes are binary, whoever asks.
         self._chalice.api.binary_types = []
         self._logger, self._metrics = logger, metrics
+        self._throttled = Recurrences()  # the detail names the application
 
     def route(self, method: str, path: str, refuse: _Refuse | None = None) -> Callable[[_View], _View]:
         """Registers a view for any content type, once or for several paths. Whatever it raises is answered by
@@ -96,7 +97,9 @@ class HttpApi:
                 headers = {"WWW-Authenticate": challenge(request.headers)} if error.status == 401 else {}
                 return Refusal(error.status, error.code, error.detail, headers)
             case Throttled():
-                self._logger.info("throttled", extra={"code": error.code, "detail": error.detail})
+                if times := self._throttled.add((error.code, error.detail)):
+                    extra = {"code": error.code, "detail": error.detail, "times": times}
+                    self._logger.info("throttled", extra=extra)
                 return Refusal(429, error.code, error.detail, _retry_after(error.retry_after_seconds))
             case Unavailable():
                 self._logger.error("unavailable", extra={"code": error.code, "detail": error.detail})

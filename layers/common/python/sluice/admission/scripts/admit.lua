@@ -2,8 +2,8 @@
 -- Decides on one request by all policies at once, and charges all of them or none. Without allow-oom: at maxmemory
 -- nobody is admitted, as nothing could be queued either. A refusal writes nothing.
 -- KEYS: the application's state. ARGV: requests per second, bytes per second, bytes per day, burst (s), bytes of the body
--- Returns for requests, bytes and bytes per day: {1 if violated, remaining, seconds until it is not or, if it is not,
--- until the quota is whole}
+-- Returns for requests, bytes and bytes per day: {1 if violated, remaining, ms until it is not or, if it is not, until
+-- the quota is whole}
 local DAY = 86400
 local request_rate, byte_rate, day_quota = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local burst, size = tonumber(ARGV[4]), tonumber(ARGV[5])
@@ -31,12 +31,12 @@ if not (no_request or no_bytes or no_day) then
   redis.call('EXPIRE', KEYS[1], DAY + math.ceil(math.max(0, -bytes) / byte_rate) + burst)
 end
 
-local function balance(is_violated, remaining, wait, refill)
-  return {is_violated and 1 or 0, math.max(0, math.floor(remaining)), is_violated and math.max(1, wait) or math.ceil(refill)}
+local function balance(is_violated, remaining, wait_ms, refill)
+  return {is_violated and 1 or 0, math.max(0, math.floor(remaining)), is_violated and wait_ms or math.ceil(refill * 1000)}
 end
-local midnight = math.ceil((day + 1) * DAY - now)
+local midnight = (day + 1) * DAY - now
 return {
-  balance(no_request, requests, math.ceil((1 - requests) / request_rate), burst - requests / request_rate),
-  balance(no_bytes, bytes, math.floor(-bytes / byte_rate) + 1, burst - bytes / byte_rate),
-  balance(no_day, day_quota - day_bytes, midnight, midnight),
+  balance(no_request, requests, math.ceil((1 - requests) / request_rate * 1000), burst - requests / request_rate),
+  balance(no_bytes, bytes, math.floor(-bytes / byte_rate * 1000) + 1, burst - bytes / byte_rate),
+  balance(no_day, day_quota - day_bytes, math.ceil(midnight * 1000), midnight),
 }
