@@ -26,12 +26,13 @@ CHUNKS = BACKLOG // CHUNK_RECORDS
 
 @pytest.fixture
 def platform(fault_database: Scratch, fault_redis_url: str) -> Iterator[Platform]:
-    settings = {
-        "CHUNK_MAX_RECORDS": str(CHUNK_RECORDS),
-        "CHUNK_MAX_BYTES": "8388608",
-        "CHUNK_CONCURRENCY": str(CONCURRENCY),
-    }
-    with running_platform(fault_database, fault_redis_url, **settings) as running:
+    with running_platform(
+        fault_database,
+        fault_redis_url,
+        CHUNK_MAX_RECORDS=str(CHUNK_RECORDS),
+        CHUNK_MAX_BYTES="8388608",
+        CHUNK_CONCURRENCY=str(CONCURRENCY),
+    ) as running:
         yield running
 
 
@@ -79,8 +80,8 @@ class Trickle:
 
     def send(self) -> None:
         self.platform.submit(self.application, [pack_record(record(0))])
-        ((entry_id, _),) = self.platform.redis.xrevrange("logs:queue:{0}", count=1)
-        self._queued[entry_id.decode()] = self.chunks
+        newest: Any = self.platform.redis.xrevrange("logs:queue:{0}", count=1)
+        self._queued[newest[0][0].decode()] = self.chunks
 
     def watch(self, verb: str, event: dict[str, Any]) -> None:
         """As a doom that spares everybody."""

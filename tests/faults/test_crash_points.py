@@ -21,6 +21,7 @@ pytestmark = pytest.mark.timeout(600)
 
 BATCHES = 4  # queued in each round: two chunks
 BATCH_SIZE = 75
+FILLS_FOR_TWO = 30  # more than the lookahead of one drain: each is to get something
 ROUNDS_PER_RECOVERY = 10  # drains killed in a row, before the next one has to wait for what they held
 INGEST_POINTS, DRAIN_POINTS, CHUNK_POINTS = (
     [point for point in CRASH_POINTS if point.startswith(f"{verb}.")] for verb in ("ingest", "drain", "process_chunk")
@@ -127,7 +128,7 @@ def test_drain_killed_next_to_another(platform: Platform, scoreboard: Scoreboard
     application, longest = platform.create_application(), 0.0
     for rounds in batched(range(SIZE.rounds_per_point), ROUNDS_PER_RECOVERY, strict=False):
         for _ in rounds:
-            for _ in range(8):  # a claim takes whole pages of the queue; each drain is to get one
+            for _ in range(FILLS_FOR_TWO):
                 fill(platform, application)
             with something_to_release(platform, point):
                 other = threading.Thread(target=platform.drain)
