@@ -77,6 +77,7 @@ def load(
             found = read_env_file(file)
             wanted = stage or environ.get("SLUICE_STAGE")
             variables = merged(environ, found if wanted in (None, "", _stage(found)) else _without_stage(found))
+    _check_endpoint(variables.get("AWS_ENDPOINT_URL"))
     return Environment(
         stage=_checked_stage(stage or _stage(variables)),
         url=_checked_url(url or variables.get("SLUICE_URL")),
@@ -139,13 +140,19 @@ def _checked_stage(stage: str) -> str:
 
 
 def _checked_url(url: str | None) -> str | None:
-    if not url:
-        return None
-    try:
-        parts = urlsplit(url)
-        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and not parts.query
-    except ValueError:
-        valid = False
-    if not valid:
+    if url and not _is_url(url):
         raise SettingsError(f"{url!r} is no API URL", "Give --url or SLUICE_URL as https://host/path.")
-    return url.rstrip("/")
+    return url.rstrip("/") if url else None
+
+
+def _check_endpoint(url: str | None) -> None:
+    if url and not _is_url(url):
+        raise SettingsError(f"{url!r} is no URL of an AWS endpoint", "Correct AWS_ENDPOINT_URL, or unset it.")
+
+
+def _is_url(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and not parts.query and parts.port != 0
+    except ValueError:  # of the port, too
+        return False

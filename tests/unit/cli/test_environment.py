@@ -31,6 +31,12 @@ def test_the_env_file_is_found_from_a_folder_below(stack: Path) -> None:
     assert (found.local_endpoint, found.key, found.stage) == ("http://127.0.0.1:4000", "slc_file", "local")
 
 
+@pytest.mark.parametrize("endpoint", ["nonsense", "http://127.0.0.1:bad", "http://127.0.0.1:99999"])
+def test_an_endpoint_that_is_none_is_named(tmp_path: Path, endpoint: str) -> None:
+    with pytest.raises(SettingsError, match="is no URL of an AWS endpoint"):
+        load({"AWS_ENDPOINT_URL": endpoint}, tmp_path)
+
+
 @pytest.mark.parametrize("variable", ["AWS_ENDPOINT_URL", "AWS_PROFILE", "SLUICE_URL"])
 def test_the_local_key_is_not_taken_where_another_platform_is_meant(stack: Path, variable: str) -> None:
     assert load({variable: "https://api.example"}, stack).key is None
