@@ -51,17 +51,13 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     tail = threading.Thread(target=_follow, args=(streams, view, stop), daemon=True)
     if debugger:
         debugger.check()
-    functions.replace_layer(sources.verbs())
-    if debugger:
-        debugger.start()
-        console.print(
-            f"dev: {debugger.verb} listens for a debugger at {debugger.address}",
-            style="bold",
-            markup=False,
-            soft_wrap=True,
-        )
     tail.start()
     try:
+        functions.replace_layer(sources.verbs())
+        if debugger:
+            debugger.start()
+            listens = f"dev: {debugger.verb} listens for a debugger at {debugger.address}"
+            console.print(listens, style="bold", markup=False, soft_wrap=True)
         is_announced = False
         for changed in saves(sources, stop):
             if not is_announced:
