@@ -192,16 +192,11 @@ def test_after_a_failed_deployment_what_was_saved_runs_on(sources: Sources, tmp_
 
 
 def test_a_function_that_does_not_start_is_not_deployed_with_the_template(sources: Sources, tmp_path: Path) -> None:
-    functions, output, deployments = FakeFunctions(), StringIO(), []
+    functions, output = FakeFunctions(), StringIO()
+    deployments: list[int] = []
     (sources.functions / "drain" / "app.py").write_text("def (:\n")
-    loop = Loop(  # the rest as above
-        sources,
-        functions,
-        Console(file=output),
-        Path(sys.executable),
-        tmp_path,
-        lambda: deployments.append(1),  # type: ignore[arg-type]
-    )
+    python, deploy = Path(sys.executable), lambda: deployments.append(1)
+    loop = Loop(sources, functions, Console(file=output), python, tmp_path, deploy)  # type: ignore[arg-type]
     loop.saved([sources.template])
     assert "SyntaxError" in output.getvalue()
     assert "not updated: template.yaml would not start" in output.getvalue()
