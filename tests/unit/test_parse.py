@@ -282,3 +282,16 @@ def test_no_key_hides_another(document: bytes, kept: dict[str, int]) -> None:
 def test_a_body_that_would_fill_the_memory_is_refused_unparsed(unit: bytes) -> None:
     error = refused(b'{"message": "m", "metadata": {"a": [' + unit * 1_100_000 + b"0]}}")
     assert (error.status, error.code) == (413, "batch_too_large")
+
+
+@pytest.mark.parametrize(
+    ("body", "detail"),
+    [
+        (b" \n", "the body is empty"),
+        (b"plain line", "Expecting value at line 1, column 1; lines of text need Content-Type: text/plain"),
+        (b'{"message": ', "Expecting value at line 1, column 13"),
+    ],
+)
+def test_a_body_that_is_no_json_is_told_why(body: bytes, detail: str) -> None:
+    error = refused(body)
+    assert (error.code, error.detail) == ("invalid_json", detail)

@@ -51,13 +51,21 @@ def parse_batch(body: bytes, received_at: datetime, *, max_records: int, media_t
     except json.JSONDecodeError as error:
         if bad_byte is not None:
             raise _invalid_utf8(bad_byte) from error
-        raise RejectedInput("invalid_json", f"{error.msg} at line {error.lineno}, column {error.colno}") from error
+        raise RejectedInput("invalid_json", _no_json(text, error)) from error
     check_count(len(values), max_records)
     clean = bad_byte is None and not is_suspicious(text) and (media_type != _TEXT or "\0" not in text)
     batch = judge(values, RecordParser(received_at, clean=clean))
     if not batch.records:
         raise _all_rejected(batch.rejections)
     return batch
+
+
+def _no_json(text: str, error: json.JSONDecodeError) -> str:
+    begin = text[_skip(text, 0) :][:1]
+    if not begin:
+        return "the body is empty"
+    hint = "" if begin in "{[" else "; lines of text need Content-Type: text/plain"
+    return f"{error.msg} at line {error.lineno}, column {error.colno}{hint}"
 
 
 def check_size(body: bytes) -> None:
