@@ -80,6 +80,8 @@ def _drain(functions: Functions, console: Console) -> None:
         write_line(console, f"   {error.line()}", "yellow")
         return
     text = f"   drain: {done['stored']} logs stored by {done['chunks']} chunks in {done['duration_ms']} ms"
+    if not done["claimed_entries"]:
+        text = "   drain: nothing to claim, the scheduled drain has been here"
     write_line(console, text)
 
 

@@ -14,7 +14,7 @@ def logs(
     since: Annotated[str | None, typer.Option(help="Logs from this time on: -15m, -2h, -7d or RFC 3339.")] = None,
     until: Annotated[str | None, typer.Option(help="Logs before this time, written likewise.")] = None,
     level: Annotated[str | None, typer.Option(help="Levels, separated by commas.", metavar="LEVEL,...")] = None,
-    text: Annotated[str | None, typer.Option(help="Words that the message must have.")] = None,
+    text: Annotated[str | None, typer.Option(help="Text that the message must contain, in any case.")] = None,
     application: Annotated[
         str | None, typer.Option("--app", help="One application, for keys with scope admin.")
     ] = None,
