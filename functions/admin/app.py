@@ -46,55 +46,55 @@ def _body_and_path(request: Request, **names: str) -> Members:
 @api.route("GET", "/api/applications")
 def list_applications(request: Request) -> Response:
     """All applications."""
-    return json_response(jsonable(_authenticated(request).list_applications({})))
+    return json_response(_authenticated(request).list_applications({}))
 
 
 @api.route("POST", "/api/applications")
 def create_application(request: Request) -> Response:
     """A new application."""
-    return json_response(jsonable(_authenticated(request).create_application(json_body(request))), 201)
+    return json_response(_authenticated(request).create_application(json_body(request)), 201)
 
 
 @api.route("GET", "/api/applications/{name}")
 def show_application(request: Request) -> Response:
     """One application."""
     admin = _authenticated(request)
-    return json_response(jsonable(admin.show_application(_body_and_path(request, application="name"))))
+    return json_response(admin.show_application(_body_and_path(request, application="name")))
 
 
 @api.route("PATCH", "/api/applications/{name}")
 def change_application(request: Request) -> Response:
     """Another name or status, other limits."""
     admin = _authenticated(request)
-    return json_response(jsonable(admin.change_application(_body_and_path(request, application="name"))))
+    return json_response(admin.change_application(_body_and_path(request, application="name")))
 
 
 @api.route("GET", "/api/applications/{name}/keys")
 def list_keys(request: Request) -> Response:
     """An application's keys."""
     admin = _authenticated(request)
-    return json_response(jsonable(admin.list_keys(_body_and_path(request, application="name"))))
+    return json_response(admin.list_keys(_body_and_path(request, application="name")))
 
 
 @api.route("POST", "/api/applications/{name}/keys")
 def create_key(request: Request) -> Response:
     """A new key."""
     admin = _authenticated(request)
-    return json_response(jsonable(admin.create_key(_body_and_path(request, application="name"))), 201, NOT_STORED)
+    return json_response(admin.create_key(_body_and_path(request, application="name")), 201, NOT_STORED)
 
 
 @api.route("DELETE", "/api/keys/{key_id}")
 def revoke_key(request: Request) -> Response:
     """Ends a key, which stays listed."""
     admin = _authenticated(request)
-    return json_response(jsonable(admin.revoke_key(_body_and_path(request, key_id="key_id"))))
+    return json_response(admin.revoke_key(_body_and_path(request, key_id="key_id")))
 
 
 @api.route("POST", "/api/keys/{key_id}/rotate")
 def rotate_key(request: Request) -> Response:
     """A key's successor."""
     admin = _authenticated(request)
-    return json_response(jsonable(admin.rotate_key(_body_and_path(request, key_id="key_id"))), 201, NOT_STORED)
+    return json_response(admin.rotate_key(_body_and_path(request, key_id="key_id")), 201, NOT_STORED)
 
 
 @api.route("GET", "/api/dead-letters")
@@ -103,14 +103,14 @@ def list_dead_letters(request: Request) -> Response:
     admin = _authenticated(request)
     parameters: dict[str, Any] = dict(request.query_params or {})
     numbers = {name: _number(parameters[name]) for name in ("limit", "before") if name in parameters}
-    return json_response(jsonable(admin.list_dead_letters(parameters | numbers)))
+    return json_response(admin.list_dead_letters(parameters | numbers))
 
 
 @api.route("GET", "/api/dead-letters/{id}")
 def show_dead_letter(request: Request) -> Response:
     """One dead letter."""
     admin = _authenticated(request)
-    return json_response(jsonable(admin.show_dead_letter({"id": _number((request.uri_params or {})["id"])})))
+    return json_response(admin.show_dead_letter({"id": _number((request.uri_params or {})["id"])}))
 
 
 @api.route("POST", "/api/dead-letters/redrive")

@@ -119,7 +119,7 @@ def media_type(request: Request) -> str:
 
 
 def jsonable(value: Any) -> Any:
-    """``value`` with its datetimes as RFC 3339 text."""
+    """``value`` with its datetimes as RFC 3339 text; for answers to Invoke, since ``json_response`` does so itself."""
     if isinstance(value, dict):
         return {name: jsonable(item) for name, item in value.items()}
     if isinstance(value, list):
@@ -167,7 +167,7 @@ def _problem_response(_: Request, refusal: Refusal) -> Response:
 
 
 def _response(body: Mapping[str, Any], status: int, content_type: str, headers: Mapping[str, str]) -> Response:
-    text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+    text = json.dumps(body, ensure_ascii=False, separators=(",", ":"), default=jsonable)
     return Response(body=text, status_code=status, headers={"Content-Type": content_type, **headers})
 
 
