@@ -13,7 +13,6 @@ from typing import Any
 from actions import Admin, Members
 from chalice.app import Request, Response
 
-from sluice.applications.credentials import read_credentials
 from sluice.applications.lookup import KeyLookup
 from sluice.applications.model import Scope
 from sluice.applications.postgres import PostgresApplications, PostgresKeyStore
@@ -33,7 +32,7 @@ NOT_STORED = {"Cache-Control": "no-store"}  # by any cache on the way: the answe
 
 def _authenticated(request: Request) -> Admin:
     admin, lookup = _dependencies()
-    lookup.authenticate(read_credentials(request.headers), Scope.ADMIN)
+    lookup.admit(request.method, request.headers, Scope.ADMIN)
     return admin
 
 

@@ -12,7 +12,6 @@ from typing import Any
 
 from chalice.app import Request, Response
 
-from sluice.applications.credentials import read_credentials
 from sluice.applications.lookup import KeyLookup
 from sluice.applications.model import KeyRecord, Scope
 from sluice.applications.postgres import PostgresKeyStore
@@ -51,17 +50,16 @@ class Query:
     inspection: QueueInspection
     shard_count: int
 
-    def search(self, api_key: str | None, parameters: dict[str, str]) -> dict[str, Any]:
+    def search(self, key: KeyRecord, parameters: dict[str, str]) -> dict[str, Any]:
         """A page of records."""
-        key = self.lookup.authenticate(api_key, Scope.READ)
         application_id = self._application_id(key, parameters.get("application"))
         query = parse_query(parameters, application_id)
         page = PostgresLogReader(self.database, _visible(key)).search(query)
         return {"logs": page.logs, "next_cursor": page.next_cursor.to_text() if page.next_cursor else None}
 
-    def ledger(self, api_key: str | None) -> dict[str, Any]:
+    def ledger(self, key: KeyRecord) -> dict[str, Any]:
         """The equation per application and in total."""
-        visible = _visible(self.lookup.authenticate(api_key, Scope.READ))
+        visible = _visible(key)
         ledger = PostgresLedger(self.database, visible)
         names = ledger.application_names()
         totals = audit(self.queue, ledger, visible)
@@ -129,16 +127,23 @@ def _named(state: ShardState, names: dict[int, str]) -> dict[str, Any]:
     return shown
 
 
+def _admitted(request: Request, scope: Scope = Scope.READ) -> tuple[Query, KeyRecord]:
+    query = _dependencies()
+    return query, query.lookup.admit(request.method, request.headers, scope)
+
+
 @api.route("GET", "/api/logs")
 def logs(request: Request) -> Response:
     """Stored records, newest first."""
-    return json_response(_dependencies().search(read_credentials(request.headers), dict(request.query_params or {})))
+    query, key = _admitted(request)
+    return json_response(query.search(key, dict(request.query_params or {})))
 
 
 @api.route("GET", "/api/ledger")
 def ledger(request: Request) -> Response:
     """The conservation ledger."""
-    return json_response(_dependencies().ledger(read_credentials(request.headers)))
+    query, key = _admitted(request)
+    return json_response(query.ledger(key))
 
 
 @api.route("GET", "/healthz")

@@ -12,6 +12,7 @@ _INTRODUCTION = (
     "429 and 503 carry `Retry-After`. The gateway in front may answer 500, 502 or 504 of its own: whether the request "
     "was taken is then unknown, and an Idempotency-Key makes it safe to send it again."
 )
+_SESSION = "Of the dashboard; requests that change something need the header `X-Sluice-Page: 1`, too."
 
 
 def document() -> Json:
@@ -39,6 +40,7 @@ def document() -> Json:
                 "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
                 "bearer": {"type": "http", "scheme": "bearer"},
                 "basic": {"type": "http", "scheme": "basic", "description": "The key is the password."},
+                "session": {"type": "apiKey", "in": "cookie", "name": "sluice_session", "description": _SESSION},
             },
         },
     }

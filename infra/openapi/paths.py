@@ -9,6 +9,7 @@ from sluice.deadletters.model import Status as DeadLetterStatus
 from sluice.search.model import DEFAULT_LIMIT, MAX_LIMIT
 
 KEYED: list[Json] = [{"key": []}, {"bearer": []}, {"basic": []}]
+ADMITTED: list[Json] = [*KEYED, {"session": []}]
 OPEN: list[Json] = []
 _READING = (401, 403, 503)
 _SENDING = (400, 401, 403, 413, 415, 422, 429, 503)
@@ -39,7 +40,7 @@ def _operation(tag: str, name: str, summary: str, answer: Json, **keywords: Any)
         "operationId": name,
         "tags": [tag],
         "summary": summary,
-        "security": KEYED,
+        "security": ADMITTED,
         "responses": answer,
         **keywords,
     }
@@ -103,6 +104,7 @@ def _logs() -> dict[str, Json]:
         description="Answers once the queue holds every accepted record. A bad record does not take the good ones "
         "with it.",
         parameters=_SENT,
+        security=KEYED,
         requestBody={"required": True, "content": bodies},
     )
     page = answers(200, "A page.", schema("Page"), 400, *_READING)
@@ -153,6 +155,7 @@ def _otlp(name: str) -> Json:
         description="Logs as OpenTelemetry's SDKs and collectors send them (ExportLogsServiceRequest). Without an "
         "Idempotency-Key, equal bodies are taken for repetitions.",
         parameters=_SENT,
+        security=KEYED,
         requestBody={"required": True, "content": bodies},
     )
 

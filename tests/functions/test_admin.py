@@ -13,6 +13,7 @@ from samples import PEPPER
 from sluice.applications.keys import hash_secret, mint_key, read_key
 from sluice.applications.lookup import KeyLookup
 from sluice.applications.model import KeyRecord, Scope
+from sluice.applications.sessions import sign_session
 from sluice.errors import ContractError, Denied
 
 app = load_app("admin")
@@ -230,3 +231,17 @@ def test_functions_newer_than_the_schema_ask_to_come_back(office: Office) -> Non
     assert (status, problem["code"]) == (503, "database_contract")
     assert int(office.headers["Retry-After"]) > 0
     assert "look_up_key" not in json.dumps(problem)
+
+
+def test_a_session_administers_from_our_own_page_only(office: Office) -> None:
+    key, session = office.lookup.open_session(office.key)
+    cookie = {"Cookie": f"theme=dark; sluice_session={sign_session(session, PEPPER)}"}
+    assert office.call("GET", "/api/applications", headers=cookie)[0] == 200
+    status, problem = office.call("POST", "/api/applications", {"name": "web"}, headers=cookie)
+    assert (status, problem["code"]) == (403, "cross_site_request")
+    page = cookie | {"X-Sluice-Page": "1"}
+    assert office.call("POST", "/api/applications", {"name": "web"}, headers=page)[0] == 201
+    office.register.revoke_key(key.key_id)
+    office.clock.advance(13)
+    status, problem = office.call("GET", "/api/applications", headers=cookie)
+    assert (status, problem["code"]) == (401, "invalid_session")

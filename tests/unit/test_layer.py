@@ -79,6 +79,7 @@ def test_layer_holds_what_it_runs_on_and_no_more(layer: Path) -> None:
         "chalice",
         "google",
         "jmespath",
+        "msgspec",
         "opentelemetry",
         "psycopg2",
         "redis",

@@ -1,12 +1,15 @@
 """From the key a client sent to the application it speaks for: process cache, then shared cache, then store."""
 
 import hmac
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from sluice.applications.credentials import read_credentials
 from sluice.applications.keys import ApiKey, hash_secret, is_expired, read_key
 from sluice.applications.model import KeyRecord, Scope
 from sluice.applications.ports import Clock, KeyCache, KeyStore
+from sluice.applications.sessions import Session, is_forgeable, new_session, read_cookie, read_session
 from sluice.errors import ContractError, Denied, Unavailable
 
 FRESH = timedelta(seconds=5)
@@ -14,6 +17,8 @@ QUICK = timedelta(seconds=1)  # an answer that took longer may be outdated: it i
 STALE = timedelta(minutes=10)  # how long a key known good is served while the store cannot be asked
 _MAX_REMEMBERED = 10_000
 _HOW_TO_SEND = "send your API key as X-API-Key, or as Authorization: Bearer, Splunk, ApiKey or Basic (password)"
+
+_HOW_TO_CHANGE = "changes are not for other sites' pages; with the session's cookie, send X-Sluice-Page: 1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +40,46 @@ class KeyLookup:
         Raises Denied ``missing_key``, ``invalid_key`` (401) or ``missing_scope`` (403), and Unavailable when the store
         is down and the key is not remembered; ContractError when the store is of another version (a deployment).
         """
+        return _holding(self._live_key(text), scope)
+
+    def admit(self, method: str, headers: Mapping[str, str], scope: Scope) -> KeyRecord:
+        """The live key of a request, holding ``scope``: the one in its headers (see credentials), else its session's.
+
+        Raises what ``authenticate`` and ``session`` do, and Denied ``cross_site_request`` (403) for a change that
+        another site's page could have caused.
+        """
+        sent = read_credentials(headers)
+        is_by_cookie = not sent and read_cookie(headers) is not None
+        if is_forgeable(method, headers, is_by_cookie=is_by_cookie):
+            raise Denied("cross_site_request", _HOW_TO_CHANGE, status=403)
+        return _holding(self.session(headers)[0], scope) if is_by_cookie else self.authenticate(sent, scope)
+
+    def open_session(self, text: str | None) -> tuple[KeyRecord, Session]:
+        """A new session of the key ``text``, which needs the scope read or admin. Raises what ``authenticate`` does."""
+        key = self._live_key(text)
+        if not key.scopes & {Scope.READ, Scope.ADMIN}:
+            raise Denied("missing_scope", "this API key has neither the scope 'read' nor 'admin'", status=403)
+        return key, new_session(key.key_id, key.expires_at, self._clock())
+
+    def session(self, headers: Mapping[str, str]) -> tuple[KeyRecord, Session]:
+        """The live key behind the session's cookie. Raises Denied ``missing_session``, ``invalid_session`` (401), and
+        Unavailable and ContractError as ``authenticate`` does."""
+        token = read_cookie(headers)
+        if not token:
+            raise Denied("missing_session", "nobody is signed in")
+        session = read_session(token, self._pepper, self._clock())
+        key = self._known(session.key_id) if session else None
+        if session is None or key is None or is_expired(key.expires_at, self._clock()):
+            raise Denied("invalid_session", "this session is over: sign in again")
+        return key, session
+
+    def _live_key(self, text: str | None) -> KeyRecord:
         if not text:
             raise Denied("missing_key", _HOW_TO_SEND)
         sent = read_key(text, self._pepper)
         key = self._find(sent) if sent else None
         if key is None or is_expired(key.expires_at, self._clock()):
             raise Denied("invalid_key", "this API key is unknown, revoked or expired")
-        if scope not in key.scopes:
-            raise Denied("missing_scope", f"this API key lacks the scope {scope.value!r}", status=403)
         return key
 
     def _find(self, sent: ApiKey) -> KeyRecord | None:
@@ -76,3 +113,9 @@ class KeyLookup:
         if key is not None and self._cache and self._clock() - asked_at <= QUICK:
             self._cache.keep_key(key)
         return key
+
+
+def _holding(key: KeyRecord, scope: Scope) -> KeyRecord:
+    if scope not in key.scopes:
+        raise Denied("missing_scope", f"this API key lacks the scope {scope.value!r}", status=403)
+    return key
