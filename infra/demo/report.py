@@ -46,6 +46,7 @@ def show_next(url: str, key: str, console: Console) -> None:
     post = f"curl -sS {shlex.quote(url + '/api/ingest/')} -H {header} -H 'Content-Type: application/json' -d '{body}'"
     get = f"curl -sS {shlex.quote(url + '/api/logs?limit=3')} -H {header}"
     blocks = (
+        ("Dashboard; sign in with the key", url + "/"),
         ("API URL", url),
         ("Key (scopes ingest, read, admin; also in the stack's env file)", key),
         ("Send a log of your own", post),

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from samtranslator.yaml_helper import yaml_parse  # type: ignore[import-untyped]  # ships no types
 
-from deploy import sam
+from deploy import sam, web
 from deploy.errors import DeployError
 from deploy.progress import Step, console
 from deploy.target import BUILD, REPOSITORY
@@ -48,7 +48,9 @@ def build(current: Step, wheels_for: str) -> str:
         return sources
     _STAMP.unlink(missing_ok=True)
     # sam's own cache knows nothing of the platform.
-    sam.run(["build", "--cache-dir", f"build/sam-cache/{wheels_for}"], _LOG, current, {"PLATFORM": wheels_for})
+    web.build(current)
+    variables = {"PLATFORM": wheels_for, "WEB": str(web.BUILT)}
+    sam.run(["build", "--cache-dir", f"build/sam-cache/{wheels_for}"], _LOG, current, variables)
     _STAMP.write_text(sources, encoding="utf-8")
     current.note = f"layer {layer_megabytes():.1f} MB"
     return sources

@@ -30,6 +30,7 @@ def document() -> Json:
         "tags": [
             {"name": "logs", "description": "Need a key with the scope ingest, or read."},
             {"name": "operations", "description": "How the platform is doing."},
+            {"name": "dashboard", "description": "The page, and signing in to it."},
             {"name": "administration", "description": "Need a key with the scope admin, of whatever application."},
         ],
         "paths": paths(),
@@ -39,6 +40,7 @@ def document() -> Json:
             "securitySchemes": {
                 "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
                 "bearer": {"type": "http", "scheme": "bearer"},
+                "session": {"type": "apiKey", "in": "cookie", "name": "sluice_session"},
                 "basic": {"type": "http", "scheme": "basic", "description": "The key is the password."},
                 "session": {"type": "apiKey", "in": "cookie", "name": "sluice_session", "description": _SESSION},
             },

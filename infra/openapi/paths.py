@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from openapi.responses import LIMITS, answers, otlp_answers
+from openapi.responses import LIMITS, answers, otlp_answers, problems
 from openapi.schemas import LOG
 from openapi.shapes import COUNT, Json, array, integer, members, or_null, schema, text, words
 from sluice.deadletters.model import Status as DeadLetterStatus
@@ -32,7 +32,7 @@ _OTLP = {
 
 def paths() -> dict[str, Json]:
     """All routes."""
-    return _logs() | _operations() | _applications() | _keys() | _dead_letters()
+    return _logs() | _operations() | _dashboard() | _applications() | _keys() | _dead_letters()
 
 
 def _operation(tag: str, name: str, summary: str, answer: Json, **keywords: Any) -> Json:
@@ -170,6 +170,40 @@ def _operations() -> dict[str, Json]:
             "get": _operation("operations", "health", "Whether queue and database answer", health, security=OPEN)
         },
         "/openapi.json": {"get": _operation("operations", "openapi", "This document", document, security=OPEN)},
+    }
+
+
+def _dashboard() -> dict[str, Json]:
+    page = {"200": {"description": "The page.", "content": {"text/html": {"schema": text()}}}}
+    unchanged = {"304": {"description": "It is as `If-None-Match` says."}}
+    kinds = {kind: {"schema": text()} for kind in ("text/javascript", "text/css", "image/svg+xml")}
+    asset = {"200": {"description": "The file; it never changes.", "content": kinds}}
+    signed_in = answers(200, "Whose session it is.", schema("Session"), 400, *_READING)
+    ended = {"204": {"description": "The browser has forgotten the session."}} | problems(403, 503)
+    from_page = _parameter("header", "X-Sluice-Page", "Says that no other site's form sent this.", words(["1"]))
+    return {
+        "/": {"get": _operation("dashboard", "page", "The dashboard", page | unchanged | problems(503), security=OPEN)},
+        "/assets/{name}": {
+            "parameters": [_path("name", "As the page names it.", text(pattern=r"^[\w.-]+$"))],
+            "get": _operation(
+                "dashboard", "asset", "A file of the dashboard", asset | problems(404, 503), security=OPEN
+            ),
+        },
+        "/api/session": {
+            "get": _operation("dashboard", "session", "Who is signed in", signed_in, security=[{"session": []}]),
+            "post": _operation(
+                "dashboard",
+                "signIn",
+                "Exchange a key for a session",
+                signed_in,
+                description="Sets the cookie `sluice_session`, which stands for the key for 12 hours, as long as the key "
+                "lives. Needs the scope read or admin.",
+                security=OPEN,
+                parameters=[from_page],
+                requestBody=_body("SignIn", {"key": "slc_…"}),
+            ),
+            "delete": _operation("dashboard", "signOut", "End the session", ended, security=OPEN, parameters=[from_page]),
+        },
     }
 
 

@@ -41,7 +41,12 @@ def responses() -> dict[str, Json]:
 def answers(status: int, description: str, body: Json, *others: int, headers: Json | None = None) -> Json:
     """The responses of an operation: JSON under ``status``, problems under the ``others``."""
     good = _response(description, {"application/json": {"schema": body}}, headers or {})
-    return {str(status): good} | {str(code): response(_ENDS[str(code)][0]) for code in sorted(others)}
+    return {str(status): good} | problems(*others)
+
+
+def problems(*codes: int) -> Json:
+    """The responses of an operation that are problems."""
+    return {str(code): response(_ENDS[str(code)][0]) for code in sorted(codes)}
 
 
 def otlp_answers(*others: int) -> Json:

@@ -30,7 +30,7 @@ _OPTIONAL = {
 
 def schemas() -> dict[str, Json]:
     """All named schemas."""
-    return _sent() | _stored() | _ledger() | _dead_letters() | _applications() | _problems()
+    return _sent() | _stored() | _ledger() | _dead_letters() | _applications() | _sessions() | _problems()
 
 
 def _sent() -> dict[str, Json]:
@@ -198,6 +198,15 @@ def _applications() -> dict[str, Json]:
         "CreatedKey": members({"key": shown_once, **key}),
         "Rotation": members({"overlap_seconds": overlap}, optional=["overlap_seconds"]),
     }
+
+
+def _sessions() -> dict[str, Json]:
+    session = {
+        "application": schema("ApplicationName"),
+        "scopes": array(words(Scope), description="What the key may do."),
+        "expires_at": TIME,
+    }
+    return {"Session": members(session), "SignIn": members({"key": text(description="An API key.")})}
 
 
 def _problems() -> dict[str, Json]:

@@ -63,7 +63,9 @@ def classify(sources: Sources, paths: Collection[Path]) -> Changes:
         elif path.is_relative_to(sources.layer):
             is_layer = True
         elif path.is_relative_to(sources.functions):
-            verbs.add(path.relative_to(sources.functions).parts[0])
+            verb = path.relative_to(sources.functions).parts[0]
+            verbs.add(verb)
+            needs_deploy = needs_deploy or (sources.functions / verb / "Makefile").exists()
         else:
             needs_deploy = True  # the layer's requirements and how it is built
     # A function whose app.py was deleted is one, too: its import says what is missing.

@@ -17,6 +17,7 @@ from deploy.connections import KEYS
 from deploy.target import REPOSITORY
 from sluice.runtime.settings import (
     AdminSettings,
+    DashboardSettings,
     DrainSettings,
     IngestSettings,
     ProcessChunkSettings,
@@ -29,6 +30,7 @@ SETTINGS: dict[str, Any] = {
     "ProcessChunkFunction": ProcessChunkSettings,
     "QueryFunction": QuerySettings,
     "AdminFunction": AdminSettings,
+    "DashboardFunction": DashboardSettings,
 }
 # Read by Powertools, or there for people who look at a function.
 NOT_SETTINGS = {
@@ -150,6 +152,7 @@ def test_roles_see_their_own_connection_only(function: str) -> None:
         "ProcessChunkFunction": {"writer_database_url", "redis_url"},
         "QueryFunction": {"reader_database_url", "redis_url", "key_pepper"},
         "AdminFunction": {"owner_database_url", "key_pepper"},
+        "DashboardFunction": {"ingest_database_url", "redis_url", "key_pepper"},
     }
     found = {match[1] for text in strings(variables(function)) if (match := REFERENCE.fullmatch(text))}
     assert found == expected[function]
@@ -202,6 +205,7 @@ def test_who_may_invoke_what() -> None:
         ("IngestFunction", "apigateway.amazonaws.com"),
         ("QueryFunction", "apigateway.amazonaws.com"),
         ("AdminFunction", "apigateway.amazonaws.com"),
+        ("DashboardFunction", "apigateway.amazonaws.com"),
         ("DrainFunction", "events.amazonaws.com"),
         ("AdminFunction", "events.amazonaws.com"),
         ("QueryFunction", "events.amazonaws.com"),
@@ -225,6 +229,7 @@ def test_time_outs() -> None:
         "ProcessChunkFunction": 30,
         "QueryFunction": 20,
         "AdminFunction": 300,
+        "DashboardFunction": 20,
     }
     assert environment("DrainFunction")["PROCESS_CHUNK_TIMEOUT_SECONDS"] == str(found["ProcessChunkFunction"])
 
@@ -281,6 +286,11 @@ def test_routes() -> None:
         ("get", "/api/dead-letters/{id}"),
         ("post", "/api/dead-letters/redrive"),
         ("post", "/api/dead-letters/drop"),
+        ("get", "/"),
+        ("get", "/assets/{name}"),
+        ("post", "/api/session"),
+        ("get", "/api/session"),
+        ("delete", "/api/session"),
     }
 
 

@@ -69,7 +69,7 @@ class HttpApi:
 
     def __call__(self, event: dict[str, Any], context: Any) -> Any:
         """The proxy answer to a proxy event."""
-        event["requestContext"]["resourcePath"] = event["requestContext"]["resourcePath"].rstrip("/")
+        event["requestContext"]["resourcePath"] = event["requestContext"]["resourcePath"].rstrip("/") or "/"
         answer = self._chalice(event, context)
         if isinstance(answer["body"], bytes):
             answer |= {"body": b64encode(answer["body"]).decode(), "isBase64Encoded": True}

@@ -174,6 +174,25 @@ class QuerySettings:
 
 
 @dataclass(frozen=True, slots=True)
+class DashboardSettings:
+    """What functions/dashboard uses."""
+
+    redis_url: str
+    database_url: str
+    key_pepper: bytes
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] = os.environ) -> Self:
+        """Raises ConfigError naming every problem."""
+        return _load(
+            environ,
+            lambda read: cls(
+                redis_url=read.redis(), database_url=read.database(), key_pepper=read.pepper("KEY_PEPPER")
+            ),
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class AdminSettings:
     """What functions/admin uses."""
 

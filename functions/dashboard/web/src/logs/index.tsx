@@ -1,0 +1,5 @@
+import { EmptyState } from "../ui";
+
+export function LogsPage() {
+  return <EmptyState title="Logs" />;
+}

@@ -1,0 +1,5 @@
+import { EmptyState } from "../ui";
+
+export function PipelinePage() {
+  return <EmptyState title="Pipeline" />;
+}
