@@ -60,10 +60,12 @@ check: setup ## Format, lint, types, import rules and template: whether the code
 	@$(WITH_VENV) mypy
 	@$(WITH_VENV) lint-imports
 	@$(WITH_VENV) AWS_DEFAULT_REGION=us-east-1 sam validate --lint
+	@$(DEPLOY) check-web
 
 format: setup ## Format the code and repair what lint can repair
 	@$(WITH_VENV) ruff format .
 	@$(WITH_VENV) ruff check --fix .
+	@$(DEPLOY) format-web
 
 up: setup ## Start the servers and the emulator, deploy, and print the API URL
 	@$(EMBEDDED) up --state $(STATE)

@@ -63,7 +63,7 @@ class Files:
         etag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
         headers = HEADERS | {"Cache-Control": "no-cache", "ETag": etag, "Content-Type": TYPES[".html"]}
         if etag in (request.headers.get("if-none-match") or ""):
-            return Response(b"", headers, 304)
+            return Response(b"", {**headers}, 304)
         return _compressed(request, content, gzip.compress(content, mtime=0), headers)
 
     def asset(self, request: Request, name: str) -> Response:
@@ -92,8 +92,8 @@ class Sessions:
     clock: Clock
 
     def begin(self, request: Request) -> Response:
-        """Exchanges the key in the body for a cookie. Raises what the look-up does, RejectedInput ``unreadable_key``, and
-        Denied ``cross_site_request``: another site must not sign a visitor in, either."""
+        """Exchanges the key in the body for a cookie. Raises what the look-up does, RejectedInput ``unreadable_key``,
+        and Denied ``cross_site_request``: another site must not sign a visitor in, either."""
         _refuse_forgeable(request)
         key = json_body(request).get("key")
         if not isinstance(key, str) or len(key) > MAX_KEY_CHARACTERS:
@@ -109,7 +109,7 @@ class Sessions:
     def end(self, request: Request) -> Response:
         """Makes the browser forget its session; there need be none. Raises Denied ``cross_site_request``."""
         _refuse_forgeable(request)
-        return Response("", NOT_STORED | {"Set-Cookie": ended_cookie(**_cookie_place(request))}, 204)
+        return Response("", {**NOT_STORED, "Set-Cookie": ended_cookie(**_cookie_place(request))}, 204)
 
 
 def _refuse_forgeable(request: Request) -> None:
@@ -130,10 +130,10 @@ def _cookie_place(request: Request) -> dict[str, Any]:
 
 
 def _compressed(request: Request, plain: bytes, compressed: bytes, headers: dict[str, str]) -> Response:
-    headers |= {"Vary": "Accept-Encoding"}
+    headers = headers | {"Vary": "Accept-Encoding"}
     if "gzip" in (request.headers.get("accept-encoding") or ""):
-        return Response(compressed, headers | {"Content-Encoding": "gzip"})
-    return Response(plain, headers)
+        return Response(compressed, {**headers, "Content-Encoding": "gzip"})
+    return Response(plain, {**headers})
 
 
 @api.route("GET", "/")

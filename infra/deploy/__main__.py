@@ -17,7 +17,7 @@ from botocore.exceptions import (
     NoRegionError,
 )
 
-from deploy import build, bundles, connections, invocations, record, replaced, stack
+from deploy import build, bundles, connections, invocations, record, replaced, stack, web
 from deploy.errors import DeployError
 from deploy.progress import console, step
 from deploy.target import BUILD, LOCAL_STAGE, SHELL_VARIABLES, Target, resolve, write_variable
@@ -81,6 +81,18 @@ def build_only(arguments: argparse.Namespace) -> None:
                 bundles.merge(build.ARTIFACTS, MERGED)
 
 
+def check_web(_: argparse.Namespace) -> None:
+    """Check types, lint and format of the dashboard's sources."""
+    with build.exclusive(), step("dashboard's sources") as current:
+        web.check(current)
+
+
+def format_web(_: argparse.Namespace) -> None:
+    """Format the dashboard's sources."""
+    with build.exclusive(), step("dashboard's sources") as current:
+        web.reformat(current)
+
+
 def _target(arguments: argparse.Namespace) -> Target:
     target, variables = resolve(arguments.stage, arguments.state, os.environ)
     os.environ.update(variables)
@@ -135,7 +147,15 @@ def _parser() -> argparse.ArgumentParser:
     common.add_argument("--state", type=Path, default=BUILD / "stack", help="directory of the embedded stack")
     parser = argparse.ArgumentParser(prog="deploy", description="Deploy Sluice to AWS or to a local emulator.")
     commands = parser.add_subparsers(required=True)
-    for name, run in {"up": up, "migrate": migrate, "outputs": outputs, "build": build_only}.items():
+    every: dict[str, Callable[[argparse.Namespace], None]] = {
+        "up": up,
+        "migrate": migrate,
+        "outputs": outputs,
+        "build": build_only,
+        "check-web": check_web,
+        "format-web": format_web,
+    }
+    for name, run in every.items():
         command = commands.add_parser(name, parents=[common], help=run.__doc__)
         command.set_defaults(run=run)
         if run in (up, build_only):

@@ -65,6 +65,12 @@ def check(current: Step) -> None:
     _run(["npm", "run", "--silent", "check"])
 
 
+def reformat(current: Step) -> None:
+    """Format the sources in place, and repair what lint can repair."""
+    prepare(current)
+    _run([str(WORK / "node_modules" / ".bin" / "biome"), "check", "--write", "."], SOURCES)
+
+
 def source_hash() -> str:
     """Hash of everything that the build's result depends on."""
     return _hash(_source_files())
@@ -72,7 +78,9 @@ def source_hash() -> str:
 
 def transfer_kilobytes() -> float:
     """What a browser loads of scripts and styles, compressed, in thousands of bytes."""
-    return sum(path.stat().st_size for path in (BUILT / ASSETS).glob("*.gz") if path.suffixes[-2] in (".js", ".css")) / 1e3
+    return (
+        sum(path.stat().st_size for path in (BUILT / ASSETS).glob("*.gz") if path.suffixes[-2] in (".js", ".css")) / 1e3
+    )
 
 
 def _source_files() -> Iterator[Path]:
@@ -100,11 +108,11 @@ def _read(stamp: Path) -> str | None:
     return stamp.read_text(encoding="utf-8") if stamp.exists() else None
 
 
-def _run(command: list[str]) -> None:
+def _run(command: list[str], folder: Path = WORK) -> None:
     # node and npm come from a wheel in this tool's own environment.
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
     done = subprocess.run(
-        command, cwd=WORK, env=os.environ | {"PATH": path, "CI": "1"}, capture_output=True, text=True, check=False
+        command, cwd=folder, env=os.environ | {"PATH": path, "CI": "1"}, capture_output=True, text=True, check=False
     )
     output = done.stdout + done.stderr
     with _LOG.open("a", encoding="utf-8") as log:

@@ -40,7 +40,6 @@ def document() -> Json:
             "securitySchemes": {
                 "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
                 "bearer": {"type": "http", "scheme": "bearer"},
-                "session": {"type": "apiKey", "in": "cookie", "name": "sluice_session"},
                 "basic": {"type": "http", "scheme": "basic", "description": "The key is the password."},
                 "session": {"type": "apiKey", "in": "cookie", "name": "sluice_session", "description": _SESSION},
             },

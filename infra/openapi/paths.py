@@ -196,13 +196,15 @@ def _dashboard() -> dict[str, Json]:
                 "signIn",
                 "Exchange a key for a session",
                 signed_in,
-                description="Sets the cookie `sluice_session`, which stands for the key for 12 hours, as long as the key "
-                "lives. Needs the scope read or admin.",
+                description="Sets the cookie `sluice_session`, which stands for the key for 12 hours, if the key lives "
+                "that long. Needs the scope read or admin.",
                 security=OPEN,
                 parameters=[from_page],
                 requestBody=_body("SignIn", {"key": "slc_…"}),
             ),
-            "delete": _operation("dashboard", "signOut", "End the session", ended, security=OPEN, parameters=[from_page]),
+            "delete": _operation(
+                "dashboard", "signOut", "End the session", ended, security=OPEN, parameters=[from_page]
+            ),
         },
     }
 
