@@ -15,6 +15,7 @@ KEYS = frozenset(
         "ingest_database_url",
         "writer_database_url",
         "reader_database_url",
+        "indexer_database_url",
         "owner_database_url",
         "redis_url",
         "key_pepper",

@@ -22,6 +22,7 @@ class Accounts:
     sluice_ingest: str
     sluice_writer: str
     sluice_reader: str
+    sluice_indexer: str
     key_pepper: str  # 64 hex digits
 
     def roles(self) -> dict[str, str]:
@@ -35,10 +36,10 @@ def password() -> str:
 
 
 def load_or_create(file: Path) -> Accounts:
-    """The accounts in the file; it is written, for its owner alone, if it does not exist."""
-    if stored := read_json(file):
-        return Accounts(**stored)
-    passwords = {field.name: password() for field in fields(Accounts) if field.name != "key_pepper"}
-    accounts = Accounts(**passwords, key_pepper=secrets.token_hex(32))
-    write_private(file, json.dumps(asdict(accounts), indent=2) + "\n")
+    """The accounts in the file; what it lacks is made and written, for its owner alone."""
+    stored = read_json(file) or {}
+    made = {field.name: password() for field in fields(Accounts)} | {"key_pepper": secrets.token_hex(32)}
+    accounts = Accounts(**made | stored)
+    if asdict(accounts) != stored:  # the first start, or the first of a release with one more role
+        write_private(file, json.dumps(asdict(accounts), indent=2) + "\n")
     return accounts
