@@ -1,0 +1,260 @@
+"""Text search through word filters: reads the groups of rows that may match, and what no filter covers yet.
+
+Groups are taken in the order of their event times, so a page is full as soon as nothing that is left can precede its
+last row. All of it runs in the caller's transaction, under its row security.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from psycopg2.extensions import cursor
+
+from sluice.search.ranges import RowRange, disjoint
+from sluice.search.words import Clauses, hashes
+
+MAX_PENDING_ROWS = 300_000  # above it, filters lag too much to be of use
+MAX_SHARE = 0.4  # of groups that may match: above it, walking through the rows finds a page sooner
+_JUDGED_FROM = 100  # groups
+_MAX_PENDING_ENTRIES = 50_000
+_TARGET_FILTERS = 10_000  # a statement
+_FIRST_RANGES, _MOST_RANGES = 32, 512  # a statement
+_WIDE = timedelta(hours=1)  # see word_filters.is_wide
+_INSTANT = timedelta(microseconds=1)
+_EARLIEST, _LATEST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+_POSITIONS = (-(2**31), 2**31 - 1)
+
+_MARK = """
+SELECT stored_xid::text, batch_id::text, part FROM word_filter_progress
+WHERE stored_xid < pg_snapshot_xmax(pg_current_snapshot())"""
+
+_PENDING = f"""
+SELECT application_id, min(received_at), max(received_at), sum(stored_count)::bigint, count(*)
+FROM (SELECT application_id, received_at, stored_count FROM ledger
+      WHERE (stored_xid, batch_id, part) > (%s::xid8, %s::uuid, %s) LIMIT {_MAX_PENDING_ENTRIES}) AS entry
+WHERE application_id = ANY (%s) GROUP BY application_id, date_bin('1 second', received_at, 'epoch')"""
+
+_NEXT = """
+SELECT {extreme}(edge) FROM unnest(%s::int[]) AS application (id), LATERAL (
+    SELECT {column} AS edge FROM word_filters
+    WHERE application_id = application.id AND {column} >= %s AND {column} <= %s
+      AND received_from >= %s AND received_from < %s
+    ORDER BY {column} {order} LIMIT 1) AS found"""
+
+_CANDIDATES = """
+WITH seen AS MATERIALIZED (
+    SELECT application_id, received_from, received_until, position_from, position_until, event_from, event_until,
+           filter IS NULL OR ({test}) AS may_match
+    FROM word_filters
+    WHERE application_id = ANY (%s) AND received_from >= %s AND received_from < %s
+      AND event_until >= %s AND event_from <= %s AND {window})
+SELECT application_id, received_from, received_until, position_from, position_until, event_from, event_until, null
+FROM seen WHERE may_match
+UNION ALL SELECT null, null, null, null, null, null, null, count(*) FROM seen"""
+
+# OFFSET keeps the planner from joining in any other way than one range after the other, by the index on receipt.
+_READ = """
+SELECT found.* FROM unnest(%s::int[], %s::timestamptz[], %s::timestamptz[], %s::int[], %s::int[])
+    AS wanted (in_application, first_receipt, last_receipt, first_position, last_position),
+LATERAL (
+    SELECT event_at, batch_id, position, {columns} FROM log_entries
+    WHERE application_id = in_application AND received_at >= first_receipt AND received_at <= last_receipt
+      AND received_at >= %s AND received_at < %s AND position BETWEEN first_position AND last_position
+      AND event_at >= %s AND event_at <= %s AND ({condition}) OFFSET 0) AS found
+ORDER BY 1 {order}, 2 {order}, 3 {order} LIMIT %s"""
+
+
+@dataclass(frozen=True, slots=True)
+class FilteredSearch:
+    """A page's worth of rows of log_entries. ``columns`` and ``condition`` are SQL over it, ``values`` those of the
+    condition's placeholders; ``clauses`` must follow from the condition, which is what decides."""
+
+    clauses: Clauses
+    application_ids: Sequence[int]
+    received: tuple[datetime, datetime]  # the second excluded: where all rows of the event times are
+    columns: str
+    condition: str
+    values: Sequence[Any]
+    limit: int
+    event_from: datetime | None = None
+    event_until: datetime | None = None  # included
+    is_ascending: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Rows in order, each beginning with event time, batch id (text) and position. ``reached`` is None if they are all
+    there is within the limit; else time was up, and what lies beyond this event time, itself included, was not read."""
+
+    rows: list[tuple[Any, ...]]
+    reached: datetime | None = None
+
+
+def find(open_cursor: cursor, search: FilteredSearch, has_time: Callable[[], bool]) -> Found | None:
+    """The rows of the first page of ``search``. None if word filters are of no use to it: because nearly all groups may
+    match, or because too much is not in them yet; then nothing is known. ``has_time`` is asked between statements."""
+    if not search.clauses:
+        return None
+    pending = _pending(open_cursor, search)
+    if pending is None:
+        return None
+    return _Search(open_cursor, search, has_time).run(pending)
+
+
+def _pending(open_cursor: cursor, search: FilteredSearch) -> list[RowRange] | None:
+    """The rows that no filter covers yet; None if they are too many, or if the progress is not of this database."""
+    open_cursor.execute(_MARK)
+    mark = open_cursor.fetchone()
+    if mark is None:
+        return None
+    open_cursor.execute(_PENDING, (*mark, list(search.application_ids)))
+    found = open_cursor.fetchall()
+    if sum(row[3] for row in found) > MAX_PENDING_ROWS or sum(row[4] for row in found) >= _MAX_PENDING_ENTRIES:
+        return None
+    bounds = (search.event_from or _EARLIEST, search.event_until or _LATEST)
+    return [RowRange(application_id, first, last, *_POSITIONS, *bounds) for application_id, first, last, _, _ in found]
+
+
+@dataclass(slots=True)
+class _Search:
+    """One run."""
+
+    open_cursor: cursor
+    search: FilteredSearch
+    has_time: Callable[[], bool]
+    rows: dict[tuple[str, int], tuple[Any, ...]] = field(default_factory=dict)
+    seen_count: int = 0
+    match_count: int = 0
+
+    def run(self, pending: list[RowRange]) -> Found | None:
+        """See ``find``."""
+        self._read(pending)
+        for ranges, beyond in self._windows():
+            if self.seen_count >= _JUDGED_FROM and self.match_count > MAX_SHARE * self.seen_count:
+                return None
+            stopped = self._read_in_order(ranges, beyond)
+            if stopped is not None:
+                return Found(self._best(), None if self._is_full(stopped) else stopped)
+        return Found(self._best())
+
+    def _read_in_order(self, ranges: list[RowRange], beyond: datetime) -> datetime | None:
+        """Reads ranges until the page is full or time is up: then the first event time of what was not read."""
+        at, size = 0, _FIRST_RANGES
+        while at < len(ranges):
+            if self._is_full(self._edge(ranges[at])) or not self.has_time():
+                return self._edge(ranges[at])
+            self._read(ranges[at : at + size])
+            at, size = at + size, min(size * 2, _MOST_RANGES)
+        return beyond if self._is_full(beyond) or not self.has_time() else None
+
+    def _read(self, ranges: list[RowRange]) -> None:
+        wanted = disjoint(ranges)
+        if not wanted:
+            return
+        search = self.search
+        sql = _READ.format(columns=search.columns, condition=search.condition, order=self._order)
+        self.open_cursor.execute(
+            sql,
+            [
+                [item.application_id for item in wanted],
+                [item.received_from for item in wanted],
+                [item.received_until for item in wanted],
+                [item.position_from for item in wanted],
+                [item.position_until for item in wanted],
+                *(*search.received, *self._event_bounds, *search.values, search.limit),
+            ],
+        )
+        self.rows |= {(row[1], row[2]): row for row in self.open_cursor.fetchall()}
+        self.rows = {(row[1], row[2]): row for row in self._best()}
+
+    def _windows(self) -> Iterator[tuple[list[RowRange], datetime]]:
+        """Groups that may match, in order, a window of event times each, and the first event time of all later windows.
+        Before them the few wide groups that begin far outside of the bounds."""
+        first, last = self._event_bounds
+        start = _shifted(first, -_WIDE) if self.search.is_ascending else _shifted(last, _WIDE)
+        near, column = ("<", "event_from") if self.search.is_ascending else (">", "event_until")
+        if start not in (_EARLIEST, _LATEST):
+            ranges, _ = self._candidates(f"is_wide AND {column} {near} %s", [start])
+            yield ranges, last if not self.search.is_ascending else first
+        width = timedelta(minutes=10)
+        edge = self._next_edge(start)
+        while edge is not None:
+            end = _shifted(edge, width if self.search.is_ascending else -width)
+            ranges, count = self._candidates(f"{column} BETWEEN %s AND %s", sorted((edge, end)))
+            beyond = _shifted(end, _INSTANT if self.search.is_ascending else -_INSTANT)
+            yield ranges, beyond
+            if end in (_EARLIEST, _LATEST):
+                return
+            width *= max(0.25, min(4.0, _TARGET_FILTERS / max(count, 1)))
+            edge = self._next_edge(beyond)
+
+    def _candidates(self, window: str, values: list[datetime]) -> tuple[list[RowRange], int]:
+        """The groups of a window that may match, in order, and how many there are."""
+        test, numbers = _test(self.search.clauses)
+        first, last = self._event_bounds
+        self.open_cursor.execute(
+            _CANDIDATES.format(test=test, window=window),
+            [*numbers, list(self.search.application_ids), *self.search.received, first, last, *values],
+        )
+        *found, (*_, count) = self.open_cursor.fetchall()
+        self.seen_count += count
+        self.match_count += len(found)
+        ranges = [RowRange(*row[:-1]) for row in found]
+        return sorted(ranges, key=self._edge, reverse=not self.search.is_ascending), count
+
+    def _next_edge(self, beyond: datetime) -> datetime | None:
+        """The first event time at or beyond which there are groups at all."""
+        first, last = self._event_bounds
+        if self.search.is_ascending:
+            extreme, column, bounds = "min", "event_from", (beyond, last)
+        else:
+            extreme, column, bounds = "max", "event_until", (first, beyond)
+        self.open_cursor.execute(
+            _NEXT.format(extreme=extreme, column=column, order=self._order),
+            [list(self.search.application_ids), *bounds, *self.search.received],
+        )
+        found: list[tuple[datetime | None]] = self.open_cursor.fetchall()
+        return found[0][0]
+
+    @property
+    def _order(self) -> str:
+        return "ASC" if self.search.is_ascending else "DESC"
+
+    @property
+    def _event_bounds(self) -> tuple[datetime, datetime]:
+        return self.search.event_from or _EARLIEST, self.search.event_until or _LATEST
+
+    def _edge(self, item: RowRange) -> datetime:
+        """The first event time, in the order of the search, that is in the range and wanted."""
+        first, last = self._event_bounds
+        return max(item.event_from, first) if self.search.is_ascending else min(item.event_until, last)
+
+    def _is_full(self, beyond: datetime) -> bool:
+        """Whether nothing at or beyond an event time can be on the page."""
+        if len(self.rows) < self.search.limit:
+            return False
+        last = self._best()[-1][0]
+        return bool(last < beyond if self.search.is_ascending else last > beyond)
+
+    def _best(self) -> list[tuple[Any, ...]]:
+        ordered = sorted(self.rows.values(), key=lambda row: row[:3], reverse=not self.search.is_ascending)
+        return ordered[: self.search.limit]
+
+
+def _test(clauses: Clauses) -> tuple[str, list[int]]:
+    """SQL that tells whether a filter may hold a token of each clause, and the values of its placeholders."""
+    ordered = [sorted(clause) for clause in clauses]
+    bit = "get_bit(filter, %s::bigint * bit_count >> 32) = 1"
+    sql = " AND ".join(
+        "(" + " OR ".join("(" + " AND ".join(bit for _ in hashes(token)) + ")" for token in clause) + ")"
+        for clause in ordered
+    )
+    return sql, [number for clause in ordered for token in clause for number in hashes(token)]
+
+
+def _shifted(moment: datetime, by: timedelta) -> datetime:
+    try:
+        return moment + by
+    except OverflowError:
+        return _LATEST if by > timedelta(0) else _EARLIEST
