@@ -24,7 +24,7 @@ WITH_COMPOSE := . build/compose/env
 UV_COMPILE := build/lock-venv/bin/uv pip compile -q --universal --python-version 3.13 --generate-hashes \
 	--custom-compile-command 'make lock'
 
-.PHONY: help demo dev test test-api test-faults test-localstack test-mutations check format compose-up compose-demo compose-test \
+.PHONY: help demo dev test test-api test-faults test-localstack test-mutations bench check format compose-up compose-demo compose-test \
 	compose-down compose-clean up down status logs clean distclean deploy migrate build setup openapi lock
 
 help: ## List these targets
@@ -53,6 +53,10 @@ test-api: build ## Send what schemathesis makes of the OpenAPI document: SIZE=ni
 
 test-mutations: setup ## Damage a copy in each way of tests/mutations and see that tests notice: ARGS="word of a name"
 	@PYTHONPATH=tests $(PYTHON_VENV) -m mutations $(ARGS)
+
+bench: setup ## Measure speed against the physical limit and a classic architecture: QUICK=1, ONLY=store_vs_copy
+	@infra/setup.sh baseline
+	@$(WITH_VENV) PYTHONPATH=tests:infra:localstack $(PYTHON_VENV) -m benchmarks $(if $(QUICK),--quick) $(if $(ONLY),--only '$(ONLY)')
 
 check: setup ## Format, lint, types, import rules and template: whether the code may be committed
 	@$(WITH_VENV) ruff format --check .
@@ -83,7 +87,7 @@ logs: ## Show the logs of functions and servers: make logs NAME=ingest,postgres 
 		else echo "no logs yet"; fi
 
 clean: ## Stop the servers and delete what they stored
-	@if $(IS_SET_UP); then for state in $(STATE) build/test-stack; do $(EMBEDDED) clean --state $$state; done; fi
+	@if $(IS_SET_UP); then for state in $(STATE) build/test-stack build/bench-stack; do $(EMBEDDED) clean --state $$state; done; fi
 
 distclean: clean ## Delete all that was ever made, the Python environments too
 	@rm -rf build .aws-sam
@@ -130,3 +134,4 @@ lock: ## Renew the lock files from pyproject.toml and the requirements.in files
 	@$(UV_COMPILE) localstack/embedded/requirements.in -o localstack/embedded/requirements.lock
 	@$(filter-out --universal,$(UV_COMPILE)) localstack/runtime/requirements.in -o localstack/runtime/requirements.lock
 	@$(UV_COMPILE) --no-deps layers/common/requirements.in -o layers/common/requirements.lock
+	@$(UV_COMPILE) tests/benchmarks/requirements.in -o tests/benchmarks/requirements.lock

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Make the Python environments below build/, from their lock files: build/venv (tools, tests, servers) and build/emulator
-# (the AWS emulator and the functions it runs); build/localstack (LocalStack as a plain process) only with the argument
-# "localstack", for `make test-localstack`. One that is complete and current is left alone; one that is not, because
-# its lock file changed, the folder moved, or an earlier run was interrupted, is made anew.
+# (the AWS emulator and the functions it runs); only with the argument of that name build/localstack (LocalStack as a
+# plain process, for `make test-localstack`) and build/baseline (what `make bench` compares with). One that is complete
+# and current is left alone; one that is not, because its lock file changed, the folder moved, or an earlier run was
+# interrupted, is made anew.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -47,7 +48,7 @@ make_environment() { # ENVIRONMENT LOCK
     is_complete "$environment" "$lock" && return
     echo "setup: installing $environment from $lock (a minute or so, once)"
     trap 'rm -rf "$environment"' EXIT
-    [ "$environment" = build/localstack ] || stop_servers
+    case $environment in build/venv | build/emulator) stop_servers ;; esac
     rm -rf "$environment"
     "$python" -m venv "$environment" >"$log" 2>&1 || fail "making $environment"
     "$environment/bin/python" -m pip install --disable-pip-version-check --no-input --require-hashes -r "$lock" \
@@ -70,4 +71,7 @@ install_sluice() {
 make_environment build/venv requirements.lock
 install_sluice
 make_environment build/emulator localstack/embedded/requirements.lock
-[ "${1:-}" != localstack ] || make_environment build/localstack localstack/runtime/requirements.lock
+case ${1:-} in
+    localstack) make_environment build/localstack localstack/runtime/requirements.lock ;;
+    baseline) make_environment build/baseline tests/benchmarks/requirements.lock ;;
+esac

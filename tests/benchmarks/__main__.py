@@ -1,0 +1,65 @@
+"""Command line of the benchmark: measures all figures, or those that are named."""
+
+import argparse
+import sys
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+
+from rich.console import Console
+
+from benchmarks import ingest, report, store
+from benchmarks.bench import Bench
+from benchmarks.contender import ContenderFailed
+from benchmarks.figures import FIGURES, BenchError, Measured
+from stack import BUILD, embedded, running_stack
+
+STATE, RESULT = BUILD / "bench-stack", BUILD / "bench.json"
+QUICK_ROWS = 1_000_000
+GROUPS: dict[str, tuple[tuple[str, ...], Callable[[Bench], dict[str, Measured]]]] = {
+    "taking in": (("ingest_single_vs_baseline", "ingest_batch_vs_baseline"), ingest.measure),
+    "storing": (("store_vs_copy", "store_vs_baseline"), store.measure),
+}
+console = Console(highlight=False)
+
+
+def run(keys: frozenset[str], *, is_quick: bool) -> tuple[dict[str, Measured], list[str]]:
+    """Measures ``keys`` on servers of their own; the figures, and notes for people."""
+    measured: dict[str, Measured] = {}
+    notes: list[str] = []
+    with running_stack(STATE) as stack, ExitStack() as exits:
+        bench = Bench(stack, exits, keys, is_quick, notes.append)
+        for name, (group, measure) in GROUPS.items():
+            if bench.wants(*group):
+                started = time.monotonic()
+                with console.status(f"measuring {name}"):
+                    measured |= measure(bench)
+                console.print(f"  {name}: {time.monotonic() - started:.0f} s", style="dim")
+    embedded("clean", state=STATE)  # gigabytes; what failed stays for inspection
+    return {key: value for key, value in measured.items() if key in keys}, notes
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help=f"fewer rounds, at most {QUICK_ROWS:,} rows")
+    parser.add_argument("--only", metavar="KEY,...", help="measure these alone, and write no file")
+    arguments = parser.parse_args()
+    every = frozenset(figure.key for figure in FIGURES)
+    keys = frozenset(arguments.only.split(",")) if arguments.only else every
+    if unknown := keys - every:
+        parser.error(f"there is no figure {', '.join(sorted(unknown))}; known are {', '.join(sorted(every))}")
+    try:
+        measured, notes = run(keys, is_quick=arguments.quick)
+    except (BenchError, ContenderFailed) as error:
+        console.print(f"bench: {error}", style="red", markup=False, soft_wrap=True)
+        return 1
+    console.print(report.table(measured))
+    for note in notes:
+        console.print(f"  {note}", style="dim", soft_wrap=True)
+    if keys == every:
+        report.write(RESULT, report.document(measured, QUICK_ROWS if arguments.quick else None))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

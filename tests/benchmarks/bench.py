@@ -1,0 +1,142 @@
+"""What the measurements share: servers of their own, the contenders on them, and how thorough to be."""
+
+import json
+import os
+import secrets
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+from urllib.parse import urlsplit
+
+import psycopg2
+import redis
+
+from benchmarks.contender import Contender
+from benchmarks.deployed import environments
+from benchmarks.limits import RawCopy
+from scratch import execute_as_superuser
+from stack import BUILD, REPOSITORY, Stack
+
+BASELINE = BUILD / "baseline" / "bin"
+# One Redis database for each contender; the deployed stack has 0.
+PRODUCT_REDIS, BASELINE_REDIS, BROKER_REDIS, RAW_REDIS = 1, 2, 3, 4
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Everything that runs; contenders start when they are first asked for, and end with ``exits``."""
+
+    stack: Stack
+    exits: ExitStack
+    keys: frozenset[str]  # what is to be measured
+    is_quick: bool
+    note: Callable[[str], None]  # a line for people, below the table
+
+    @property
+    def rounds(self) -> int:
+        return 3 if self.is_quick else 7
+
+    def wants(self, *keys: str) -> bool:
+        return not self.keys.isdisjoint(keys)
+
+    def redis_url(self, database: int) -> str:
+        return f"{self.stack.redis_url.rpartition('/')[0]}/{database}"
+
+    def redis(self, database: int) -> redis.Redis:
+        return redis.Redis.from_url(self.redis_url(database))
+
+    def create_database(self, name: str) -> str:
+        """An empty database of the owner's; returns its URL through PgBouncer."""
+        execute_as_superuser(self.stack, f"CREATE DATABASE {name} OWNER sluice_owner")
+        return self.stack.database_url("sluice_owner", name)
+
+    @cached_property
+    def superuser(self) -> Any:
+        """A cursor on the product's database, for what no function may do."""
+        _ = self.product
+        connection = psycopg2.connect(self.stack.database_url("postgres", "bench_product", direct=True))
+        connection.autocommit = True
+        return connection.cursor()
+
+    def empty_product(self) -> None:
+        """Empties the product's queue and log tables."""
+        client = self.redis(PRODUCT_REDIS)
+        for key in client.scan_iter("logs:*"):
+            client.delete(key)
+        self.superuser.execute("TRUNCATE log_entries, ledger, event_time_bounds")
+
+    def settle(self) -> None:
+        """Has the database write out now what it would otherwise write out during the next measurement."""
+        self.superuser.execute("CHECKPOINT")
+
+    @cached_property
+    def product(self) -> Contender:
+        """Sluice's handlers, see product.py."""
+        self.create_database("bench_product")
+        roles = {"ingest": "sluice_ingest", "writer": "sluice_writer", "reader": "sluice_reader"}
+        connections = self.stack.connections | {
+            f"{name}_database_url": self.stack.database_url(role, "bench_product") for name, role in roles.items()
+        }
+        connections["redis_url"] = self.redis_url(PRODUCT_REDIS)
+        connections["owner_database_url"] = self.stack.database_url("sluice_owner", "bench_product", direct=True)
+        command = [sys.executable, "-m", "benchmarks.product"]
+        environ = os.environ | {
+            "PYTHONPATH": str(REPOSITORY / "tests"),
+            "PYTHONOPTIMIZE": "1",
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "BENCH_ENVIRONMENTS": json.dumps(environments(connections)),
+        }
+        return self._contender("product", command, environ)
+
+    @cached_property
+    def baseline_environ(self) -> dict[str, str]:
+        """What baseline.py reads, in its environment and in those of its worker and server."""
+        url = urlsplit(self.create_database("bench_baseline"))
+        return os.environ | {
+            "PYTHONPATH": str(REPOSITORY / "tests"),
+            "PYTHONOPTIMIZE": "1",
+            "BASELINE_PGBOUNCER_PORT": str(url.port),
+            "BASELINE_DATABASE": "bench_baseline",
+            "BASELINE_PASSWORD": url.password or "",
+            "BASELINE_REDIS_URL": self.redis_url(BASELINE_REDIS),
+            "BASELINE_BROKER_URL": self.redis_url(BROKER_REDIS),
+            "BASELINE_KEY": secrets.token_hex(16),
+        }
+
+    @cached_property
+    def baseline(self) -> Contender:
+        """The classic architecture, see baseline.py."""
+        command = [str(BASELINE / "python"), "-m", "benchmarks.baseline"]
+        return self._contender("baseline", command, self.baseline_environ)
+
+    @cached_property
+    def copy(self) -> RawCopy:
+        """The physical limit of storing, see limits.py."""
+        return RawCopy(self.create_database("bench_reference"))
+
+    @cached_property
+    def worker(self) -> None:
+        """The baseline's Celery worker, in two processes."""
+        options = ["--concurrency", "2", "--loglevel", "ERROR", "--without-gossip", "--without-mingle"]
+        self._start("worker", ["celery", "-A", "benchmarks.baseline", "worker", "--without-heartbeat", *options])
+
+    def _start(self, name: str, command: list[str]) -> None:
+        """Runs a program of the baseline's environment until the end."""
+        program, *arguments = command
+        with (self.stack.state / f"{name}.log").open("wb") as log:
+            process = subprocess.Popen(
+                [str(BASELINE / program), *arguments],
+                env=self.baseline_environ,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+        self.exits.callback(process.wait, 10)
+        self.exits.callback(process.terminate)
+
+    def _contender(self, name: str, command: list[str], environ: dict[str, str]) -> Contender:
+        return self.exits.enter_context(Contender(command, environ, self.stack.state / f"{name}.log"))

@@ -1,0 +1,91 @@
+"""A process of its own for each contender: commands in, answers out, a line of JSON each."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Self
+
+type Action = Callable[..., Any]
+
+
+class ContenderFailed(Exception):
+    """A contender answered with an error, or died."""
+
+
+class Contender:
+    """The parent's side. What the process prints otherwise goes to ``log``."""
+
+    def __init__(self, command: list[str], environ: Mapping[str, str], log: Path) -> None:
+        self._log = log
+        with log.open("wb") as errors:
+            self._process = subprocess.Popen(
+                command,
+                env=dict(environ),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+            )
+        self._read("start")
+
+    def ask(self, action: str, **arguments: Any) -> Any:
+        """Runs an action there and returns its answer. Raises ContenderFailed."""
+        assert self._process.stdin is not None
+        with suppress(BrokenPipeError):
+            self._process.stdin.write(json.dumps([action, arguments]) + "\n")
+            self._process.stdin.flush()
+        return self._read(action)
+
+    def _read(self, action: str) -> Any:
+        assert self._process.stdout is not None
+        answer = self._process.stdout.readline()
+        if not answer:
+            raise ContenderFailed(f"{action}: the process ended, see {self._log}")
+        is_well, result = json.loads(answer)
+        if not is_well:
+            raise ContenderFailed(f"{action}: {result}, see {self._log}")
+        return result
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        try:
+            self._process.wait(10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+
+def serve(start: Callable[[], Mapping[str, Action]]) -> None:
+    """The child's side: starts, and answers with the actions until the parent hangs up. What else is printed goes
+    nowhere."""
+    answers = os.fdopen(os.dup(1), "w")
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    actions = start()
+    _answer(answers, True, "ready")
+    for line in sys.stdin:
+        name, arguments = json.loads(line)
+        try:
+            is_well, result = True, actions[name](**arguments)
+        except Exception as error:  # noqa: BLE001  # whatever it is, the parent wants to know
+            import traceback
+
+            traceback.print_exc()
+            is_well, result = False, f"{type(error).__name__}: {error}"
+        _answer(answers, is_well, result)
+
+
+def _answer(answers: IO[str], is_well: bool, result: Any) -> None:
+    answers.write(json.dumps([is_well, result]) + "\n")
+    answers.flush()

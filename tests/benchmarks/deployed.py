@@ -1,0 +1,41 @@
+"""The environment of each function as template.yaml deploys it: measurements have the settings of production."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from samtranslator.yaml_helper import yaml_parse  # type: ignore[import-untyped]  # ships no types
+
+TEMPLATE = Path(__file__).parents[2] / "template.yaml"
+_SECRET = re.compile(r"SecretString:(\w+):")
+FUNCTIONS = {"admin": "Admin", "ingest": "Ingest", "drain": "Drain", "process_chunk": "ProcessChunk", "query": "Query"}
+# No limit of an application is reached: they are measured elsewhere, and are settings.
+UNLIMITED = {"REQUESTS_PER_SECOND": "1000000", "BYTES_PER_SECOND": str(10**11), "BYTES_PER_DAY": str(10**15)}
+
+
+def environments(connections: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    """Variables by function; ``connections`` are what its secret would hold."""
+    template = yaml_parse(TEMPLATE.read_text())
+    shared = template["Globals"]["Function"]["Environment"]["Variables"]
+    return {
+        verb: {
+            name: _value(template, value, connections)
+            for name, value in (
+                shared | template["Resources"][f"{name}Function"]["Properties"]["Environment"]["Variables"]
+            ).items()
+        }
+        | {name: value for name, value in UNLIMITED.items() if verb == "ingest"}
+        for verb, name in FUNCTIONS.items()
+    }
+
+
+def _value(template: Any, value: Any, connections: Mapping[str, str]) -> str:
+    """A literal, a parameter's default, a member of the secret; of other references the name."""
+    match value:
+        case {"Ref": name}:
+            return str(template["Parameters"].get(name, {}).get("Default", name))
+        case {"Fn::Sub": text} if found := _SECRET.search(text):
+            return connections[found[1]]
+        case _:
+            return str(value)

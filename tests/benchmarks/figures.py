@@ -1,0 +1,43 @@
+"""What the benchmark shows: every key of build/bench.json, and what it should be."""
+
+from dataclasses import dataclass
+
+
+class BenchError(Exception):
+    """A measurement that is worth nothing; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A key and its target: at least, or at most, so much."""
+
+    key: str
+    target: float
+    is_ceiling: bool = False
+
+    def is_met(self, value: float) -> bool:
+        return value <= self.target if self.is_ceiling else value >= self.target
+
+    @property
+    def goal(self) -> str:
+        """The target as people write it."""
+        return f"{'≤' if self.is_ceiling else '≥'} {self.target:g}"
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A figure's value, and the absolute figures behind it, for people."""
+
+    value: float
+    absolute: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.value:.3g} ({self.absolute})" if self.absolute else f"{self.value:.3g}"
+
+
+FIGURES = (
+    Figure("ingest_single_vs_baseline", 5),
+    Figure("ingest_batch_vs_baseline", 150),
+    Figure("store_vs_copy", 0.75),
+    Figure("store_vs_baseline", 15),
+)

@@ -1,0 +1,148 @@
+"""Sluice's own handlers in a process that the benchmark drives: called with the events that Lambda would hand them.
+
+Run with PYTHONOPTIMIZE=1, as deployed. Each function reads its settings from the environment that it would have; a
+chunk runs in one of several forked processes, which stand for process_chunk's execution environments, or right here.
+"""
+
+import json
+import os
+import queue
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from threading import Lock
+from typing import Any
+
+from apps import load_app
+from benchmarks.contender import serve
+from benchmarks.logs import APPLICATIONS, BATCH, batch, compressed, make_logs, single
+from invocations import LambdaContext
+from lambda_events import rest_event
+from sluice.chunks.model import ChunkResult, ChunkTask
+
+FUNCTIONS = ("admin", "ingest", "process_chunk", "drain")
+CONTEXT = LambdaContext(remaining_ms=600_000)
+VARIANTS = 20  # different bodies of a form
+
+
+def run_environment(pipe: Connection) -> None:
+    """One execution environment of process_chunk: events in, answers out."""
+    app = load_app("process_chunk")
+    while True:
+        try:
+            event = pipe.recv()
+        except EOFError:
+            return
+        pipe.send(app.handler(event, CONTEXT))
+
+
+class Environments:
+    """Runs chunks in ``count`` processes; see ChunkRunner."""
+
+    def __init__(self, count: int) -> None:
+        self._idle: queue.LifoQueue[Connection] = queue.LifoQueue()
+        context = get_context("fork")
+        for _ in range(count):
+            here, there = context.Pipe()
+            context.Process(target=run_environment, args=(there,), daemon=True).start()
+            self._idle.put(here)
+
+    def run(self, task: ChunkTask) -> ChunkResult:
+        pipe = self._idle.get()
+        pipe.send(json.loads(json.dumps(task.to_event())))
+        answer = pipe.recv()
+        self._idle.put(pipe)
+        return ChunkResult.from_answer(answer)
+
+
+class Here:
+    """Runs chunks one after the other in this process; see ChunkRunner."""
+
+    def __init__(self) -> None:
+        self._turn = Lock()
+
+    def run(self, task: ChunkTask) -> ChunkResult:
+        with self._turn:
+            return ChunkResult.from_answer(load_app("process_chunk").handler(task.to_event(), CONTEXT))
+
+
+@dataclass
+class Product:
+    """The actions."""
+
+    keys: list[str]
+    drain: Any
+    environments: Environments
+
+    def ingest_single(self, count: int, seed: int) -> float:
+        """Seconds for ``count`` requests of one log each."""
+        now = datetime.now(UTC)
+        logs = make_logs(count, seed)
+        return self._ingest([single(log, now).vary(seed) for log in logs], is_compressed=False)
+
+    def ingest_batches(self, count: int, seed: int) -> float:
+        """Seconds for ``count`` gzip requests of a thousand logs each."""
+        return self._ingest(self._batches(count, seed), is_compressed=True)
+
+    def store(self, environments: int) -> float:
+        """Seconds in which one drain empties the queue."""
+        runner = self.environments if environments else Here()
+        app = load_app("drain")
+        app._dependencies = lambda: replace(self.drain, runner=runner)
+        started = time.perf_counter()
+        report = app.handler({}, CONTEXT)
+        seconds = time.perf_counter() - started
+        if report["backlog_entries"] or report["chunks_failed"]:
+            raise RuntimeError(f"the drain left something behind: {report}")
+        return seconds
+
+    def _batches(self, count: int, seed: int) -> list[bytes]:
+        now = datetime.now(UTC)
+        blocks = [batch(make_logs(BATCH, seed + number), now) for number in range(min(count, 5))]
+        bodies = [compressed(block.vary(seed + n)) for n, block in enumerate(blocks * (VARIANTS // 5))]
+        return [bodies[number % len(bodies)] for number in range(count)]
+
+    def _ingest(self, bodies: list[bytes], *, is_compressed: bool) -> float:
+        encoding = {"Content-Encoding": "gzip"} if is_compressed else {}
+        events = [
+            rest_event("POST", "/api/ingest", body, headers={"X-API-Key": self.keys[n % APPLICATIONS]} | encoding)
+            for n, body in enumerate(bodies)
+        ]
+        handler = load_app("ingest").handler
+        started = time.perf_counter()
+        answers = [handler(event, CONTEXT) for event in events]
+        seconds = time.perf_counter() - started
+        if {answer["statusCode"] for answer in answers} != {202}:
+            raise RuntimeError(f"ingest answers {next(a for a in answers if a['statusCode'] != 202)}")
+        return seconds
+
+
+def start(environments: dict[str, dict[str, str]]) -> Product:
+    """Migrates, makes applications with keys, and loads each function with the environment that it is deployed with."""
+    for function in FUNCTIONS:
+        os.environ.update(environments[function])
+        if function == "process_chunk":
+            pool = Environments(int(environments["drain"]["CHUNK_CONCURRENCY"]))
+        load_app(function)._dependencies()
+    admin = load_app("admin").handler
+    admin({"action": "migrate"}, CONTEXT)
+    keys = []
+    for number in range(APPLICATIONS):
+        name = f"bench-{number}"
+        admin({"action": "create_application", "name": name}, CONTEXT)
+        key = admin({"action": "create_key", "application": name, "scopes": ["ingest", "read"]}, CONTEXT)["key"]
+        keys.append(key)
+    return Product(keys, load_app("drain")._dependencies(), pool)
+
+
+def actions() -> dict[str, Callable[..., Any]]:
+    """Starts with the environments in BENCH_ENVIRONMENTS."""
+    product = start(json.loads(os.environ["BENCH_ENVIRONMENTS"]))
+    return {name: getattr(product, name) for name in ("ingest_single", "ingest_batches", "store")}
+
+
+if __name__ == "__main__":
+    serve(actions)

@@ -1,0 +1,66 @@
+"""Storing what is queued: drain with process_chunk, raw COPY, and the baseline's worker."""
+
+import time
+
+from benchmarks.bench import BASELINE_REDIS, Bench
+from benchmarks.figures import BenchError, Measured
+from benchmarks.logs import BATCH
+from benchmarks.rounds import interleave, ratio
+
+BATCHES, BASELINE_LOGS = 50, 8_000
+FAIR_SHARE_OF_COPY = 0.035  # a baseline that stores less is not the classic architecture at its best
+PATIENCE_SECONDS, POLL_SECONDS = 60, 0.02
+BASELINE_STREAM = "baseline:logs"
+
+
+def measure(bench: Bench) -> dict[str, Measured]:
+    """Rows per second from a full queue until everything is stored and acknowledged."""
+    contenders = {
+        "copy": bench.copy.rate,
+        "product": lambda number: product_rate(bench, number, environments=True),
+        "one": lambda number: product_rate(bench, number, environments=False),
+    }
+    if bench.wants("store_vs_baseline"):
+        _ = bench.worker
+        contenders["baseline"] = lambda number: baseline_rate(bench, number)
+    interleave(1, contenders)  # imports, connections and caches
+    rates = interleave(bench.rounds, contenders)
+    measured = {"store_vs_copy": ratio(rates, "product", "copy")}
+    bench.note(f"store_vs_copy with one chunk at a time: {ratio(rates, 'one', 'copy')}")
+    if "baseline" in rates:
+        measured["store_vs_baseline"] = ratio(rates, "product", "baseline")
+        require_fair(ratio(rates, "baseline", "copy"))
+        bench.note(f"baseline, of raw COPY: {ratio(rates, 'baseline', 'copy')}")
+    return measured
+
+
+def product_rate(bench: Bench, number: int, *, environments: bool) -> float:
+    """Of one drain on a queue of BATCHES entries of a thousand."""
+    bench.empty_product()
+    bench.product.ask("ingest_batches", count=BATCHES, seed=number)
+    bench.settle()
+    return BATCHES * BATCH / float(bench.product.ask("store", environments=environments))
+
+
+def baseline_rate(bench: Bench, number: int, count: int = BASELINE_LOGS) -> float:
+    """Of the worker, flat out: from its first task until all rows are there and the stream is empty."""
+    bench.baseline.ask("fill", count=count, seed=number)
+    bench.settle()
+    started = time.perf_counter()
+    bench.baseline.ask("start_draining")
+    stream = bench.redis(BASELINE_REDIS)
+    while stream.xlen(BASELINE_STREAM):
+        if time.perf_counter() > started + PATIENCE_SECONDS:
+            raise BenchError("the baseline's worker does not empty its queue")
+        time.sleep(POLL_SECONDS)
+    seconds = time.perf_counter() - started
+    stored = bench.baseline.ask("empty")
+    if stored != count:
+        raise BenchError(f"the baseline stored {stored} of {count} logs")
+    return count / seconds
+
+
+def require_fair(share: Measured) -> None:
+    """Raises BenchError if the baseline was so slow that being faster says nothing."""
+    if share.value < FAIR_SHARE_OF_COPY:
+        raise BenchError(f"the baseline stored {share}, less than {FAIR_SHARE_OF_COPY} of raw COPY: the run is invalid")

@@ -1,0 +1,99 @@
+"""The benchmark's pure parts: what it promises to show, and how it computes it."""
+
+import json
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from benchmarks import report
+from benchmarks.__main__ import GROUPS
+from benchmarks.deployed import FUNCTIONS, environments
+from benchmarks.figures import FIGURES, Figure, Measured
+from benchmarks.logs import BATCH, batch, content_bytes, make_logs, rows
+from benchmarks.rounds import interleave, ratio
+
+README = Path(__file__).parents[1] / "benchmarks" / "README.md"
+NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
+MEASURED = {figure.key: Measured(figure.target) for figure in FIGURES}
+
+
+def test_readme_names_every_figure_with_its_target() -> None:
+    lines = re.findall(r"^\| `(\w+)` \| .+ \| ([≥≤] [\d.,]+) \|$", README.read_text(), re.MULTILINE)
+    assert [(key, goal.replace(",", "")) for key, goal in lines] == [(figure.key, figure.goal) for figure in FIGURES]
+
+
+def test_every_figure_is_measured_by_one_group() -> None:
+    assert [key for keys, _ in GROUPS.values() for key in keys] == [figure.key for figure in FIGURES]
+
+
+def test_a_figure_meets_its_target_from_the_right_side() -> None:
+    assert Figure("rate", 5).is_met(5.1)
+    assert not Figure("rate", 5).is_met(4.9)
+    assert Figure("delay", 5, is_ceiling=True).is_met(4.9)
+    assert not Figure("delay", 5, is_ceiling=True).is_met(5.1)
+
+
+def test_report_has_every_key_and_rows_only_when_they_are_fewer(tmp_path: Path) -> None:
+    file = tmp_path / "bench.json"
+    report.write(file, report.document(MEASURED, None))
+    assert json.loads(file.read_text()) == {figure.key: figure.target for figure in FIGURES}
+    assert report.document(MEASURED, 7)["rows"] == 7
+    with pytest.raises(KeyError):
+        report.document({}, None)
+
+
+def test_table_shows_value_target_and_absolute_figures() -> None:
+    console = Console(width=120)
+    with console.capture() as captured:
+        console.print(report.table({"store_vs_copy": Measured(0.5, "1/s against 2/s")}))
+    assert captured.get().splitlines()[1].split() == ["store_vs_copy", "0.5", "≥", "0.75", "1/s", "against", "2/s"]
+
+
+def test_contenders_take_turns_and_ratios_are_of_one_round() -> None:
+    calls: list[str] = []
+
+    def contender(name: str, *rates: float) -> tuple[str, Callable[[int], float]]:
+        def run(number: int) -> float:
+            calls.append(name)
+            return rates[number]
+
+        return name, run
+
+    rates = interleave(3, dict([contender("ours", 10, 40, 90), contender("theirs", 1, 2, 3)]))
+    assert calls == ["ours", "theirs", "theirs", "ours", "ours", "theirs"]
+    assert ratio(rates, "ours", "theirs").value == 20
+
+
+def test_logs_are_realistic_and_their_ids_are_new_in_every_block() -> None:
+    logs = make_logs(BATCH)
+    assert 200 < content_bytes(logs) < 260
+    block = batch(logs, NOON)
+    first, second = (json.loads(block.vary(seed))["logs"] for seed in (1, 2))
+    assert len(first) == BATCH
+    assert first[0]["level"] == logs[0].level
+    traces = {log["trace_id"] for body in (first, second) for log in body}
+    assert len(traces) == 2 * BATCH
+    assert all(re.fullmatch("[0-9a-f]{32}", trace) for trace in traces)
+
+
+def test_rows_are_text_for_copy_with_the_columns_of_the_reference_table() -> None:
+    columns = re.findall(r"^    (\w+) +\w+", (README.parent / "reference.sql").read_text(), re.MULTILINE)
+    lines = rows(make_logs(10)).rows(1, NOON).decode("ascii").splitlines()
+    fields = dict(zip(columns, lines[3].split("\t"), strict=True))
+    assert (fields["position"], fields["received_at"]) == ("3", NOON.isoformat())
+    assert datetime.fromisoformat(fields["event_at"]).minute == NOON.minute
+    assert json.loads(fields["metadata"])
+
+
+def test_functions_get_the_settings_they_are_deployed_with() -> None:
+    secret = {name: name for name in ("redis_url", "key_pepper")}
+    secret |= {f"{name}_database_url": f"{name}_database_url" for name in ("ingest", "writer", "reader", "owner")}
+    settings = environments(secret)
+    assert settings.keys() == FUNCTIONS.keys()
+    assert settings["process_chunk"]["DATABASE_URL"] == "writer_database_url"
+    assert int(settings["drain"]["CHUNK_CONCURRENCY"]) > 0
+    assert settings["ingest"]["SHARD_COUNT"] == "1"
