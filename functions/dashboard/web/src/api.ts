@@ -31,12 +31,22 @@ export function whenSignedOut(listener: () => void): void {
 
 /** Sends a request to a path such as `api/logs`, relative to the page. Rejects with a Problem, or as `signal` says. */
 export async function request<Answer>(method: string, path: string, options: Options = {}): Promise<Answer> {
-  const response = await send(method, path, options);
+  const response = await checked(method, path, options);
   const text = await response.text();
+  return (text ? JSON.parse(text) : undefined) as Answer;
+}
+
+/** As `get`, but the answer as it comes: for files, and for its headers. */
+export function download(path: string, options?: Options): Promise<Response> {
+  return checked("GET", path, { ...options });
+}
+
+async function checked(method: string, path: string, options: Options): Promise<Response> {
+  const response = await send(method, path, options);
   if (response.ok) {
-    return (text ? JSON.parse(text) : undefined) as Answer;
+    return response;
   }
-  const problem = readProblem(response, text);
+  const problem = readProblem(response, await response.text());
   if (problem.status === 401 && path !== "api/session") {
     onSignedOut();
   }

@@ -39,7 +39,7 @@ export function Button(props: Props) {
 }
 
 /** Copies `text`, and says that it did. */
-export function CopyButton({ text, label = "Copy" }: { text: string; label?: string }) {
+export function CopyButton({ text, label = "Copy", icon = "copy" }: { text: string; label?: string; icon?: IconName }) {
   const [copied, setCopied] = useState(false);
 
   async function copy() {
@@ -54,7 +54,7 @@ export function CopyButton({ text, label = "Copy" }: { text: string; label?: str
 
   return (
     <>
-      <Button quiet icon={copied ? "check" : "copy"} label={label} onClick={copy} />
+      <Button quiet icon={copied ? "check" : icon} label={label} onClick={copy} />
       <span class="visually-hidden" role="status">
         {copied ? "Copied" : ""}
       </span>

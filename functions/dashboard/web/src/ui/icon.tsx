@@ -18,6 +18,20 @@ const PATHS = {
   pause: "M8 5v14M16 5v14",
   download: "M12 3v12M7 10.5l5 5 5-5M4 20h16",
   clock: "M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18M12 7v5l3.5 2",
+  minus: "M5 12h14",
+  earlier: "M15 5l-7 7 7 7",
+  later: "M9 5l7 7-7 7",
+  up: "M12 20V5M6 11l6-6 6 6",
+  enter: "M5 12h14M13 6l6 6-6 6",
+  undo: "M4 9h10a5.5 5.5 0 0 1 0 11h-4M8 4.5 3.5 9 8 13.5",
+  zoomout: "M10.5 3.5a7 7 0 1 0 0 14 7 7 0 0 0 0-14M15.7 15.7 21 21M7.5 10.5h6",
+  filter: "M4 5h16M7 12h10M10 19h4",
+  column: "M4 4h16v16H4ZM9.5 4v16M15 4v16",
+  wrap: "M4 6h16M4 12h13a3.2 3.2 0 0 1 0 6.5h-5M14.5 15.5 11.5 18.5l3 3M4 18.5h4",
+  order: "M7 4v16M3.5 16.5 7 20l3.5-3.5M13 6h8M13 12h6M13 18h4",
+  context: "M4 5h16M4 9.5h16M4 14.5h10M4 19h10M18 14v6M15.5 17.5 18 20l2.5-2.5",
+  trace: "M4 6h9M8 12h9M12 18h8",
+  link: "M10 14a4 4 0 0 0 6 .5l3-3a4.2 4.2 0 0 0-6-6l-1.5 1.5M14 10a4 4 0 0 0-6-.5l-3 3a4.2 4.2 0 0 0 6 6l1.5-1.5",
 } as const;
 
 export type IconName = keyof typeof PATHS;
