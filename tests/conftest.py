@@ -1,8 +1,8 @@
-"""Fixtures for every suite: real servers (stack), scratch databases on them (scratch), moto clients (aws)."""
+"""Fixtures for every suite: real servers (stack), scratch databases on them (scratch), moto (aws), deployment."""
 
 import pytest
 
-pytest_plugins = ["stack", "scratch", "aws"]
+pytest_plugins = ["stack", "scratch", "aws", "deployment"]
 
 OFFLINE_SUITES = ("tests/unit/", "tests/functions/", "tests/properties/")
 

@@ -176,7 +176,7 @@ def _operations() -> dict[str, Json]:
 def _dashboard() -> dict[str, Json]:
     page = {"200": {"description": "The page.", "content": {"text/html": {"schema": text()}}}}
     unchanged = {"304": {"description": "It is as `If-None-Match` says."}}
-    kinds = {kind: {"schema": text()} for kind in ("text/javascript", "text/css", "image/svg+xml")}
+    kinds = {kind: {"schema": text()} for kind in ("text/javascript", "text/css")}
     asset = {"200": {"description": "The file; it never changes.", "content": kinds}}
     signed_in = answers(200, "Whose session it is.", schema("Session"), 400, *_READING)
     ended = {"204": {"description": "The browser has forgotten the session."}} | problems(403, 503)

@@ -5,7 +5,7 @@ export default defineConfig({
   build: {
     target: ["chrome123", "firefox128", "safari17.5"], // the first with light-dark()
     modulePreload: false,
-    assetsInlineLimit: 0, // the content security policy allows no data: URLs
+    assetsInlineLimit: 0,
     reportCompressedSize: false,
   },
   plugins: [

@@ -53,7 +53,7 @@ function Page({ page: Current }: { page: ComponentType | undefined }) {
 function Header() {
   return (
     <header class="top">
-      <a class="brand" href={link("logs")}>
+      <a class="brand" href={link("logs")} aria-label="Sluice">
         <Icon name="waves" /> <span>Sluice</span>
       </a>
       {session.value && (

@@ -1,6 +1,7 @@
 /** Who is signed in. The session itself is a cookie that scripts cannot read. */
 import { computed, signal } from "@preact/signals";
 import { asProblem, get, type Problem, post, remove, whenSignedOut } from "./api";
+import { remembered } from "./remembered";
 
 export interface Session {
   application: string;
@@ -14,32 +15,52 @@ export const session = signal<Session | null | undefined>(undefined);
 export const signedOutBecause = signal<"expired" | Problem | null>(null);
 export const isAdmin = computed(() => session.value?.scopes.includes("admin") ?? false);
 
+// When this browser's session ends: scripts cannot see the cookie, and a visitor without one need not wait for a refusal.
+const ENDS = remembered("sluice.session-ends");
+
 whenSignedOut(() => {
   if (session.value) {
-    session.value = null;
-    signedOutBecause.value = "expired";
+    end("expired");
   }
 });
 
 /** Asks the server for the session of an earlier visit. */
 export async function resumeSession(): Promise<void> {
+  if (ENDS.get() === null) {
+    return end(null);
+  }
   try {
-    session.value = await get<Session>("api/session");
+    begin(await get<Session>("api/session"));
   } catch (error) {
     const problem = asProblem(error);
-    session.value = null;
-    signedOutBecause.value = problem.status === 401 ? null : problem;
+    if (problem.status === 401) {
+      end("expired");
+    } else {
+      session.value = null;
+      signedOutBecause.value = problem;
+    }
   }
 }
 
 /** Rejects with a Problem: `invalid_key`, `missing_scope`, … */
 export async function signIn(key: string): Promise<void> {
-  session.value = await post<Session>("api/session", { key });
+  begin(await post<Session>("api/session", { key }));
+}
+
+/** Rejects with a Problem; then one is still signed in. */
+export async function signOut(): Promise<void> {
+  await remove("api/session");
+  end(null);
+}
+
+function begin(begun: Session): void {
+  ENDS.set(begun.expires_at);
+  session.value = begun;
   signedOutBecause.value = null;
 }
 
-export async function signOut(): Promise<void> {
-  await remove("api/session");
+function end(because: "expired" | null): void {
+  ENDS.set(null);
   session.value = null;
-  signedOutBecause.value = null;
+  signedOutBecause.value = because;
 }

@@ -34,6 +34,7 @@ export function SignIn() {
             {because === "expired" ? "Your session has ended. Sign in again to go on where you were." : because.detail}
           </p>
         )}
+        <input type="text" name="username" autocomplete="username" value="Sluice" hidden readOnly />
         <Field label="API key" error={problem ? advice(problem) : undefined}>
           {(attributes) => (
             <input

@@ -1,9 +1,10 @@
 /** Light, dark, or whatever the system says; the choice is kept in this browser. */
 import { computed, signal } from "@preact/signals";
+import { remembered } from "./remembered";
 
 export type Theme = "system" | "light" | "dark";
 
-const STORED = "sluice.theme";
+const STORED = remembered("sluice.theme");
 const prefersDark = matchMedia("(prefers-color-scheme: dark)");
 const systemIsDark = signal(prefersDark.matches);
 prefersDark.addEventListener("change", (event) => {
@@ -22,11 +23,7 @@ export function applyTheme(): void {
 export function toggleTheme(): void {
   const dark = !isDark.value;
   theme.value = dark === systemIsDark.value ? "system" : dark ? "dark" : "light";
-  try {
-    localStorage.setItem(STORED, theme.value);
-  } catch {
-    // A browser that keeps nothing still shows the theme until the page is closed.
-  }
+  STORED.set(theme.value);
   applyTheme();
 }
 
@@ -41,10 +38,6 @@ export function tokenColour(token: string): string {
 }
 
 function read(): Theme {
-  try {
-    const stored = localStorage.getItem(STORED);
-    return stored === "light" || stored === "dark" ? stored : "system";
-  } catch {
-    return "system";
-  }
+  const stored = STORED.get();
+  return stored === "light" || stored === "dark" ? stored : "system";
 }

@@ -1,4 +1,4 @@
-"""What the end-to-end tests aim at: the embedded stack, deployed by this session; or any other deployment.
+"""What tests of a whole deployment aim at: the embedded stack, deployed by this session; or any other deployment.
 
 SLUICE_E2E_URL names another one, SLUICE_E2E_KEY and SLUICE_E2E_OTHER_KEY two applications' keys (scopes ingest and read
 each), SLUICE_E2E_ADMIN_KEY a key with the scopes read and admin.
@@ -18,7 +18,7 @@ import pytest
 
 from stack import Stack
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+REPOSITORY = Path(__file__).resolve().parents[1]
 ENVIRONMENT = REPOSITORY / "build" / "venv" / "bin"
 FAST = {"ticks": 50, "tick_seconds": 1}
 

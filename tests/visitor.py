@@ -1,0 +1,128 @@
+"""Somebody who looks at the dashboard: a page, and what is expected of every page."""
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from playwright.sync_api import ConsoleMessage, Error, Locator, Page, ViewportSize
+
+from chromium import REPOSITORY
+
+WIDE = ViewportSize(width=1440, height=900)
+NARROW = ViewportSize(width=390, height=844)
+LOOKS = [(size, theme) for size in (WIDE, NARROW) for theme in ("light", "dark")]
+AXE = REPOSITORY / "build" / "web" / "node_modules" / "axe-core" / "axe.min.js"
+IS_SERIOUS = ("serious", "critical")
+OBSERVE = """
+window.observed = { shifts: [], violations: [] };
+new PerformanceObserver((list) => {
+  for (const entry of list.getEntries()) {
+    if (!entry.hadRecentInput) window.observed.shifts.push(entry.value);
+  }
+}).observe({ type: "layout-shift", buffered: true });
+document.addEventListener("securitypolicyviolation", (event) =>
+  window.observed.violations.push(`${event.violatedDirective} ${event.blockedURI} ${event.sample}`));
+"""
+BEFORE_FIRST_PAINT = """() => {
+  const paint = performance.getEntriesByName("first-contentful-paint")[0].startTime;
+  const requests = [...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")];
+  return requests.filter((entry) => entry.startTime < paint).map((entry) => entry.name);
+}"""
+
+
+@dataclass
+class Visitor:
+    """`url` is the API's, without a slash at its end. `refused` collects what went wrong in the page's console."""
+
+    page: Page
+    url: str
+    refused: list[str] = field(default_factory=list)
+    _expected: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.page.add_init_script(OBSERVE)
+        self.page.on("console", self._listen)
+        self.page.on("pageerror", lambda error: self.refused.append(f"uncaught: {error}"))
+
+    def open(self, fragment: str = "") -> None:
+        """Loads the page at `#/fragment` anew."""
+        self.page.goto("about:blank")
+        self.page.goto(f"{self.url}/#/{fragment}" if fragment else f"{self.url}/")
+
+    def go(self, fragment: str) -> None:
+        """Follows a link to `#/fragment` within the loaded page."""
+        self.page.evaluate("fragment => { location.hash = fragment }", f"#/{fragment}")
+
+    def sign_in(self, key: str, fragment: str = "logs") -> None:
+        """Signs in behind the page's back and opens `#/fragment`."""
+        answer = self.page.context.request.post(
+            f"{self.url}/api/session", data={"key": key}, headers={"X-Sluice-Page": "1"}
+        )
+        assert answer.ok, answer.text()
+        ends = answer.json()["expires_at"]
+        self.page.add_init_script(f"if (origin !== 'null') localStorage.setItem('sluice.session-ends', '{ends}')")
+        self.open(fragment)
+        self.page.get_by_role("navigation", name="Pages").wait_for()
+
+    def sign_in_by_form(self, key: str, fragment: str = "logs") -> None:
+        """As people do it, then waits for the page at `#/fragment`."""
+        self.open(fragment)
+        self.page.get_by_label("API key").fill(key)
+        self.page.get_by_role("button", name="Sign in").click()
+        self.page.get_by_role("navigation", name="Pages").wait_for()
+
+    def button(self, name: str, within: Locator | None = None) -> Locator:
+        return (within or self.page).get_by_role("button", name=name, exact=True)
+
+    def dialog(self) -> Locator:
+        return self.page.get_by_role("dialog")
+
+    @contextmanager
+    def expecting(self, pattern: str) -> Iterator[None]:
+        """Inside, the console may complain of what matches, e.g. `403` of a request that is to be refused."""
+        self._expected.append(pattern)
+        yield
+        self.page.wait_for_timeout(50)  # what the console says arrives late
+        self._expected.remove(pattern)
+
+    def check_accessibility(self) -> None:
+        """axe-core finds nothing serious on the page as it is now."""
+        # As a function of the page: its policy forbids scripts of other origins, and evaluate is not under it.
+        self.page.evaluate(AXE.read_text(encoding="utf-8"))
+        found = self.page.evaluate("() => axe.run(document, { resultTypes: ['violations'] })")["violations"]
+        serious = [
+            f"{violation['id']}: {node['target']} {node['failureSummary']}"
+            for violation in found
+            if violation["impact"] in IS_SERIOUS
+            for node in violation["nodes"]
+        ]
+        assert not serious, "\n".join(serious)
+
+    def layout_shift(self) -> float:
+        """The cumulative layout shift since the page was loaded."""
+        self.page.wait_for_timeout(100)
+        return float(sum(self.page.evaluate("() => window.observed.shifts")))
+
+    def requests_before_first_paint(self) -> list[str]:
+        names: list[str] = self.page.evaluate(BEFORE_FIRST_PAINT)
+        return names
+
+    def check(self) -> None:
+        """Nothing went wrong that no test expected; called at the end of each."""
+        try:
+            violations: list[Any] = self.page.evaluate("() => window.observed?.violations ?? []")
+        except Error:  # the page was closed
+            violations = []
+        assert violations == []
+        assert self.refused == []
+
+    def _listen(self, message: ConsoleMessage) -> None:
+        text = f"{message.type}: {message.text} {message.location.get('url', '')}"
+        is_expected = any(re.search(pattern, text) for pattern in self._expected)
+        if message.type in ("error", "warning") and not is_expected:
+            self.refused.append(text)
+
+
+type Visit = Callable[..., Visitor]
