@@ -5,7 +5,7 @@ Each carries a stable snake_case ``code`` (metric label, problem+json member) an
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 
 class SluiceError(Exception):
@@ -13,6 +13,7 @@ class SluiceError(Exception):
 
     policies: tuple[str, ...] = ()  # names of the limits that were exceeded
     headers: Mapping[str, str] = {}  # that the answer is to carry besides its own
+    members: Mapping[str, Any] = {}  # that a problem is to carry besides its own
 
     def __init__(self, code: str, detail: str) -> None:
         super().__init__(f"{code}: {detail}")

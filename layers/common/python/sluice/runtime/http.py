@@ -38,6 +38,7 @@ class Refusal:
     headers: Mapping[str, str] = field(default_factory=dict)
     rejections: tuple[Rejection, ...] = ()
     policies: tuple[str, ...] = ()  # names of the limits that were exceeded
+    members: Mapping[str, Any] = field(default_factory=dict)  # of a problem, besides its own
 
 
 _Refuse = Callable[[Request, Refusal], Response]
@@ -82,7 +83,8 @@ class HttpApi:
         except SluiceError as error:
             count(self._metrics, f"error_{error.code}", 1)
             refusal = self._refusal(request, error)
-            named = replace(refusal, headers={**refusal.headers, **error.headers}, policies=error.policies)
+            headers = {**refusal.headers, **error.headers}
+            named = replace(refusal, headers=headers, policies=error.policies, members=error.members)
             return refuse(request, named)
         except Exception:  # the edge of the function: whatever it is, the client gets a problem, not a stack trace
             self._logger.exception("unexpected error")
@@ -158,6 +160,7 @@ def _problem_response(_: Request, refusal: Refusal) -> Response:
         "status": refusal.status,
         "detail": refusal.detail,
         "code": refusal.code,
+        **refusal.members,
     }
     if refusal.rejections:
         body["errors"] = rejection_documents(refusal.rejections)
