@@ -2,16 +2,13 @@
 
 from typing import Any
 
+from openapi.parts import KEYED, OPEN, READING, operation, parameter, path, query
+from openapi.reading import reading
 from openapi.responses import LIMITS, answers, otlp_answers, problems
 from openapi.schemas import LOG
 from openapi.shapes import COUNT, Json, array, integer, members, or_null, schema, text, words
 from sluice.deadletters.model import Status as DeadLetterStatus
-from sluice.search.model import DEFAULT_LIMIT, MAX_LIMIT
 
-KEYED: list[Json] = [{"key": []}, {"bearer": []}, {"basic": []}]
-ADMITTED: list[Json] = [*KEYED, {"session": []}]
-OPEN: list[Json] = []
-_READING = (401, 403, 503)
 _SENDING = (400, 401, 403, 413, 415, 422, 429, 503)
 _LINES = '{"level": "info", "message": "started"}\n{"level": "warn", "message": "slow", "metadata": {"ms": 812}}\n'
 _OTLP_LOG = {
@@ -32,30 +29,7 @@ _OTLP = {
 
 def paths() -> dict[str, Json]:
     """All routes."""
-    return _logs() | _operations() | _dashboard() | _applications() | _keys() | _dead_letters()
-
-
-def _operation(tag: str, name: str, summary: str, answer: Json, **keywords: Any) -> Json:
-    return {
-        "operationId": name,
-        "tags": [tag],
-        "summary": summary,
-        "security": ADMITTED,
-        "responses": answer,
-        **keywords,
-    }
-
-
-def _parameter(place: str, name: str, description: str, shape: Json, **keywords: Any) -> Json:
-    return {"name": name, "in": place, "description": description, "schema": shape, **keywords}
-
-
-def _query(name: str, description: str, shape: Json, **keywords: Any) -> Json:
-    return _parameter("query", name, description, shape, **keywords)
-
-
-def _path(name: str, description: str, shape: Json) -> Json:
-    return _parameter("path", name, description, shape, required=True)
+    return _logs() | reading() | _operations() | _dashboard() | _applications() | _keys() | _dead_letters()
 
 
 def _body(name: str, example: Json, *, required: bool = True) -> Json:
@@ -63,14 +37,14 @@ def _body(name: str, example: Json, *, required: bool = True) -> Json:
 
 
 _SENT = [
-    _parameter(
+    parameter(
         "header",
         "Idempotency-Key",
         "Anything unique to this batch: a repetition within 15 minutes gets the first answer and stores nothing.",
         text(minLength=1, maxLength=255, pattern="^[!-~]+$"),
         example="8e03978e-40d5-43e8-bc93-6894a57f9324",
     ),
-    _parameter(
+    parameter(
         "header",
         "Content-Encoding",
         "How the body is compressed; what its first bytes say comes first.",
@@ -96,7 +70,7 @@ def _logs() -> dict[str, Json]:
     receipt = answers(
         202, "Taken, all but what `rejected` lists.", schema("Receipt"), *_SENDING, headers=LIMITS | replayed
     )
-    ingest = _operation(
+    ingest = operation(
         "logs",
         "ingest",
         "Send logs",
@@ -107,27 +81,10 @@ def _logs() -> dict[str, Json]:
         security=KEYED,
         requestBody={"required": True, "content": bodies},
     )
-    page = answers(200, "A page.", schema("Page"), 400, *_READING)
-    parameters = [
-        _query("since", "Inclusive; RFC 3339 or epoch.", text(), example="2026-11-24T00:00:00Z"),
-        _query("until", "Exclusive; RFC 3339 or epoch.", text()),
-        _query("application", "Name of an application that the key sees.", text()),
-        _query("level", "One or several, separated by commas.", text(), example="error,critical"),
-        _query("text", "Part of the message, in any case.", text(), example="payment"),
-        _query("batch_id", "Of one request.", text(format="uuid")),
-        _query(
-            "limit",
-            "At most this many; an answer ends at 4 MB, too.",
-            integer(minimum=1, maximum=MAX_LIMIT, default=DEFAULT_LIMIT),
-        ),
-        _query("cursor", "`next_cursor` of the page before.", text()),
-    ]
-    search = _operation("logs", "searchLogs", "Read logs, newest first", page, parameters=parameters)
     return {
         "/api/ingest": {"post": ingest},
         "/v1/logs": {"post": _otlp("otlpLogs")},
         "/otlp/v1/logs": {"post": _otlp("otlpLogsUnderPrefix")},
-        "/api/logs": {"get": search},
     }
 
 
@@ -147,7 +104,7 @@ def _otlp(name: str) -> Json:
             "application/x-protobuf": binary,
         },
     }
-    return _operation(
+    return operation(
         "logs",
         name,
         "Send logs by OTLP/HTTP",
@@ -161,15 +118,15 @@ def _otlp(name: str) -> Json:
 
 
 def _operations() -> dict[str, Json]:
-    ledger = answers(200, "Counts per application and in total.", schema("Ledger"), *_READING)
+    ledger = answers(200, "Counts per application and in total.", schema("Ledger"), *READING)
     health = answers(200, "They do.", members({"status": words(["ok"])}), 503)
     document = answers(200, "OpenAPI 3.1.", {"type": "object"})
     return {
-        "/api/ledger": {"get": _operation("operations", "ledger", "Account for every accepted record", ledger)},
+        "/api/ledger": {"get": operation("operations", "ledger", "Account for every accepted record", ledger)},
         "/healthz": {
-            "get": _operation("operations", "health", "Whether queue and database answer", health, security=OPEN)
+            "get": operation("operations", "health", "Whether queue and database answer", health, security=OPEN)
         },
-        "/openapi.json": {"get": _operation("operations", "openapi", "This document", document, security=OPEN)},
+        "/openapi.json": {"get": operation("operations", "openapi", "This document", document, security=OPEN)},
     }
 
 
@@ -178,20 +135,20 @@ def _dashboard() -> dict[str, Json]:
     unchanged = {"304": {"description": "It is as `If-None-Match` says."}}
     kinds = {kind: {"schema": text()} for kind in ("text/javascript", "text/css")}
     asset = {"200": {"description": "The file; it never changes.", "content": kinds}}
-    signed_in = answers(200, "Whose session it is.", schema("Session"), 400, *_READING)
+    signed_in = answers(200, "Whose session it is.", schema("Session"), 400, *READING)
     ended = {"204": {"description": "The browser has forgotten the session."}} | problems(403, 503)
-    from_page = _parameter("header", "X-Sluice-Page", "Says that no other site's form sent this.", words(["1"]))
+    from_page = parameter("header", "X-Sluice-Page", "Says that no other site's form sent this.", words(["1"]))
     return {
-        "/": {"get": _operation("dashboard", "page", "The dashboard", page | unchanged | problems(503), security=OPEN)},
+        "/": {"get": operation("dashboard", "page", "The dashboard", page | unchanged | problems(503), security=OPEN)},
         "/assets/{name}": {
-            "parameters": [_path("name", "As the page names it.", text(pattern=r"^[\w.-]+$"))],
-            "get": _operation(
+            "parameters": [path("name", "As the page names it.", text(pattern=r"^[\w.-]+$"))],
+            "get": operation(
                 "dashboard", "asset", "A file of the dashboard", asset | problems(404, 503), security=OPEN
             ),
         },
         "/api/session": {
-            "get": _operation("dashboard", "session", "Who is signed in", signed_in, security=[{"session": []}]),
-            "post": _operation(
+            "get": operation("dashboard", "session", "Who is signed in", signed_in, security=[{"session": []}]),
+            "post": operation(
                 "dashboard",
                 "signIn",
                 "Exchange a key for a session",
@@ -202,7 +159,7 @@ def _dashboard() -> dict[str, Json]:
                 parameters=[from_page],
                 requestBody=_body("SignIn", {"key": "slc_…"}),
             ),
-            "delete": _operation(
+            "delete": operation(
                 "dashboard", "signOut", "End the session", ended, security=OPEN, parameters=[from_page]
             ),
         },
@@ -210,7 +167,7 @@ def _dashboard() -> dict[str, Json]:
 
 
 def _administration(name: str, summary: str, answer: Json, **keywords: Any) -> Json:
-    return _operation("administration", name, summary, answer, **keywords)
+    return operation("administration", name, summary, answer, **keywords)
 
 
 def _applications() -> dict[str, Json]:
@@ -219,27 +176,27 @@ def _applications() -> dict[str, Json]:
     create = _administration(
         "createApplication",
         "Create an application",
-        answers(201, "Created.", one, 400, 409, *_READING),
+        answers(201, "Created.", one, 400, 409, *READING),
         requestBody=_body("NewApplication", {"name": "checkout"}),
     )
     change = _administration(
         "changeApplication",
         "Rename, disable, enable or limit an application",
-        answers(200, "As it is now.", one, 400, 404, 409, *_READING),
+        answers(200, "As it is now.", one, 400, 404, 409, *READING),
         description="A disabled application's keys are refused everywhere within 15 s; its logs stay.",
         requestBody=_body("ApplicationChange", {"limits": {"requests_per_second": 50}}),
     )
     return {
         "/api/applications": {
             "get": _administration(
-                "listApplications", "List applications", answers(200, "All, by name.", every, *_READING)
+                "listApplications", "List applications", answers(200, "All, by name.", every, *READING)
             ),
             "post": create,
         },
         "/api/applications/{name}": {
-            "parameters": [_path("name", "Name of the application.", schema("ApplicationName"))],
+            "parameters": [path("name", "Name of the application.", schema("ApplicationName"))],
             "get": _administration(
-                "showApplication", "Show an application", answers(200, "The application.", one, 400, 404, *_READING)
+                "showApplication", "Show an application", answers(200, "The application.", one, 400, 404, *READING)
             ),
             "patch": change,
         },
@@ -248,17 +205,17 @@ def _applications() -> dict[str, Json]:
 
 def _keys() -> dict[str, Json]:
     listed = answers(
-        200, "Newest first, without the keys themselves.", members({"keys": array(schema("Key"))}), 400, 404, *_READING
+        200, "Newest first, without the keys themselves.", members({"keys": array(schema("Key"))}), 400, 404, *READING
     )
-    created = answers(201, "The key, shown this once.", schema("CreatedKey"), 400, 404, *_READING)
-    rotated = answers(201, "The successor, shown this once.", schema("CreatedKey"), 400, 404, 409, *_READING)
-    revoked = answers(200, "As it is now.", schema("Key"), 400, 404, *_READING)
-    key_id = _path("key_id", "The second part of the key's text.", text(pattern="^[a-z2-7]{16}$"))
+    created = answers(201, "The key, shown this once.", schema("CreatedKey"), 400, 404, *READING)
+    rotated = answers(201, "The successor, shown this once.", schema("CreatedKey"), 400, 404, 409, *READING)
+    revoked = answers(200, "As it is now.", schema("Key"), 400, 404, *READING)
+    key_id = path("key_id", "The second part of the key's text.", text(pattern="^[a-z2-7]{16}$"))
     new_key = _body("NewKey", {"scopes": ["ingest", "read"]}, required=False)
     rotation = _body("Rotation", {"overlap_seconds": 3600}, required=False)
     return {
         "/api/applications/{name}/keys": {
-            "parameters": [_path("name", "Name of the application.", schema("ApplicationName"))],
+            "parameters": [path("name", "Name of the application.", schema("ApplicationName"))],
             "get": _administration("listKeys", "List an application's keys", listed),
             "post": _administration("createKey", "Create a key", created, requestBody=new_key),
         },
@@ -286,34 +243,34 @@ def _keys() -> dict[str, Json]:
 
 def _dead_letters() -> dict[str, Json]:
     parameters = [
-        _query("application", "Its name.", text()),
-        _query("reason", "E.g. `crashed`.", text()),
-        _query("since", "Inclusive, RFC 3339.", text()),
-        _query("until", "Exclusive, RFC 3339.", text()),
-        _query("status", "Default: open.", words(DeadLetterStatus)),
-        _query("limit", "At most this many.", integer(minimum=1, maximum=500, default=50)),
-        _query("before", "`next_before` of the page before.", integer(minimum=1, maximum=2**63 - 1)),
+        query("application", "Its name.", text()),
+        query("reason", "E.g. `crashed`.", text()),
+        query("since", "Inclusive, RFC 3339.", text()),
+        query("until", "Exclusive, RFC 3339.", text()),
+        query("status", "Default: open.", words(DeadLetterStatus)),
+        query("limit", "At most this many.", integer(minimum=1, maximum=500, default=50)),
+        query("before", "`next_before` of the page before.", integer(minimum=1, maximum=2**63 - 1)),
     ]
     page = members({"dead_letters": array(schema("DeadLetter")), "next_before": or_null(integer())})
     one = members({"dead_letter": schema("DeadLetter")})
-    redriven = answers(200, "What could be stored now.", members({"redriven": COUNT, "failed": COUNT}), 400, *_READING)
-    dropped = answers(200, "How many.", members({"dropped": COUNT}), 400, *_READING)
+    redriven = answers(200, "What could be stored now.", members({"redriven": COUNT, "failed": COUNT}), 400, *READING)
+    dropped = answers(200, "How many.", members({"dropped": COUNT}), 400, *READING)
     selected = _body("Selection", {"reason": "crashed"})
     return {
         "/api/dead-letters": {
             "get": _administration(
                 "listDeadLetters",
                 "List dead letters, newest first",
-                answers(200, "A page.", page, 400, *_READING),
+                answers(200, "A page.", page, 400, *READING),
                 parameters=parameters,
             )
         },
         "/api/dead-letters/{id}": {
-            "parameters": [_path("id", "Its id.", integer(minimum=1, maximum=2**63 - 1))],
+            "parameters": [path("id", "Its id.", integer(minimum=1, maximum=2**63 - 1))],
             "get": _administration(
                 "showDeadLetter",
                 "Show a dead letter with what was queued",
-                answers(200, "The dead letter.", one, 400, 404, *_READING),
+                answers(200, "The dead letter.", one, 400, 404, *READING),
             ),
         },
         "/api/dead-letters/redrive": {

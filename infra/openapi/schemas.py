@@ -1,6 +1,7 @@
 """What requests and answers hold."""
 
 from openapi.codes import problem_codes
+from openapi.reading import reading_schemas
 from openapi.shapes import COUNT, TIME, Json, array, integer, members, or_null, schema, text, words
 from sluice.applications.model import APPLICATION_NAME, LARGEST_LIMITS, Scope, Status
 from sluice.applications.parse import MAX_DESCRIPTION_CHARACTERS, MAX_OVERLAP_SECONDS
@@ -30,7 +31,16 @@ _OPTIONAL = {
 
 def schemas() -> dict[str, Json]:
     """All named schemas."""
-    return _sent() | _stored() | _ledger() | _dead_letters() | _applications() | _sessions() | _problems()
+    return (
+        _sent()
+        | _stored()
+        | reading_schemas()
+        | _ledger()
+        | _dead_letters()
+        | _applications()
+        | _sessions()
+        | _problems()
+    )
 
 
 def _sent() -> dict[str, Json]:
@@ -101,10 +111,8 @@ def _stored() -> dict[str, Json]:
             description="What was changed or noticed on the way to the normal form.",
         ),
     }
-    cursor = or_null(text(description="For the next page; null on the last one."))
     return {
         "StoredLog": members(log | extra, optional=extra, description="A log in normal form."),
-        "Page": members({"logs": array(schema("StoredLog")), "next_cursor": cursor}),
     }
 
 
@@ -209,6 +217,9 @@ def _sessions() -> dict[str, Json]:
     return {"Session": members(session), "SignIn": members({"key": text(description="An API key.")})}
 
 
+_ALWAYS = {"type", "title", "status", "detail", "code"}
+
+
 def _problems() -> dict[str, Json]:
     problem = {
         "type": text(),
@@ -218,11 +229,13 @@ def _problems() -> dict[str, Json]:
         "code": schema("ProblemCode"),
         "errors": array(schema("Rejection")),
         "violated-policies": array(text(), description="The limits that were exceeded."),
+        "position": integer(minimum=0, description="Of a mistake in q: characters from 0."),
+        "expected": array(text(), description="What could stand there."),
     }
     return {
         "ProblemCode": words(problem_codes(), description="Stable: branch on it."),
         "Problem": members(
-            problem, optional=["errors", "violated-policies"], additionalProperties=True, description="RFC 9457."
+            problem, optional=problem.keys() - _ALWAYS, additionalProperties=True, description="RFC 9457."
         ),
         "Status": members(
             {"code": integer(), "message": text()},

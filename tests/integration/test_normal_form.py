@@ -18,7 +18,7 @@ from sluice.entries.packing import pack_record
 from sluice.entries.parse import parse_batch
 from sluice.errors import RejectedInput
 from sluice.runtime.postgres import Database
-from sluice.search.model import LogQuery
+from sluice.search.model import Filters, LogQuery, Visible
 from sluice.search.postgres import PostgresLogReader
 from sluice.streams.parts import split_parts
 
@@ -45,7 +45,7 @@ class Shelf:
     def __init__(self, scratch: Scratch) -> None:
         self.application_id = scratch.create_application()
         self.store = PostgresChunkStore(Database(scratch.url("sluice_writer")))
-        self.reader = PostgresLogReader(Database(scratch.url("sluice_reader")), None)
+        self.reader = PostgresLogReader(Database(scratch.url("sluice_reader")), Visible({self.application_id: "shelf"}))
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +71,8 @@ def test_stored_and_read_back(shelf: Shelf, sent: list[dict[str, Any]]) -> None:
     )
     stored = shelf.store.store([entry])
     assert stored.result == ChunkResult(stored=len(batch.records)), "nothing that was accepted is dead-lettered"
-    found = {log["id"]: log for log in shelf.reader.search(LogQuery(batch_id=entry.batch_id, limit=100)).logs}
+    asked = LogQuery(Filters(batch_id=entry.batch_id), received_at, limit=100)
+    found = {log["id"]: log for log in shelf.reader.search(asked).logs}
     for record in batch.records:
         log = found.pop(f"{entry.batch_id.hex}-{record.position}")
         assert log["message"] == record.message

@@ -1,5 +1,6 @@
 """functions/query on real servers: what a key may see, and what a reader gets back."""
 
+import base64
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -23,6 +24,11 @@ from sluice.streams.redis import RedisQueue
 
 app = load_app("query")
 
+# Of the east of the world, and of the last moment that there is.
+CURSOR = base64.urlsafe_b64encode(
+    json.dumps(["2026-01-01T00:00:00+16:00", "0" * 32, 0, "9999-12-31T23:59:59.999999+00:00", 0]).encode()
+).decode()
+
 
 class Desk:
     """The deployed function, with applications that hold logs."""
@@ -33,7 +39,8 @@ class Desk:
         self.applications = PostgresApplications(Database(scratch.url("sluice_owner", direct=True)))
         database = Database(scratch.url("sluice_reader"))
         lookup = KeyLookup(PostgresKeyStore(database), None, PEPPER, lambda: datetime.now(UTC))
-        self.use_case = app.Query(lookup, database, self.queue, self.queue, 1)
+        operations = app.Operations(database, self.queue, self.queue, 1, app.logger)
+        self.use_case = app.Query(lookup, app.Reads(database, lambda: datetime.now(UTC)), operations)
 
     def new_application(self) -> tuple[int, str]:
         application_id = self.scratch.create_application()
@@ -59,7 +66,11 @@ class Desk:
         return sent.batch_id.hex
 
     def get(self, path: str, key: str = "", **query: str) -> tuple[int, Any]:
-        answer = app.handler(rest_event("GET", path, headers={"X-API-Key": key}, query=query), LambdaContext())
+        event = rest_event("GET", path, headers={"X-API-Key": key}, query=query)
+        if path.startswith("/api/logs/"):
+            resource = event["requestContext"]["resourcePath"] = "/api/logs/{id}"
+            event |= {"resource": resource, "pathParameters": {"id": path.removeprefix("/api/logs/")}}
+        answer = app.handler(event, LambdaContext())
         return answer["statusCode"], json.loads(answer["body"])
 
 
@@ -104,7 +115,7 @@ def test_the_ledger_is_limited_alike(desk: Desk) -> None:
     assert everything["total"]["accepted"] >= 3
 
 
-@pytest.mark.parametrize("path", ["/api/logs", "/api/ledger"])
+@pytest.mark.parametrize("path", ["/api/logs", "/api/histogram", "/api/facets", "/api/stats", "/api/ledger"])
 def test_reading_takes_the_scope_read(desk: Desk, path: str) -> None:
     _, name = desk.new_application()
     assert desk.get(path)[0] == 401
@@ -135,7 +146,7 @@ def test_a_page_that_would_be_too_large_for_an_answer_is_cut(desk: Desk) -> None
 @pytest.mark.parametrize(
     ("query", "code"),
     [
-        ({"cursor": "WyIyMDI2LTAxLTAxVDAwOjAwOjAwKzE2OjAwIiwiMDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDEiLDBd"}, None),
+        ({"cursor": CURSOR}, None),
         ({"since": "0001-01-01T00:00:00+14:00"}, "invalid_since"),
         ({"limit": "1e3"}, "invalid_limit"),
         ({"level": "loud"}, "invalid_level"),
@@ -173,8 +184,8 @@ def test_the_queue_is_shown_to_whoever_may_invoke(desk: Desk) -> None:
 
 def test_the_queue_is_shown_without_the_database(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     desk.queue.submit(submission(application_id=7))
-    away = replace(desk.use_case, database=Database("postgresql://nobody@127.0.0.1:9/none"))
-    monkeypatch.setattr(app, "_dependencies", lambda: away)
+    away = replace(desk.use_case.operations, database=Database("postgresql://nobody@127.0.0.1:9/none"))
+    monkeypatch.setattr(app, "_dependencies", lambda: replace(desk.use_case, operations=away))
     (shard,) = app.handler({"action": "queue"}, LambdaContext())["shards"]
     assert [(share["application_id"], share["application"]) for share in shard["applications"]] == [(7, None)]
 
@@ -189,3 +200,43 @@ def test_a_look_at_the_queue_has_bounds(desk: Desk, asked: dict[str, Any]) -> No
 
 def test_health(desk: Desk) -> None:
     assert desk.get("/healthz") == (200, {"status": "ok"})
+
+
+def test_one_log_among_its_neighbours(desk: Desk) -> None:
+    (application_id, name), (other_id, _) = desk.new_application(), desk.new_application()
+    batch_id = desk.store(application_id, *(f"line {number}" for number in range(9)))
+    desk.store(other_id, "between")
+    key = desk.new_key(name, "read")
+    status, found = desk.get(f"/api/logs/{batch_id}-4", key, before="2", after="3")
+    assert (status, found["log"]["message"]) == (200, "line 4")
+    assert [log["message"] for log in found["before"]] == ["line 2", "line 3"]
+    assert [log["message"] for log in found["after"]] == ["line 5", "line 6", "line 7"]
+    assert len(desk.get(f"/api/logs/{batch_id}-8", key)[1]["before"]) == 8
+    for absent in (f"{batch_id}-9", f"{batch_id}-x", "x", f"{'0' * 32}-0"):
+        assert desk.get(f"/api/logs/{absent}", key)[0] == 404
+
+
+def test_counts(desk: Desk) -> None:
+    application_id, name = desk.new_application()
+    desk.store(application_id, "payment failed", "payment done", "other")
+    key = desk.new_key(name, "read")
+    times = {"since": "2020-01-01T00:00:00Z", "until": "2040-01-01T00:00:00Z"}
+    _, histogram = desk.get("/api/histogram", key, q="payment", **times)
+    assert (histogram["total"], histogram["partial"], [item["value"] for item in histogram["series"]]) == (
+        2,
+        False,
+        ["INFO"],
+    )
+    assert len(histogram["starts"]) == len(histogram["series"][0]["counts"])
+    assert sum(histogram["series"][0]["counts"]) == 2
+    assert [item["value"] for item in desk.get("/api/histogram", key, by="application", **times)[1]["series"]] == [name]
+    assert [item["value"] for item in desk.get("/api/histogram", key, by="none", **times)[1]["series"]] == [None]
+    _, facet = desk.get("/api/facets", key, field="application")
+    assert (facet["values"], facet["other_count"], facet["total"]) == ([{"value": name, "count": 3}], 0, 3)
+    _, facet = desk.get("/api/facets", key, field="service")
+    assert (facet["values"], facet["missing_count"]) == ([], 3)
+    assert desk.get("/api/facets", key, field="metadata")[1]["total"] == 3
+    assert desk.get("/api/facets", key, field="metadata.a.b")[1]["missing_count"] == 3
+    _, stats = desk.get("/api/stats", key)
+    assert (stats["total"], stats["by_level"]["INFO"], stats["by_application"]) == (3, 3, {name: 3})
+    assert stats["message_bytes"] == len("payment failedpayment doneother")

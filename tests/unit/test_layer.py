@@ -20,7 +20,7 @@ from deploy.target import REPOSITORY
 
 LIMIT_MEGABYTES = 27
 # Modules that importing each function loads. A number may be raised, for a reason that its commit gives.
-MODULES = {"ingest": 312, "drain": 487, "process_chunk": 286, "query": 304, "admin": 187}
+MODULES = {"ingest": 312, "drain": 487, "process_chunk": 286, "query": 322, "admin": 187}
 ALLOWANCE = 10  # between patch releases of Python
 # What these take (225 ms and 160 ms) is paid at every cold start; drain alone invokes another function.
 TOO_SLOW = {"boto3", "botocore", "pydantic"}

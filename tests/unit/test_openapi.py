@@ -60,7 +60,7 @@ def test_every_operation_says_how_it_fails() -> None:
     assert len(names) == len(set(names))
     for _, _, operation in operations():
         statuses = operation["responses"].keys()
-        if operation["operationId"] != "openapi":
+        if operation["operationId"] not in ("openapi", "queryLanguage"):  # they need nothing but the function
             assert "503" in statuses
         if operation["security"]:
             assert {"401", "403"} <= statuses

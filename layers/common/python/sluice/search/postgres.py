@@ -1,137 +1,149 @@
 """Reading stored records under the reader's row security."""
 
-import json
-from collections.abc import Collection, Iterable, Iterator
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from psycopg2.extensions import cursor
+from psycopg2.errors import QueryCanceled
 
-from sluice.entries.model import OPTIONAL_FIELDS, Flag, Level
-from sluice.runtime.postgres import Database, show_applications
-from sluice.search.model import Cursor, LogQuery, Page
+from sluice.errors import Unavailable
+from sluice.runtime.postgres import Database
+from sluice.search.model import Cursor, Filters, LogQuery, Neighbourhood, Page, Visible
+from sluice.search.postgres_conditions import Sql, filters_sql
+from sluice.search.postgres_rows import COLUMNS, NEWEST_FIRST, OLDEST_FIRST, answer_bytes, document, projected
+from sluice.search.postgres_scan import Budget, Scan, just_after, open_scan, scan_within
 
-_STATEMENT_TIMEOUT = "15s"
-_MAX_PAGE_BYTES = 4_000_000  # Lambda refuses answers above 6 MB
-
-# The receive days that can hold an event time: constants that the planner prunes partitions with.
-_DAYS = """
-SELECT min(day)::timestamp AT TIME ZONE 'UTC', (max(day) + 1)::timestamp AT TIME ZONE 'UTC' FROM event_time_bounds
-WHERE event_until > coalesce(%(since)s, '-infinity'::timestamptz)
-  AND event_from < coalesce(%(until)s, 'infinity'::timestamptz)
-  AND application_id = coalesce(%(application_id)s, application_id)"""
-
-_BATCH = "SELECT min(received_at), max(received_at) + interval '1 microsecond' FROM ledger WHERE batch_id = %s"
-
-_EXTRA = ("severity_number", "severity_text", "original_length", *OPTIONAL_FIELDS)
-_COLUMNS = (
-    *(
-        "batch_id::text",
-        "position",
-        "applications.name",
-        "event_at",
-        "received_at",
-        "level",
-        "flags",
-        "message",
-        "metadata",
-    ),
-    *_EXTRA,
-)
+MAX_PAGE_BYTES = 4_000_000  # Lambda refuses answers above 6 MB
+_FIRST_WINDOW_ROWS, _LAST_WINDOW_ROWS = 2_000, 500_000
+_FETCH_ROWS = 100  # at a time: the largest records take 128 KB each
 
 
 class PostgresLogReader:
-    """Stored records of the applications given, or of all (None)."""
+    """Stored records of the applications in ``visible``."""
 
-    def __init__(self, database: Database, visible: Collection[int] | None) -> None:
-        self._database, self._visible = database, visible
+    def __init__(self, database: Database, visible: Visible, budget: Budget | None = None) -> None:
+        self._database, self._visible, self._budget = database, visible, budget or Budget()
 
     def search(self, query: LogQuery) -> Page:
-        """One page, newest event first; records of one instant by batch and position. Raises Unavailable when the
-        database is down or takes over 15 s."""
-        with self._database.transaction() as open_cursor:
-            open_cursor.execute("SELECT set_config('statement_timeout', %s, true)", (_STATEMENT_TIMEOUT,))
-            show_applications(open_cursor, self._visible)
-            days = _receive_days(open_cursor, query)
-            if days is None:
-                return Page([], None)
-            rows = _select(open_cursor, query, days)
-        logs = list(_fitting(map(_document, rows[: query.limit])))
-        return Page(logs, _cursor_after(rows[len(logs) - 1]) if len(logs) < len(rows) else None)
+        """One page, in the order of event times; records of one instant by batch and position. Raises Unavailable when
+        the database is down or gives nothing within the budget."""
+        with open_scan(self._database, self._visible, query.filters, self._budget) as scan:
+            return _PageReader(query, self._visible).read(scan)
+
+    def find(self, batch_id: UUID, position: int, *, before: int, after: int) -> Neighbourhood | None:
+        """One record and its neighbours in its application's order of event times; None if there is no such record."""
+        filters = Filters(batch_id=batch_id)
+        with open_scan(self._database, self._visible, filters, self._budget) as scan:
+            if scan is None:
+                return None
+            try:
+                return self._neighbourhood(scan, position, before, after)
+            except QueryCanceled as error:
+                raise Unavailable("query_timed_out", "the log could not be read in time") from error
+
+    def _neighbourhood(self, scan: Scan, position: int, before: int, after: int) -> Neighbourhood | None:
+        conditions, values = scan.within(None, None)
+        rows = scan.rows(f"SELECT {COLUMNS} FROM log_entries WHERE {conditions} AND position = %s", [*values, position])
+        if not rows:
+            return None
+        earlier = self._beside(scan, rows[0], before, is_after=False)
+        later = self._beside(scan, rows[0], after, is_after=True)
+        return Neighbourhood(document(rows[0], self._visible.names), earlier[::-1], later)
+
+    def _beside(self, scan: Scan, row: Any, limit: int, *, is_after: bool) -> list[dict[str, Any]]:
+        """The nearest records on one side of ``row``, the nearest first."""
+        visible = replace(self._visible, names={row[2]: self._visible.names[row[2]]})
+        bounds = Filters(since=row[3]) if is_after else Filters(until=just_after(row[3]))
+        side = scan_within(scan.cursor, visible, bounds, self._budget)
+        if side is None or limit == 0:
+            return []
+        (window, values), (place, place_values) = (
+            side.within(side.since, side.until),
+            _beyond(row[3], row[0], row[1], is_after),
+        )
+        order = OLDEST_FIRST if is_after else NEWEST_FIRST
+        rows = side.rows(
+            f"SELECT {COLUMNS} FROM log_entries WHERE {window} AND {place} ORDER BY {order} LIMIT %s",
+            [*values, *place_values, limit],
+        )
+        return [document(found, visible.names) for found in rows]
 
 
-def _fitting(documents: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """The first document, and as many more as fit into an answer."""
-    size = 0
-    for number, document in enumerate(documents):
-        size += len(json.dumps(document, ensure_ascii=False).encode())
-        if number > 0 and size > _MAX_PAGE_BYTES:
-            return
-        yield document
+class _PageReader:
+    """Gathers one page of ``query``, window by window."""
+
+    def __init__(self, query: LogQuery, visible: Visible) -> None:
+        self._query, self._names = query, visible.names
+        self._is_backwards = bool(query.cursor and query.cursor.is_backwards)
+        self._is_ascending = query.is_ascending != self._is_backwards
+        self._filters = filters_sql(query.filters, visible)
+        self._rows: list[Any] = []
+        self._logs: list[dict[str, Any]] = []
+        self._bytes = 0
+        self._has_more = False
+
+    def read(self, scan: Scan | None) -> Page:
+        if scan is None:
+            return self._page(None)
+        if cursor := self._query.cursor:
+            if self._is_ascending:
+                scan.since = max(cursor.event_at, scan.since or cursor.event_at)
+            elif end := just_after(cursor.event_at):
+                scan.until = min(end, scan.until or end)
+        scan.walk(self._is_ascending, _FIRST_WINDOW_ROWS, _LAST_WINDOW_ROWS, lambda window: self._take(scan, window))
+        if self._has_more or not scan.is_partial or scan.reached is None:
+            return self._page(None)
+        return self._page(Cursor(scan.reached, UUID(int=0), -1, self._query.now))
+
+    def _take(self, scan: Scan, window: Sql) -> bool:
+        """Adds the window's rows; returns whether there is one too many for the page."""
+        parts = [window, self._filters]
+        if cursor := self._query.cursor:
+            parts.append(_beyond(cursor.event_at, cursor.batch_id.hex, cursor.position, self._is_ascending))
+        conditions = " AND ".join(sql for sql, _ in parts)
+        scan.execute(
+            f"DECLARE page NO SCROLL CURSOR FOR SELECT {COLUMNS} FROM log_entries WHERE {conditions}"
+            f" ORDER BY {OLDEST_FIRST if self._is_ascending else NEWEST_FIRST} LIMIT %s",
+            [*(value for _, values in parts for value in values), self._query.limit + 1 - len(self._rows)],
+        )
+        while rows := scan.rows(f"FETCH {_FETCH_ROWS} FROM page", []):
+            if not all(map(self._add, rows)):
+                self._has_more = True
+                break
+        scan.execute("CLOSE page", [])
+        return self._has_more
+
+    def _add(self, row: Any) -> bool:
+        """Takes a row in; returns False if the page is full without it."""
+        shown = projected(document(row, self._names), self._query.fields)
+        self._bytes += answer_bytes(shown)
+        if self._rows and (self._bytes > MAX_PAGE_BYTES or len(self._rows) == self._query.limit):
+            return False
+        self._rows.append(row)
+        self._logs.append(shown)
+        return True
+
+    def _page(self, border: Cursor | None) -> Page:
+        """The page that ends at ``border``, where that is not None, or else at its last row."""
+        query, rows = self._query, self._rows
+        is_partial = border is not None
+        ahead = border or (self._place(rows[-1], self._is_backwards) if rows and self._has_more else None)
+        if not self._is_backwards:
+            behind = self._place(rows[0], True) if rows else query.cursor and query.cursor.reversed(self._is_ascending)
+            return Page(self._logs, ahead, behind, is_partial)
+        behind = self._place(rows[0], False) if rows else query.cursor and query.cursor.reversed(self._is_ascending)
+        ahead = ahead and replace(ahead, is_backwards=True)
+        ahead = ahead or (self._place(rows[-1], True) if rows else query.cursor)
+        return Page(self._logs[::-1], behind, ahead, is_partial)
+
+    def _place(self, row: Any, is_backwards: bool) -> Cursor:
+        return Cursor(row[3], UUID(row[0]), row[1], self._query.now, is_backwards)
 
 
-def _receive_days(open_cursor: cursor, query: LogQuery) -> tuple[datetime, datetime] | None:
-    """Between which times everything that the query can find was received: of a batch the ledger knows that exactly."""
-    if query.batch_id:
-        open_cursor.execute(_BATCH, (query.batch_id.hex,))
-        received_from, received_until = open_cursor.fetchone() or (None, None)
-        if received_from is not None and received_until is not None:
-            return received_from, received_until
-    parameters = {"since": query.since, "until": query.until, "application_id": query.application_id}
-    open_cursor.execute(_DAYS, parameters)
-    first, end = open_cursor.fetchone() or (None, None)
-    return None if first is None or end is None else (first, end)
-
-
-def _select(open_cursor: cursor, query: LogQuery, days: tuple[datetime, datetime]) -> list[Any]:
-    conditions = dict(_conditions(query, days))
-    values = [value for group in conditions.values() for value in group]
-    open_cursor.execute(
-        f"SELECT {', '.join(_COLUMNS)} FROM log_entries JOIN applications USING (application_id)"
-        f" WHERE {' AND '.join(conditions)} ORDER BY event_at DESC, batch_id DESC, position DESC LIMIT %s",
-        [*values, query.limit + 1],
-    )
-    return open_cursor.fetchall()
-
-
-def _conditions(query: LogQuery, days: tuple[datetime, datetime]) -> Iterator[tuple[str, tuple[Any, ...]]]:
-    yield "received_at >= %s AND received_at < %s", days
-    if query.application_id is not None:
-        yield "application_id = %s", (query.application_id,)
-    if query.since:
-        yield "event_at >= %s", (query.since,)
-    if query.until:
-        yield "event_at < %s", (query.until,)
-    if query.levels:
-        yield "level = ANY (%s)", (list(map(int, query.levels)),)
-    if query.text:
-        yield "message ILIKE %s", (f"%{_like(query.text)}%",)
-    if query.batch_id:
-        yield "batch_id = %s", (query.batch_id.hex,)
-    if query.cursor:
-        after = (query.cursor.event_at, query.cursor.batch_id.hex, query.cursor.position)
-        yield "(event_at, batch_id, position) < (%s, %s::uuid, %s)", after
-
-
-def _like(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-
-
-def _document(row: Any) -> dict[str, Any]:
-    batch_id, position, application, event_at, received_at, level, flags, message, metadata, *extra = row
-    return {
-        "id": f"{batch_id.replace('-', '')}-{position}",
-        "application": application,
-        "timestamp": event_at.astimezone(UTC).isoformat(),
-        "received_at": received_at.astimezone(UTC).isoformat(),
-        "level": Level(level).name,
-        "message": message,
-        "metadata": metadata,
-        "flags": Flag(flags).names,
-        **{name: value for name, value in zip(_EXTRA, extra, strict=True) if value is not None},
-    }
-
-
-def _cursor_after(row: Any) -> Cursor:
-    return Cursor(row[3], UUID(row[0]), row[1])
+def _beyond(event_at: datetime, batch_id: str, position: int, is_after: bool) -> Sql:
+    return f"(event_at, batch_id, position) {'>' if is_after else '<'} (%s, %s::uuid, %s)", [
+        event_at,
+        batch_id,
+        position,
+    ]

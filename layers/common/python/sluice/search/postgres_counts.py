@@ -1,0 +1,128 @@
+"""Counting stored records under the reader's row security."""
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sluice.entries.model import Level
+from sluice.runtime.postgres import Database
+from sluice.search.counts import ORIGIN, FacetQuery, HistogramQuery
+from sluice.search.model import METADATA, Filters, Visible
+from sluice.search.postgres_conditions import Sql, filters_sql, metadata_text
+from sluice.search.postgres_scan import Budget, open_scan
+
+_FIRST_WINDOW_ROWS, _LAST_WINDOW_ROWS = 50_000, 2_000_000
+_MAX_WINDOW_VALUES = 5_000  # of a field that are read from one window
+_MAX_VALUE_CHARACTERS = 256
+_GROUPINGS = {"level": "level", "application": "application_id", "none": "0"}
+
+_HISTOGRAM = """
+SELECT date_bin(make_interval(secs => %s), event_at, %s), {grouping}, count(*) FROM log_entries WHERE {conditions}
+GROUP BY 1, 2"""
+_STATS = """
+SELECT level, application_id, count(*), min(event_at), max(event_at), sum(octet_length(message)) FROM log_entries
+WHERE {conditions} GROUP BY 1, 2"""
+_FACET = """
+SELECT grouping(value), value, count(*), count(*) FROM (
+    SELECT {value} AS value FROM log_entries WHERE {conditions}) AS found
+GROUP BY GROUPING SETS ((value), ()) ORDER BY 1 DESC, value IS NULL DESC, 3 DESC LIMIT {limit}"""
+_KEYS = """
+SELECT grouping(value), value, count(*), count(*) FILTER (WHERE coalesce(n, 1) = 1) FROM (
+    SELECT left(key, {characters}) AS value, n FROM log_entries
+    LEFT JOIN LATERAL jsonb_object_keys(metadata) WITH ORDINALITY AS keys (key, n) ON true WHERE {conditions}) AS found
+GROUP BY GROUPING SETS ((value), ()) ORDER BY 1 DESC, value IS NULL DESC, 3 DESC LIMIT {limit}"""
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Rows of counts. Complete from ``complete_since`` on, where the budget was used up; None: complete."""
+
+    rows: list[Any]
+    complete_since: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class FacetCounts:
+    """How many logs have each value of a field, of how many. ``is_approximate``: values that are rare at each time but
+    many in all may be missing. ``complete_since`` as in Counts."""
+
+    values: Counter[str]
+    total: int
+    missing: int
+    is_approximate: bool
+    complete_since: datetime | None
+
+
+class PostgresLogCounter:
+    """Counts of stored records of the applications in ``visible``. All methods raise Unavailable when the database is
+    down or gives nothing within the budget; of what is too much for it the newest is counted."""
+
+    def __init__(self, database: Database, visible: Visible, budget: Budget | None = None) -> None:
+        self._database, self._visible, self._budget = database, visible, budget or Budget()
+
+    def histogram(self, query: HistogramQuery) -> Counts:
+        """Rows of (the interval's start, value, count)."""
+        sql = _HISTOGRAM.replace("{grouping}", _GROUPINGS[query.by])
+        found = self._count(query.filters, sql, [query.interval_seconds, ORIGIN])
+        totals: Counter[tuple[datetime, Any]] = Counter()
+        for start, value, count in found.rows:
+            totals[max(start, query.starts[0]), self._shown(query.by, value)] += count
+        return Counts([(*key, count) for key, count in totals.items()], found.complete_since)
+
+    def stats(self, filters: Filters) -> Counts:
+        """Rows of (level, application, count, first and last event time, bytes of messages)."""
+        found = self._count(filters, _STATS, [])
+        merged: defaultdict[tuple[str, str], list[Any]] = defaultdict(list)
+        for level, application_id, *numbers in found.rows:
+            merged[Level(level).name, self._visible.names[application_id]].append(numbers)
+        rows = [
+            (*key, sum(counts), min(firsts), max(lasts), int(sum(sizes)))
+            for key, parts in merged.items()
+            for counts, firsts, lasts, sizes in [zip(*parts, strict=True)]
+        ]
+        return Counts(rows, found.complete_since)
+
+    def facet(self, query: FacetQuery) -> FacetCounts:
+        """How often each value of a field occurs, or each key of the metadata."""
+        expression, values = _value_sql(query.field)
+        sql = (_KEYS if query.field == "metadata" else _FACET).replace("{value}", expression)
+        sql = sql.replace("{limit}", str(_MAX_WINDOW_VALUES)).replace("{characters}", str(_MAX_VALUE_CHARACTERS))
+        found = self._count(query.filters, sql, values)
+        counts: Counter[Any] = Counter()
+        total = 0
+        for is_total, value, count, log_count in found.rows:
+            if is_total:
+                total += log_count
+            else:
+                counts[value if value is None else self._shown(query.field, value)] += count
+        missing = counts.pop(None, 0)
+        return FacetCounts(counts, total, missing, len(found.rows) >= _MAX_WINDOW_VALUES, found.complete_since)
+
+    def _count(self, filters: Filters, sql: str, values: list[Any]) -> Counts:
+        """The rows that ``sql`` returns for each window, its conditions filled in behind ``values``."""
+        rows: list[Any] = []
+        condition, condition_values = filters_sql(filters, self._visible)
+        with open_scan(self._database, self._visible, filters, self._budget) as scan:
+            if scan is None:
+                return Counts([], None)
+
+            def read(window: Sql) -> bool:
+                complete = sql.replace("{conditions}", f"{window[0]} AND {condition}")
+                rows.extend(scan.rows(complete, [*values, *window[1], *condition_values]))
+                return False
+
+            scan.walk(False, _FIRST_WINDOW_ROWS, _LAST_WINDOW_ROWS, read)
+            return Counts(rows, scan.reached if scan.is_partial else None)
+
+    def _shown(self, name: str, value: Any) -> Any:
+        if name == "level":
+            return Level(value).name
+        return self._visible.names[value] if name == "application" else value
+
+
+def _value_sql(name: str) -> Sql:
+    if name.startswith(METADATA):
+        text, values = metadata_text(name)
+        return f"left({text}, {_MAX_VALUE_CHARACTERS})", values
+    return {"application": "application_id"}.get(name, name), []
