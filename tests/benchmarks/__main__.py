@@ -8,7 +8,7 @@ from contextlib import ExitStack
 
 from rich.console import Console
 
-from benchmarks import ingest, report, store
+from benchmarks import end_to_end, ingest, report, store
 from benchmarks.bench import Bench
 from benchmarks.contender import ContenderFailed
 from benchmarks.figures import FIGURES, BenchError, Measured
@@ -19,6 +19,7 @@ QUICK_ROWS = 1_000_000
 GROUPS: dict[str, tuple[tuple[str, ...], Callable[[Bench], dict[str, Measured]]]] = {
     "taking in": (("ingest_single_vs_baseline", "ingest_batch_vs_baseline"), ingest.measure),
     "storing": (("store_vs_copy", "store_vs_baseline"), store.measure),
+    "end to end": (("end_to_end_vs_copy", "end_to_end_vs_baseline"), end_to_end.measure),
 }
 console = Console(highlight=False)
 

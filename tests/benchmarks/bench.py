@@ -3,11 +3,13 @@
 import json
 import os
 import secrets
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,7 +19,9 @@ import redis
 
 from benchmarks.contender import Contender
 from benchmarks.deployed import environments
+from benchmarks.deployment import Deployment
 from benchmarks.limits import RawCopy
+from benchmarks.logs import BATCH, batch, compressed, make_logs, single
 from scratch import execute_as_superuser
 from stack import BUILD, REPOSITORY, Stack
 
@@ -35,6 +39,7 @@ class Bench:
     keys: frozenset[str]  # what is to be measured
     is_quick: bool
     note: Callable[[str], None]  # a line for people, below the table
+    _queued: dict[int, dict[Any, Any]] = field(default_factory=dict)
 
     @property
     def rounds(self) -> int:
@@ -68,6 +73,17 @@ class Bench:
         for key in client.scan_iter("logs:*"):
             client.delete(key)
         self.superuser.execute("TRUNCATE log_entries, ledger, event_time_bounds")
+
+    def fill_product(self, count: int) -> None:
+        """Has ingest queue ``count`` batches in an empty queue; from the second time on, the same ones as before."""
+        self.empty_product()
+        client = self.redis(PRODUCT_REDIS)
+        if count not in self._queued:
+            self.product.ask("ingest_batches", count=count, seed=count)
+            self._queued[count] = {key: client.dump(key) for key in client.scan_iter("logs:*")}
+            return
+        for key, value in self._queued[count].items():
+            client.restore(key, 0, value)
 
     def settle(self) -> None:
         """Has the database write out now what it would otherwise write out during the next measurement."""
@@ -121,8 +137,37 @@ class Bench:
     @cached_property
     def worker(self) -> None:
         """The baseline's Celery worker, in two processes."""
+        _ = self.baseline
         options = ["--concurrency", "2", "--loglevel", "ERROR", "--without-gossip", "--without-mingle"]
         self._start("worker", ["celery", "-A", "benchmarks.baseline", "worker", "--without-heartbeat", *options])
+
+    @cached_property
+    def server(self) -> str:
+        """The baseline's view behind gunicorn, in two processes; its URL."""
+        _ = self.baseline, self.worker
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            address = f"127.0.0.1:{free.getsockname()[1]}"
+        options = ["--workers", "2", "--threads", "4", "--worker-class", "gthread", "--keep-alive", "75"]
+        self._start("server", ["gunicorn", "--bind", address, *options, "benchmarks.baseline:application"])
+        return f"http://{address}"
+
+    @cached_property
+    def deployment(self) -> Deployment:
+        """The product as a whole, see deployment.py."""
+        return Deployment(self.stack)
+
+    @cached_property
+    def batches(self) -> list[bytes]:
+        """Gzip bodies of a thousand logs each."""
+        now = datetime.now(UTC)
+        blocks = [batch(make_logs(BATCH, seed), now) for seed in range(10)]
+        return [compressed(block.vary(seed)) for seed, block in enumerate(4 * blocks)]
+
+    @cached_property
+    def singles(self) -> list[bytes]:
+        """Bodies of one log each."""
+        now = datetime.now(UTC)
+        return [single(log, now).vary(seed) for seed, log in enumerate(make_logs(1_000))]
 
     def _start(self, name: str, command: list[str]) -> None:
         """Runs a program of the baseline's environment until the end."""

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
+from threading import Lock
 from types import TracebackType
 from typing import IO, Any, Self
 
@@ -21,7 +22,7 @@ class Contender:
     """The parent's side. What the process prints otherwise goes to ``log``."""
 
     def __init__(self, command: list[str], environ: Mapping[str, str], log: Path) -> None:
-        self._log = log
+        self._log, self._turn = log, Lock()
         with log.open("wb") as errors:
             self._process = subprocess.Popen(
                 command,
@@ -36,10 +37,11 @@ class Contender:
     def ask(self, action: str, **arguments: Any) -> Any:
         """Runs an action there and returns its answer. Raises ContenderFailed."""
         assert self._process.stdin is not None
-        with suppress(BrokenPipeError):
-            self._process.stdin.write(json.dumps([action, arguments]) + "\n")
-            self._process.stdin.flush()
-        return self._read(action)
+        with self._turn:
+            with suppress(BrokenPipeError):
+                self._process.stdin.write(json.dumps([action, arguments]) + "\n")
+                self._process.stdin.flush()
+            return self._read(action)
 
     def _read(self, action: str) -> Any:
         assert self._process.stdout is not None

@@ -40,4 +40,6 @@ FIGURES = (
     Figure("ingest_batch_vs_baseline", 150),
     Figure("store_vs_copy", 0.75),
     Figure("store_vs_baseline", 15),
+    Figure("end_to_end_vs_copy", 0.3),
+    Figure("end_to_end_vs_baseline", 50),
 )

@@ -17,8 +17,8 @@ def measure(bench: Bench) -> dict[str, Measured]:
     """Rows per second from a full queue until everything is stored and acknowledged."""
     contenders = {
         "copy": bench.copy.rate,
-        "product": lambda number: product_rate(bench, number, environments=True),
-        "one": lambda number: product_rate(bench, number, environments=False),
+        "product": lambda _: product_rate(bench, environments=True),
+        "one": lambda _: product_rate(bench, environments=False),
     }
     if bench.wants("store_vs_baseline"):
         _ = bench.worker
@@ -34,10 +34,9 @@ def measure(bench: Bench) -> dict[str, Measured]:
     return measured
 
 
-def product_rate(bench: Bench, number: int, *, environments: bool) -> float:
+def product_rate(bench: Bench, *, environments: bool) -> float:
     """Of one drain on a queue of BATCHES entries of a thousand."""
-    bench.empty_product()
-    bench.product.ask("ingest_batches", count=BATCHES, seed=number)
+    bench.fill_product(BATCHES)
     bench.settle()
     return BATCHES * BATCH / float(bench.product.ask("store", environments=environments))
 

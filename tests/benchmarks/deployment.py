@@ -1,0 +1,84 @@
+"""The whole product deployed to the benchmark's servers: the API's URL, keys, and what is stored."""
+
+import json
+import os
+import subprocess
+import sys
+from functools import cached_property
+from typing import Any
+
+import boto3
+import psycopg2
+from botocore.config import Config
+
+from benchmarks.clients import CLIENTS
+from benchmarks.figures import BenchError
+from stack import REPOSITORY, Stack
+
+PROGRAMS = REPOSITORY / "build" / "venv" / "bin"
+# As in deployed.py: no limit is reached.
+PARAMETERS = {
+    "ThrottleRate": 10_000,
+    "ThrottleBurst": 5_000,
+    "RequestsPerSecond": 10_000,
+    "BytesPerSecond": 10**11,
+    "BytesPerDay": 10**15,
+}
+
+
+class Deployment:
+    """Sluice on the embedded stack, one application for each client."""
+
+    def __init__(self, stack: Stack) -> None:
+        self.stack = stack
+        self.url = self._deploy(PARAMETERS)
+        session = boto3.Session("test", "test", region_name="us-east-1")
+        config = Config(read_timeout=120, retries={"total_max_attempts": 1}, max_pool_connections=CLIENTS)
+        self._lambda: Any = session.client("lambda", endpoint_url=stack.aws_endpoint_url, config=config)
+        self.keys = [self._create_key(f"client-{number}") for number in range(CLIENTS)]
+
+    def _deploy(self, parameters: dict[str, Any]) -> str:
+        """The API's URL, without a trailing slash."""
+        options = [option for name, value in parameters.items() for option in ("--parameter", f"{name}={value}")]
+        done = subprocess.run(
+            [sys.executable, "-m", "deploy", "up", "--state", str(self.stack.state), *options],
+            env=os.environ
+            | {"PYTHONPATH": str(REPOSITORY / "infra"), "PATH": f"{PROGRAMS}{os.pathsep}{os.environ['PATH']}"}
+            | self.stack.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=REPOSITORY,
+        )
+        if done.returncode:
+            raise BenchError(f"the product cannot be deployed: {done.stdout}{done.stderr}")
+        return done.stdout.strip().splitlines()[-1].rstrip("/")
+
+    def invoke(self, function: str, event: dict[str, Any]) -> Any:
+        """A function's answer. Raises BenchError with its error."""
+        response = self._lambda.invoke(FunctionName=f"sluice-local-{function}", Payload=json.dumps(event))
+        answer = json.loads(response["Payload"].read())
+        if "FunctionError" in response:
+            raise BenchError(f"{function}: {answer}")
+        return answer
+
+    def _create_key(self, name: str) -> str:
+        self.invoke("admin", {"action": "create_application", "name": name})
+        created = self.invoke("admin", {"action": "create_key", "application": name, "scopes": ["ingest", "read"]})
+        return str(created["key"])
+
+    @cached_property
+    def _cursor(self) -> Any:
+        connection = psycopg2.connect(self.stack.database_url("postgres", direct=True))
+        connection.autocommit = True
+        return connection.cursor()
+
+    def stored(self) -> int:
+        """Logs that are committed, of all applications."""
+        self._cursor.execute("SELECT coalesce(sum(stored_count), 0) FROM ledger")
+        return int(self._cursor.fetchone()[0])
+
+    def empty(self) -> None:
+        """Empties the log tables."""
+        self._cursor.execute("TRUNCATE log_entries, ledger, event_time_bounds")
+        self._cursor.execute("CHECKPOINT")
