@@ -1,25 +1,21 @@
 """What the measurements share: servers of their own, the contenders on them, and how thorough to be."""
 
-import json
 import os
 import secrets
 import socket
 import subprocess
-import sys
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any
 from urllib.parse import urlsplit
 
-import psycopg2
 import redis
 
 from benchmarks.contender import Contender
-from benchmarks.deployed import environments
 from benchmarks.deployment import Deployment
+from benchmarks.installation import Installation
 from benchmarks.limits import RawCopy
 from benchmarks.logs import BATCH, batch, compressed, make_logs, single
 from scratch import execute_as_superuser
@@ -27,7 +23,7 @@ from stack import BUILD, REPOSITORY, Stack
 
 BASELINE = BUILD / "baseline" / "bin"
 # One Redis database for each contender; the deployed stack has 0.
-PRODUCT_REDIS, BASELINE_REDIS, BROKER_REDIS, RAW_REDIS = 1, 2, 3, 4
+PRODUCT_REDIS, SMALL_REDIS, BASELINE_REDIS, BROKER_REDIS, RAW_REDIS = 1, 2, 3, 4, 5
 
 
 @dataclass(frozen=True)
@@ -39,7 +35,6 @@ class Bench:
     keys: frozenset[str]  # what is to be measured
     is_quick: bool
     note: Callable[[str], None]  # a line for people, below the table
-    _queued: dict[int, dict[Any, Any]] = field(default_factory=dict)
 
     @property
     def rounds(self) -> int:
@@ -60,53 +55,14 @@ class Bench:
         return self.stack.database_url("sluice_owner", name)
 
     @cached_property
-    def superuser(self) -> Any:
-        """A cursor on the product's database, for what no function may do."""
-        _ = self.product
-        connection = psycopg2.connect(self.stack.database_url("postgres", "bench_product", direct=True))
-        connection.autocommit = True
-        return connection.cursor()
-
-    def empty_product(self) -> None:
-        """Empties the product's queue and log tables."""
-        client = self.redis(PRODUCT_REDIS)
-        for key in client.scan_iter("logs:*"):
-            client.delete(key)
-        self.superuser.execute("TRUNCATE log_entries, ledger, event_time_bounds")
-
-    def fill_product(self, count: int) -> None:
-        """Has ingest queue ``count`` batches in an empty queue; from the second time on, the same ones as before."""
-        self.empty_product()
-        client = self.redis(PRODUCT_REDIS)
-        if count not in self._queued:
-            self.product.ask("ingest_batches", count=count, seed=count)
-            self._queued[count] = {key: client.dump(key) for key in client.scan_iter("logs:*")}
-            return
-        for key, value in self._queued[count].items():
-            client.restore(key, 0, value)
-
-    def settle(self) -> None:
-        """Has the database write out now what it would otherwise write out during the next measurement."""
-        self.superuser.execute("CHECKPOINT")
+    def product(self) -> Installation:
+        """Sluice's handlers, see product.py."""
+        return Installation(self.stack, "product", PRODUCT_REDIS, self.exits)
 
     @cached_property
-    def product(self) -> Contender:
-        """Sluice's handlers, see product.py."""
-        self.create_database("bench_product")
-        roles = {"ingest": "sluice_ingest", "writer": "sluice_writer", "reader": "sluice_reader"}
-        connections = self.stack.connections | {
-            f"{name}_database_url": self.stack.database_url(role, "bench_product") for name, role in roles.items()
-        }
-        connections["redis_url"] = self.redis_url(PRODUCT_REDIS)
-        connections["owner_database_url"] = self.stack.database_url("sluice_owner", "bench_product", direct=True)
-        command = [sys.executable, "-m", "benchmarks.product"]
-        environ = os.environ | {
-            "PYTHONPATH": str(REPOSITORY / "tests"),
-            "PYTHONOPTIMIZE": "1",
-            "AWS_DEFAULT_REGION": "us-east-1",
-            "BENCH_ENVIRONMENTS": json.dumps(environments(connections)),
-        }
-        return self._contender("product", command, environ)
+    def small(self) -> Installation:
+        """The same, where few logs are stored."""
+        return Installation(self.stack, "small", SMALL_REDIS, self.exits)
 
     @cached_property
     def baseline_environ(self) -> dict[str, str]:

@@ -9,7 +9,14 @@ from samtranslator.yaml_helper import yaml_parse  # type: ignore[import-untyped]
 
 TEMPLATE = Path(__file__).parents[2] / "template.yaml"
 _SECRET = re.compile(r"SecretString:(\w+):")
-FUNCTIONS = {"admin": "Admin", "ingest": "Ingest", "drain": "Drain", "process_chunk": "ProcessChunk", "query": "Query"}
+FUNCTIONS = {
+    "admin": "Admin",
+    "ingest": "Ingest",
+    "drain": "Drain",
+    "process_chunk": "ProcessChunk",
+    "query": "Query",
+    "index": "Index",
+}
 # No limit of an application is reached: they are measured elsewhere, and are settings.
 UNLIMITED = {"REQUESTS_PER_SECOND": "1000000", "BYTES_PER_SECOND": str(10**11), "BYTES_PER_DAY": str(10**15)}
 
@@ -27,6 +34,7 @@ def environments(connections: Mapping[str, str]) -> dict[str, dict[str, str]]:
         }
         | {name: value for name, value in UNLIMITED.items() if verb == "ingest"}
         for verb, name in FUNCTIONS.items()
+        if f"{name}Function" in template["Resources"]
     }
 
 

@@ -42,4 +42,7 @@ FIGURES = (
     Figure("store_vs_baseline", 15),
     Figure("end_to_end_vs_copy", 0.3),
     Figure("end_to_end_vs_baseline", 50),
+    Figure("store_10m_vs_100k", 0.9),
+    Figure("page_10m_vs_100k", 2, is_ceiling=True),
+    Figure("search_vs_scan", 10),
 )

@@ -13,11 +13,11 @@ def measure(bench: Bench) -> dict[str, Measured]:
     """Logs per second of both, and of raw XADD for comparison."""
 
     def singles(number: int) -> float:
-        bench.empty_product()
+        bench.product.empty()
         return SINGLES / float(bench.product.ask("ingest_single", count=SINGLES, seed=number))
 
     def batches(number: int) -> float:
-        bench.empty_product()
+        bench.product.empty()
         return BATCHES * BATCH / float(bench.product.ask("ingest_batches", count=BATCHES, seed=number))
 
     def view(number: int) -> float:
@@ -30,7 +30,7 @@ def measure(bench: Bench) -> dict[str, Measured]:
         contenders["batches"] = batches
     interleave(1, contenders)  # imports, connections and caches
     rates = interleave(bench.rounds, contenders)
-    bench.empty_product()
+    bench.product.empty()
     xadd = raw_xadd_rate(bench.redis(RAW_REDIS), 1)
     bench.note(f"raw pipelined XADD of single logs: {xadd:,.0f}/s")
     measured = {}

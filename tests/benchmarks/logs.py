@@ -10,6 +10,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import batched
 from typing import Any, NamedTuple
 
 type JsonObject = dict[str, Any]
@@ -17,13 +18,18 @@ type JsonObject = dict[str, Any]
 UNCOMMON_WORD, COMMON_WORD = "zugzwang", "overflow"  # in 0.01 % and in 3 % of the logs
 LEVELS = {"DEBUG": 10, "INFO": 20, "WARNING": 30, "ERROR": 40, "CRITICAL": 50}
 APPLICATIONS = 8
+COLUMNS = """
+    application_id, position, batch_id, received_at, event_at, original_length, retention_class, level, severity_number,
+    flags, severity_text, trace_id, span_id, session_id, logger, host, service, version, message, metadata"""
+LEDGER_COLUMNS = """
+    batch_id, part, application_id, shard, retention_class, first_sequence, record_count, stored_count, received_at,
+    stream_id, body_hash"""
 BATCH = 1_000
 _SHARES = (12, 70, 10, 7, 1)  # of the levels
 _ID_BYTES = bytes(range(0x80, 0x90))
 _ID_CHARACTERS = _ID_BYTES.decode("latin-1")
 _HEXADECIMAL = b"0123456789abcdef"
-# These stand in a block of rows until it is stored.
-_MOMENT, _MINUTE = "<moment of receipt>", "<minute of receipt>"
+_MINUTE = "<minute of receipt>"  # stands in a block of rows until it is stored
 _EVENTS = (
     "GET /api/v2/{noun}/{id} returned {status} in {ms} ms for user {user}, upstream {noun}-{small} {words}",
     "order {id} placed by user {user}: {small} items, {amount} EUR, handed to {noun} in {region}, {words}",
@@ -65,9 +71,8 @@ class Block:
         return self.template.translate(bytes.maketrans(_ID_BYTES, bytes(digits)))
 
     def rows(self, seed: int, moment: datetime) -> bytes:
-        """A block of rows, with ids of its own, as received at ``moment`` (UTC)."""
-        varied = self.vary(seed).replace(_MOMENT.encode(), moment.isoformat().encode())
-        return varied.replace(_MINUTE.encode(), f"{moment:%Y-%m-%dT%H:%M}".encode())
+        """A block of rows, with ids of its own, as received within the minute of ``moment`` (UTC)."""
+        return self.vary(seed).replace(_MINUTE.encode(), f"{moment:%Y-%m-%dT%H:%M}".encode())
 
 
 def make_logs(count: int, seed: int = 6) -> list[Log]:
@@ -142,14 +147,39 @@ def compressed(body: bytes) -> bytes:
 
 
 def rows(logs: Sequence[Log]) -> Block:
-    """COPY text with the columns of reference.sql: batches of a thousand, of applications that take turns."""
-    chance = random.Random(len(logs))
+    """COPY text with COLUMNS: batches of a thousand, of applications that take turns."""
     lines = []
-    for start in range(0, len(logs), BATCH):
-        group = logs[start : start + BATCH]
-        application, batch_id = start // BATCH % APPLICATIONS + 1, _uuid(chance)
-        lines += [_row(log, position, application, batch_id) for position, log in enumerate(group)]
+    for entry, group in zip(_entries(len(logs)), batched(logs, BATCH, strict=False), strict=True):
+        lines += [_row(log, position, entry) for position, log in enumerate(group)]
     return Block("".join(lines).encode("latin-1"))
+
+
+def ledger_rows(count: int) -> Block:
+    """COPY text with LEDGER_COLUMNS for the batches of ``rows`` of so many logs."""
+    counts = f"0\t1\t1\t{BATCH}\t{BATCH}"
+    lines = [
+        f"{entry.batch_id}\t0\t{entry.application}\t{counts}\t{_time(entry.second)}\t0-{number}\t\\\\x00\n"
+        for number, entry in enumerate(_entries(count))
+    ]
+    return Block("".join(lines).encode("latin-1"))
+
+
+class _Entry(NamedTuple):
+    """A batch of a block of rows, received at ``second`` of its minute."""
+
+    application: int
+    batch_id: str
+    second: float
+
+
+def _entries(count: int) -> list[_Entry]:
+    chance = random.Random(count)
+    numbers = range(-(-count // BATCH))
+    return [_Entry(n % APPLICATIONS + 1, _uuid(chance), 1 + 58 * n / len(numbers)) for n in numbers]
+
+
+def _time(second: float) -> str:
+    return f"{_MINUTE}:{second:09.6f}+00"
 
 
 def content_bytes(logs: Sequence[Log]) -> float:
@@ -161,9 +191,11 @@ def _uuid(chance: random.Random) -> str:
     return "-".join(_identity(chance, digits) for digits in (8, 4, 4, 4, 12))
 
 
-def _row(log: Log, position: int, application: int, batch_id: str) -> str:
+def _row(log: Log, position: int, entry: _Entry) -> str:
+    """The row of a log that happened within the second before its batch was received."""
+    event_at, received_at = _time(entry.second - 1 + position / BATCH), _time(entry.second)
     fields = (
-        *(str(application), str(position), batch_id, _MOMENT, f"{_MINUTE}:{position * 0.059:06.3f}+00", r"\N", "1"),
+        *(str(entry.application), str(position), entry.batch_id, received_at, event_at, r"\N", "1"),
         *(str(LEVELS[log.level]), r"\N", "0"),
         *(r"\N", log.trace_id, r"\N", r"\N", r"\N", log.host, log.service, r"\N", log.message),
         _json(log.metadata).decode("latin-1"),

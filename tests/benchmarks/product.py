@@ -23,8 +23,8 @@ from invocations import LambdaContext
 from lambda_events import rest_event
 from sluice.chunks.model import ChunkResult, ChunkTask
 
-FUNCTIONS = ("admin", "ingest", "process_chunk", "drain")
 CONTEXT = LambdaContext(remaining_ms=600_000)
+ACTIONS = ("ingest_single", "ingest_batches", "store", "pages", "search", "index")
 VARIANTS = 20  # different bodies of a form
 
 
@@ -73,7 +73,8 @@ class Here:
 class Product:
     """The actions."""
 
-    keys: list[str]
+    keys: list[str]  # of applications with the ids 1, 2, ...
+    admin_key: str
     drain: Any
     environments: Environments
 
@@ -87,17 +88,47 @@ class Product:
         """Seconds for ``count`` gzip requests of a thousand logs each."""
         return self._ingest(self._batches(count, seed), is_compressed=True)
 
-    def store(self, environments: int) -> float:
-        """Seconds in which one drain empties the queue."""
+    def store(self, count: int, environments: bool) -> float:
+        """Seconds in which one drain stores the ``count`` logs that are queued."""
         runner = self.environments if environments else Here()
         app = load_app("drain")
         app._dependencies = lambda: replace(self.drain, runner=runner)
         started = time.perf_counter()
         report = app.handler({}, CONTEXT)
         seconds = time.perf_counter() - started
-        if report["backlog_entries"] or report["chunks_failed"]:
-            raise RuntimeError(f"the drain left something behind: {report}")
+        if report["backlog_entries"] or report["chunks_failed"] or report["stored"] != count:
+            raise RuntimeError(f"the drain did not store all: {report}")
         return seconds
+
+    def pages(self, query: dict[str, str], count: int) -> list[float]:
+        """Seconds for each of ``count`` equal requests of the first application's key."""
+        return [self._get(query, self.keys[0])[0] for _ in range(count)]
+
+    def search(self, query: dict[str, str], is_all: bool) -> dict[str, float]:
+        """Seconds until the first page is there, or all pages are, for a key that sees all applications; and how many
+        logs were found."""
+        seconds, answer = self._get(query, self.admin_key)
+        found = len(answer["logs"])
+        while is_all and answer["next_cursor"]:
+            more, answer = self._get(query | {"cursor": answer["next_cursor"]}, self.admin_key)
+            seconds, found = seconds + more, found + len(answer["logs"])
+        return {"seconds": seconds, "found": found}
+
+    def index(self) -> int:
+        """Makes the word filters that are missing; returns of how many rows."""
+        total = 0
+        while rows := load_app("index").handler({}, CONTEXT)["rows"]:
+            total += rows
+        return total
+
+    def _get(self, query: dict[str, str], key: str) -> tuple[float, Any]:
+        event = rest_event("GET", "/api/logs", headers={"X-API-Key": key}, query=query)
+        started = time.perf_counter()
+        answer = load_app("query").handler(event, CONTEXT)
+        seconds = time.perf_counter() - started
+        if answer["statusCode"] != 200:
+            raise RuntimeError(f"query answers {answer}")
+        return seconds, json.loads(answer["body"])
 
     def _batches(self, count: int, seed: int) -> list[bytes]:
         now = datetime.now(UTC)
@@ -122,26 +153,27 @@ class Product:
 
 def start(environments: dict[str, dict[str, str]]) -> Product:
     """Migrates, makes applications with keys, and loads each function with the environment that it is deployed with."""
-    for function in FUNCTIONS:
-        os.environ.update(environments[function])
+    for function, environ in environments.items():
+        os.environ.update(environ)
         if function == "process_chunk":
             pool = Environments(int(environments["drain"]["CHUNK_CONCURRENCY"]))
         load_app(function)._dependencies()
+    load_app("admin").handler({"action": "migrate"}, CONTEXT)
+    keys = [_create_key(f"bench-{number}", "ingest", "read") for number in range(APPLICATIONS)]
+    return Product(keys, _create_key("operators", "read", "admin"), load_app("drain")._dependencies(), pool)
+
+
+def _create_key(application: str, *scopes: str) -> str:
+    """A key of a new application."""
     admin = load_app("admin").handler
-    admin({"action": "migrate"}, CONTEXT)
-    keys = []
-    for number in range(APPLICATIONS):
-        name = f"bench-{number}"
-        admin({"action": "create_application", "name": name}, CONTEXT)
-        key = admin({"action": "create_key", "application": name, "scopes": ["ingest", "read"]}, CONTEXT)["key"]
-        keys.append(key)
-    return Product(keys, load_app("drain")._dependencies(), pool)
+    admin({"action": "create_application", "name": application}, CONTEXT)
+    return str(admin({"action": "create_key", "application": application, "scopes": list(scopes)}, CONTEXT)["key"])
 
 
 def actions() -> dict[str, Callable[..., Any]]:
     """Starts with the environments in BENCH_ENVIRONMENTS."""
     product = start(json.loads(os.environ["BENCH_ENVIRONMENTS"]))
-    return {name: getattr(product, name) for name in ("ingest_single", "ingest_batches", "store")}
+    return {name: getattr(product, name) for name in ACTIONS}
 
 
 if __name__ == "__main__":

@@ -36,15 +36,16 @@ def measure(bench: Bench) -> dict[str, Measured]:
 
 def product_rate(bench: Bench, *, environments: bool) -> float:
     """Of one drain on a queue of BATCHES entries of a thousand."""
-    bench.fill_product(BATCHES)
-    bench.settle()
-    return BATCHES * BATCH / float(bench.product.ask("store", environments=environments))
+    bench.product.empty()
+    bench.product.queue(BATCHES)
+    bench.product.settle()
+    return BATCHES * BATCH / bench.product.store(BATCHES * BATCH, environments=environments)
 
 
 def baseline_rate(bench: Bench, number: int, count: int = BASELINE_LOGS) -> float:
     """Of the worker, flat out: from its first task until all rows are there and the stream is empty."""
     bench.baseline.ask("fill", count=count, seed=number)
-    bench.settle()
+    bench.product.settle()
     started = time.perf_counter()
     bench.baseline.ask("start_draining")
     stream = bench.redis(BASELINE_REDIS)
