@@ -8,7 +8,8 @@ from uuid import UUID, uuid4
 
 from fakes import NOON
 from sluice.applications.model import KeyRecord, Limits, Scope
-from sluice.entries.model import Flag, Level, Record
+from sluice.entries.model import Batch, Flag, Level, Record
+from sluice.entries.packing import pack_batch
 from sluice.streams.model import StreamEntry, Submission
 from sluice.streams.parts import split_parts
 
@@ -74,6 +75,6 @@ def submission(
         batch_id=batch_id or uuid4(),
         received_at=received_at or datetime.now(UTC),
         body_hash=body_hash,
-        parts=split_parts(tuple(records) or (record(),)),
+        parts=split_parts(pack_batch(Batch(tuple(records) or (record(),), ()))),
         is_idempotent=is_idempotent,
     )

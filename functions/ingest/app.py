@@ -25,10 +25,10 @@ from sluice.applications.ports import Clock
 from sluice.applications.postgres import PostgresKeyStore
 from sluice.applications.redis import RedisKeyCache
 from sluice.entries.body import inflate_body
-from sluice.entries.model import Batch
-from sluice.entries.parse import parse_batch
+from sluice.entries.packing import PackedBatch
+from sluice.entries.usual import pack_body
 from sluice.errors import SluiceError
-from sluice.protocols.otlp import parse_otlp
+from sluice.protocols.otlp import pack_otlp
 from sluice.runtime.crash_points import crash_point
 from sluice.runtime.http import HttpApi, json_response, rejection_documents
 from sluice.runtime.observability import Logger, Metrics, count, utc_now
@@ -52,10 +52,10 @@ ADMISSION_SECONDS = 3
 FULL = frozenset(("backlog_full", "backlog_share_exceeded"))  # what for certain left a batch out of the queue
 
 
-class Parse(Protocol):
-    """Reads an inflated body in the form that a door takes."""
+class Pack(Protocol):
+    """Reads an inflated body in the form that a door takes, and packs its records."""
 
-    def __call__(self, body: bytes, received_at: datetime, *, max_records: int, media_type: str) -> Batch: ...
+    def __call__(self, body: bytes, received_at: datetime, *, max_records: int, media_type: str) -> PackedBatch: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class Accepted:
     """What became of one request."""
 
     batch_id: UUID
-    batch: Batch
+    batch: PackedBatch
     is_replay: bool
     standing: Standing
 
@@ -78,7 +78,7 @@ class Ingest:
     settings: IngestSettings
     clock: Clock
 
-    def accept(self, post: Post, parse: Parse, *, repeats_are_retries: bool = False) -> Accepted:
+    def accept(self, post: Post, pack: Pack, *, repeats_are_retries: bool = False) -> Accepted:
         """Authenticates, inflates, parses and queues one request. Raises the errors of those steps.
 
         With ``repeats_are_retries`` a body whose records all carry their time is its own idempotency key.
@@ -94,7 +94,7 @@ class Ingest:
         standing = self.admission.admit(key, len(body))
         with announced(standing):
             received_at = self.clock()
-            batch = parse(body, received_at, max_records=self.settings.max_batch_records, media_type=post.media_type)
+            batch = pack(body, received_at, max_records=self.settings.max_batch_records, media_type=post.media_type)
             body_hash = blake2b(body, digest_size=16).digest()
             token = post.idempotency_key
             if token is None and repeats_are_retries and batch.is_timed:
@@ -105,7 +105,7 @@ class Ingest:
                 batch_id=_batch_id(key, token, received_at),
                 received_at=received_at,
                 body_hash=body_hash,
-                parts=split_parts(batch.records),
+                parts=split_parts(batch),
                 is_idempotent=token is not None,
             )
             is_replay = bool(submission.parts) and not self._submit(key, submission, len(body))
@@ -134,17 +134,17 @@ def _batch_id(key: KeyRecord, token: str | None, received_at: datetime) -> UUID:
 
 
 def _count(accepted: Accepted) -> None:
-    count(metrics, "accepted", 0 if accepted.is_replay else len(accepted.batch.records))
+    count(metrics, "accepted", 0 if accepted.is_replay else len(accepted.batch.lines))
     count(metrics, "rejected", len(accepted.batch.rejections))
 
 
 @api.route("POST", "/api/ingest")
 def ingest(request: Request) -> Response:
     """Answers 202 with the count, the batch id and what was rejected."""
-    accepted = _dependencies().accept(Post.from_request(request), parse_batch)
+    accepted = _dependencies().accept(Post.from_request(request), pack_body)
     _count(accepted)
     answer = {
-        "accepted": len(accepted.batch.records),
+        "accepted": len(accepted.batch.lines),
         "batch_id": accepted.batch_id.hex,
         "rejected": rejection_documents(accepted.batch.rejections),
         "rejected_count": len(accepted.batch.rejections),
@@ -157,7 +157,7 @@ def ingest(request: Request) -> Response:
 @api.route("POST", "/otlp/v1/logs", refuse=status_response)
 def otlp(request: Request) -> Response:
     """Answers 200 with what was rejected; nothing if that is nothing."""
-    accepted = _dependencies().accept(Post.from_request(request), parse_otlp, repeats_are_retries=True)
+    accepted = _dependencies().accept(Post.from_request(request), pack_otlp, repeats_are_retries=True)
     _count(accepted)
     rejections = accepted.batch.rejections
     if rejections:

@@ -14,7 +14,7 @@ from scratch import Scratch
 from sluice.chunks.model import ChunkResult
 from sluice.chunks.postgres import PostgresChunkStore
 from sluice.entries.model import OPTIONAL_FIELDS
-from sluice.entries.packing import pack_record
+from sluice.entries.packing import pack_batch, pack_record
 from sluice.entries.parse import parse_batch
 from sluice.errors import RejectedInput
 from sluice.runtime.postgres import Database
@@ -61,7 +61,7 @@ def test_stored_and_read_back(shelf: Shelf, sent: list[dict[str, Any]]) -> None:
         batch = parse_batch(json.dumps(sent).encode(), received_at, max_records=100)
     except RejectedInput:
         return
-    (part,) = split_parts(batch.records)
+    (part,) = split_parts(pack_batch(batch))
     entry = stream_entry(
         map(pack_record, batch.records),
         application_id=shelf.application_id,

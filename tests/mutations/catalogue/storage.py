@@ -99,6 +99,22 @@ STORAGE = (
         ("tests/unit/test_ledger_audit.py",),
     ),
     Mutation(
+        "usual records are read their own way",
+        "one log is stored in two forms, depending on what it came with",
+        "layers/common/python/sluice/entries/usual.py",
+        "_SMALLEST, _LARGEST = 1e-4, 1e16",
+        "_SMALLEST, _LARGEST = 0, 1e300",
+        ("tests/properties/test_usual.py",),
+    ),
+    Mutation(
+        "U+0000 in usual records",
+        "a log that the database refuses ends in the dead letters",
+        "layers/common/python/sluice/entries/usual.py",
+        r"""if b"\\u0000" in body or""",
+        "if",
+        ("tests/properties/test_usual.py",),
+    ),
+    Mutation(
         "in flight by subtraction",
         "the ledger balances whatever is lost",
         "layers/common/python/sluice/ledger/audit.py",

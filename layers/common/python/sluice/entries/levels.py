@@ -12,6 +12,7 @@ _NAMES = {
     Level.CRITICAL: "critical crit fatal ftl panic emerg emergency alert dpanic",
 }
 _BY_NAME = {name: level for level, names in _NAMES.items() for name in names.split()}
+LEVEL_NAMES = frozenset(_BY_NAME)
 # INFO2 (OpenTelemetry), DEBUG5 (PostgreSQL), WARN+1 (Go's slog): a level, and how far off it is.
 _QUALIFIED = re.compile(r"([a-z]+)(?:[1-5]|[+-]\d{1,2})", re.ASCII)
 _BY_SYSLOG = (

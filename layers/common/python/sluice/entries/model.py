@@ -64,6 +64,11 @@ class Record(NamedTuple):
     message: str
     metadata: str  # a JSON object as text
 
+    @property
+    def is_timed(self) -> bool:
+        """Whether the record carries a time of its own."""
+        return not self.flags & (Flag.TIMESTAMP_MISSING | Flag.TIMESTAMP_UNREADABLE)
+
 
 @dataclass(frozen=True, slots=True)
 class Batch:
@@ -75,5 +80,4 @@ class Batch:
     @property
     def is_timed(self) -> bool:
         """Whether each record carries a time of its own, so that an equal body can only be the same logs again."""
-        untimed = Flag.TIMESTAMP_MISSING | Flag.TIMESTAMP_UNREADABLE
-        return all(not record.flags & untimed for record in self.records)
+        return all(record.is_timed for record in self.records)

@@ -5,33 +5,56 @@ null, so a bare line feed always ends a record: storing a packed entry needs no 
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 
-from sluice.entries.model import Flag, Level, Record
-from sluice.errors import ContractError
+from sluice.entries.model import Batch, Flag, Level, Record
+from sluice.errors import ContractError, Rejection
 
 RECORD_COLUMNS = Record._fields
 
-_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 _UNESCAPES = {"\\": "\\", "t": "\t", "n": "\n", "r": "\r"}
-_NULL = "\\N"
+NULL = "\\N"
+
+
+@dataclass(frozen=True, slots=True)
+class PackedBatch:
+    """A Batch on its way to the queue. The lists have an item for each record."""
+
+    lines: list[str]
+    event_times: list[datetime]
+    characters: list[int]  # of message and metadata
+    rejections: tuple[Rejection, ...]
+    is_timed: bool  # each record carries a time of its own: an equal body can only be the same logs again
+
+
+def pack_batch(batch: Batch) -> PackedBatch:
+    """The batch with its records as lines."""
+    return PackedBatch(
+        [record_line(record) for record in batch.records],
+        [record.event_at for record in batch.records],
+        [len(record.message) + len(record.metadata) for record in batch.records],
+        batch.rejections,
+        batch.is_timed,
+    )
 
 
 def pack_record(record: Record) -> bytes:
     """The record's line, with its line feed."""
-    fields = (
-        str(record.position),
-        record.event_at.isoformat(),
-        str(int(record.level)),
-        _optional(record.severity_number),
-        _optional(record.severity_text),
-        str(int(record.flags)),
-        _optional(record.original_length),
-        *map(_optional, record[7:14]),
-        _escape(record.message),
-        record.metadata.replace("\\", "\\\\"),  # JSON text holds no other special character
+    return record_line(record).encode()
+
+
+def record_line(record: Record) -> str:
+    """The same as text."""
+    position, event_at, level, number, severity_text, flags, original_length, *columns, message, metadata = record
+    severity = f"{level:d}\t{NULL if number is None else number}\t{_optional(severity_text)}"
+    length = NULL if original_length is None else original_length
+    texts = "\t".join([NULL if column is None else escape(column) for column in columns])
+    # JSON text holds no other special character than backslashes.
+    escaped = metadata.replace("\\", "\\\\")
+    return (
+        f"{position}\t{event_at.isoformat()}\t{severity}\t{flags:d}\t{length}\t{texts}\t{escape(message)}\t{escaped}\n"
     )
-    return ("\t".join(fields) + "\n").encode()
 
 
 def unpack_records(packed: bytes) -> Iterable[Record]:
@@ -63,22 +86,25 @@ def _unpack(fields: list[str]) -> Record:
     )
 
 
-def _optional(value: str | int | None) -> str:
-    return _NULL if value is None else _escape(str(value))
+def escape(text: str) -> str:
+    """The text as a field's content."""
+    if "\\" in text:
+        text = text.replace("\\", "\\\\")
+    if text.isprintable():
+        return text
+    return text.replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
 
 
-def _escape(text: str) -> str:
-    if "\\" in text or not text.isprintable():
-        return text.translate(_ESCAPES)
-    return text
+def _optional(text: str | None) -> str:
+    return NULL if text is None else escape(text)
 
 
 def _read(field: str) -> str | None:
-    return None if field == _NULL else _unescape(field)
+    return None if field == NULL else _unescape(field)
 
 
 def _read_integer(field: str) -> int | None:
-    return None if field == _NULL else int(field)
+    return None if field == NULL else int(field)
 
 
 def _unescape(field: str) -> str:

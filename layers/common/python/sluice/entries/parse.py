@@ -18,7 +18,7 @@ from sluice.errors import RejectedInput, Rejection
 # Parsed JSON takes up to 60 times its text; these bound it before it is parsed.
 MAX_CONTAINERS = 250_000
 MAX_COMMAS = 1_000_000
-_TEXT = "text/plain"
+TEXT = "text/plain"
 _LINES = frozenset(
     f"application/{name}" for name in ("x-ndjson", "ndjson", "jsonl", "x-jsonlines", "jsonlines", "json-seq")
 )
@@ -40,7 +40,7 @@ def parse_batch(body: bytes, received_at: datetime, *, max_records: int, media_t
     check_size(body)
     text, bad_byte = _decode(body)
     try:
-        if media_type == _TEXT:
+        if media_type == TEXT:
             values = _text_values(text, max_records)
         else:
             values, is_document = _json_values(text, media_type in _LINES, max_records)
@@ -53,7 +53,7 @@ def parse_batch(body: bytes, received_at: datetime, *, max_records: int, media_t
             raise _invalid_utf8(bad_byte) from error
         raise RejectedInput("invalid_json", _no_json(text, error)) from error
     check_count(len(values), max_records)
-    clean = bad_byte is None and not is_suspicious(text) and (media_type != _TEXT or "\0" not in text)
+    clean = bad_byte is None and not is_suspicious(text) and (media_type != TEXT or "\0" not in text)
     batch = judge(values, RecordParser(received_at, clean=clean))
     if not batch.records:
         raise _all_rejected(batch.rejections)
@@ -70,7 +70,11 @@ def _no_json(text: str, error: json.JSONDecodeError) -> str:
 
 def check_size(body: bytes) -> None:
     """Raises RejectedInput ``batch_too_large`` for a body that would take too much memory when parsed as JSON."""
-    if body.count(b"[") + body.count(b"{") > MAX_CONTAINERS or body.count(b",") > MAX_COMMAS:
+    if len(body) <= MAX_CONTAINERS:  # cannot hold so many
+        return
+    if body.count(b"[") + body.count(b"{") > MAX_CONTAINERS or (
+        len(body) > MAX_COMMAS and body.count(b",") > MAX_COMMAS
+    ):
         detail = (
             f"the body holds more than {MAX_CONTAINERS} JSON objects and arrays, or more than {MAX_COMMAS} commas: "
             "send smaller batches"

@@ -18,7 +18,7 @@ from sluice.entries.normalise import NumberText, free_key, json_text, short_meta
 from sluice.entries.shapes import with_own_names
 from sluice.entries.timestamps import timestamp
 
-_SKEW = timedelta(days=1)
+MAX_SKEW = timedelta(days=1)
 _OWN_FIELDS = frozenset(
     ("timestamp", "level", "message", "metadata", "severity_number", "severity_text", *OPTIONAL_FIELDS)
 )
@@ -96,7 +96,7 @@ class RecordParser:
         except (TypeError, ValueError, OverflowError):
             leftovers["timestamp"] = value
             return self.received_at, _TIMESTAMP_UNREADABLE
-        return event_at, _CLOCK_SKEWED if abs(event_at - self.received_at) > _SKEW else 0
+        return event_at, _CLOCK_SKEWED if abs(event_at - self.received_at) > MAX_SKEW else 0
 
     def _metadata(self, value: dict[str, Any], foreign: set[str], leftovers: dict[str, Any]) -> tuple[str, int]:
         metadata = value.get("metadata")
@@ -157,16 +157,17 @@ def _severity(value: dict[str, Any], leftovers: dict[str, Any]) -> tuple[Level, 
         else:
             leftovers["severity_text"] = sent
     if (sent := value.get("level")) is not None:
-        level, word, flag = _level(sent)
+        level, word, flag = read_level(sent)
         return level, number, text or word, flag
     if number is not None:
         level = level_from_otel(number)
         return level, number, None if text is None or text.upper() == level.name else text, 0
-    level, word, flag = _level(text)
+    level, word, flag = read_level(text)
     return level, None, word, flag
 
 
-def _level(value: Any) -> tuple[Level, str | None, int]:
+def read_level(value: Any) -> tuple[Level, str | None, int]:
+    """The level, the client's own word where it is not the level's name, and a flag. Raises Refused."""
     if value is None:
         return Level.INFO, None, 0
     if isinstance(value, str):

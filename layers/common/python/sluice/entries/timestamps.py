@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # The unit of an epoch number follows from its magnitude: seconds reach 1e11 in the year 5138.
 _UNITS_PER_SECOND = ((1e11, 1), (1e14, 1_000), (1e17, 1_000_000), (math.inf, 1_000_000_000))
-_MAX_CHARACTERS = 60
+MAX_CHARACTERS = 60
 # 2026-03-01T12:00:60.123456789Z and its relatives: lower-case z, slashes, a named zone, Go's "+0000 UTC", second 60.
 _LIKE_ISO = re.compile(
     r"(\d{4})[-/](\d{2})[-/](\d{2})[T ](\d{2}:\d{2}):(\d{2})([.,]\d+)? ?"
@@ -40,7 +40,7 @@ def timestamp_from_text(text: str) -> datetime:
     Raises ValueError or OverflowError for anything else, and outside the years 1 to 9999.
     """
     stripped = text.strip()
-    if len(stripped) > _MAX_CHARACTERS:
+    if len(stripped) > MAX_CHARACTERS:
         raise ValueError("too long for a time")
     try:
         moment = datetime.fromisoformat(stripped)
@@ -48,7 +48,7 @@ def timestamp_from_text(text: str) -> datetime:
         return _from_other_form(stripped)
     if stripped.isdigit():  # fromisoformat would read 20261124 as a date, clients mean seconds
         return timestamp_from_number(int(stripped))
-    return _in_utc(moment)
+    return in_utc(moment)
 
 
 def timestamp_from_number(number: float) -> datetime:
@@ -74,10 +74,12 @@ def _from_other_form(text: str) -> datetime:
         return timestamp_from_number(_number(text))
     is_leap = second == "60"
     iso = f"{year}-{month}-{day}T{minute}:{'59' if is_leap else second}{fraction or ''}{zone or ''}"
-    return _in_utc(datetime.fromisoformat(iso)) + timedelta(seconds=is_leap)
+    return in_utc(datetime.fromisoformat(iso)) + timedelta(seconds=is_leap)
 
 
-def _in_utc(moment: datetime) -> datetime:
+def in_utc(moment: datetime) -> datetime:
+    """The same moment, aware; naive means UTC."""
+    """The same moment, aware; naive means UTC."""
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from sluice.entries.model import Batch
 from sluice.entries.normalise import free_key, json_text
+from sluice.entries.packing import PackedBatch, pack_batch
 from sluice.entries.parse import check_count, judge
 from sluice.entries.record import BrokenRecord, RecordParser
 from sluice.errors import RejectedInput
@@ -65,6 +66,11 @@ def parse_otlp(body: bytes, received_at: datetime, *, max_records: int, media_ty
     """
     found, clean = _read(body, media_type)
     return judge(_values(found, max_records), RecordParser(received_at, clean=clean))
+
+
+def pack_otlp(body: bytes, received_at: datetime, *, max_records: int, media_type: str) -> PackedBatch:
+    """What ``parse_otlp`` reads, packed."""
+    return pack_batch(parse_otlp(body, received_at, max_records=max_records, media_type=media_type))
 
 
 def _read(body: bytes, media_type: str) -> tuple[Iterator[Found], bool]:

@@ -1,0 +1,178 @@
+"""What is read in one pass is what the careful parser reads, to the byte; whatever it is not sure of it leaves."""
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from fakes import NOON
+from sluice.entries.model import OPTIONAL_FIELDS
+from sluice.entries.packing import PackedBatch, pack_batch
+from sluice.entries.parse import parse_batch
+from sluice.entries.usual import pack_body, pack_usual
+from sluice.errors import RejectedInput
+
+texts = st.text(max_size=20) | st.sampled_from(
+    [
+        "\\N",
+        "tab\there",
+        "line\nfeed",
+        "back\\slash",
+        "\u2028",
+        "\x7f",
+        'a "word"',
+        "\r",
+        "ab" * 200,
+        "\ud800",
+        "\x00",
+        "😀",
+    ]
+)
+numbers = (
+    st.integers()
+    | st.integers(-(2**64), 2**64)
+    | st.floats()
+    | st.sampled_from([1e16, 1e-4, 9.9e15, 1e-5, -0.0, 1e30, 1e31, 1e-30, 2**63, -(2**63), 2**63 - 1, 10**400, 10**30])
+)
+scalars = st.none() | st.booleans() | numbers | texts
+values = st.recursive(
+    scalars,
+    lambda children: st.lists(children, max_size=3) | st.dictionaries(texts, children, max_size=3),
+    max_leaves=6,
+)
+times = (
+    st.datetimes(timezones=st.none() | st.timezones()).map(lambda moment: moment.isoformat())
+    | st.datetimes(NOON.replace(tzinfo=None) - timedelta(days=2), NOON.replace(tzinfo=None) + timedelta(days=2)).map(
+        lambda moment: f"{moment.isoformat()}Z"
+    )
+    | st.sampled_from(
+        ["20260301", "2026-03-01", " 2026-03-01T12:00:00Z", "2026-03-01T23:59:60Z", "1772366400", "soon", ""]
+    )
+    | st.sampled_from(["2026-03-01T12:00:00.1234567Z", "2026-03-01T12:00:00+05:30", "0001-01-01T00:00:00+05:00"])
+    | numbers
+)
+levels = (
+    st.sampled_from(["INFO", "error", "Warn", "fatal", "odd", " info", "INFO2", 30, 3, 99, -1, 0.5, True, None])
+    | scalars
+)
+logs = st.fixed_dictionaries(
+    {"message": texts | values},
+    optional={
+        "timestamp": times | values,
+        "level": levels,
+        "metadata": st.dictionaries(texts, scalars, max_size=4) | values,
+        "severity_number": st.integers(0, 25) | values,
+        "severity_text": texts | values,
+        "user_id": values,
+        **dict.fromkeys(OPTIONAL_FIELDS, texts | st.none()),
+    },
+)
+usual_logs = st.fixed_dictionaries(
+    {"message": texts},
+    optional={
+        "timestamp": times,
+        "level": levels,
+        "metadata": st.dictionaries(texts, scalars | st.lists(scalars, max_size=2), max_size=4),
+        **dict.fromkeys(OPTIONAL_FIELDS, texts),
+    },
+)
+several = st.lists(usual_logs, max_size=4) | st.lists(logs, max_size=4)
+forms = st.sampled_from(["array", "one", "envelope", "lines", "spaced"])
+
+
+def body_of(form: str, records: list[dict[str, Any]], *, ascii_only: bool) -> bytes:
+    def text(value: Any, **options: Any) -> str:
+        return json.dumps(value, ensure_ascii=ascii_only, **options)
+
+    match form:
+        case "array":
+            written = text(records)
+        case "one":
+            written = text(records[0]) if records else "{}"
+        case "envelope":
+            written = text({"logs": records})
+        case "lines":
+            written = "\r\n\n".join(text(record) for record in records)
+        case _:
+            written = f" \n{text(records, indent=2)}\n"
+    return written.encode("utf-8", "surrogatepass")
+
+
+def careful(body: bytes, max_records: int = 3) -> PackedBatch:
+    return pack_batch(parse_batch(body, NOON, max_records=max_records))
+
+
+def assert_equal_or_left(body: bytes) -> None:
+    packed = pack_usual(body, NOON, max_records=3)
+    if packed is not None:
+        assert packed == careful(body)
+
+
+@given(forms, several, st.booleans())
+def test_it_reads_what_the_careful_parser_reads(form: str, records: list[dict[str, Any]], ascii_only: bool) -> None:
+    assert_equal_or_left(body_of(form, records, ascii_only=ascii_only))
+
+
+@given(forms, several, st.booleans(), st.data())
+def test_damage_is_never_read_differently(
+    form: str, records: list[dict[str, Any]], ascii_only: bool, data: st.DataObject
+) -> None:
+    body = bytearray(body_of(form, records, ascii_only=ascii_only))
+    for _ in range(data.draw(st.integers(1, 3))):
+        at = data.draw(st.integers(0, len(body)))
+        body[at : at + data.draw(st.integers(0, 2))] = data.draw(
+            st.binary(max_size=2)
+            | st.sampled_from([b'"', b"\\", b"e9", b",", b"}", b"0", b"\\u0000", b"\\ud800", b"\xef\xbb\xbf"])
+        )
+    assert_equal_or_left(bytes(body))
+
+
+@given(st.binary(max_size=50))
+@example(b'{"message":"m"}\n\x1e{"message":"m"}')
+@example(b'{"message":"\xff"}')
+@example(b'{"message":"m","metadata":{"\xed\xa0\x80":1}}')
+@example(b'{"message":"m","message":"n"}')
+@example(b'{"message":"m"}{"message":"n"}')
+@example(b'{"message":"m","level":' + b"9" * 401 + b"}")
+@example(b'{"message":"m","metadata":{"a":[' + b"9" * 5000 + b"]}}")
+def test_anything_else(body: bytes) -> None:
+    assert_equal_or_left(body)
+
+
+@given(forms, several)
+def test_the_answer_to_a_body_is_one(form: str, records: list[dict[str, Any]]) -> None:
+    """Whoever read it, down to the error."""
+    body = body_of(form, records, ascii_only=True)
+    outcomes = [outcome(careful, body), outcome(partial(pack_body, received_at=NOON, max_records=3), body)]
+    assert outcomes[0] == outcomes[1]
+
+
+def outcome(read: Callable[[bytes], PackedBatch], body: bytes) -> Any:
+    try:
+        return read(body)
+    except RejectedInput as error:
+        return error.code, error.detail, error.status, error.rejections
+
+
+LOG = {
+    "timestamp": "2026-03-01T12:00:00.5Z",
+    "level": "warn",
+    "message": 'm "q"\n',
+    "metadata": {"a": 1.5},
+    "host": "h",
+}
+
+
+@pytest.mark.parametrize("form", ["array", "one", "envelope", "lines", "spaced"])
+@pytest.mark.parametrize("special", [{}, {"level": "odd"}, {"timestamp": "soon"}, {"metadata": {"a": {"b": 2**70}}}])
+def test_the_usual_forms_are_read_in_one_pass(form: str, special: dict[str, Any]) -> None:
+    """Otherwise the properties above would prove nothing."""
+    body = body_of(form, [LOG | special, LOG], ascii_only=True)
+    packed = pack_usual(body, NOON, max_records=3)
+    assert packed is not None
+    assert packed == careful(body)
