@@ -10,7 +10,7 @@ import redis
 
 from sluice.admission.model import Balance, Rates, Standing, certain_seconds, check_size, judge
 from sluice.applications.model import KeyRecord
-from sluice.runtime.redis import translated
+from sluice.runtime.redis import Script, translated
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class RedisAdmission:
         rates: Rates,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._admit = client.register_script(_script())
+        self._admit = Script(client, _script())
         self._client, self._shard_count, self._rates, self._clock = client, shard_count, rates, clock
         self._refusals: dict[int, _Refusal] = {}  # by application id
 
@@ -44,7 +44,7 @@ class RedisAdmission:
         check_size(rates, body_bytes)
         arguments = [rates.requests_per_second, rates.bytes_per_second, rates.bytes_per_day, rates.burst_seconds]
         with translated():
-            answers = self._admit(keys=[self._name(key)], args=[*arguments, body_bytes])
+            answers = self._admit([self._name(key)], [*arguments, body_bytes])
         balances = [
             Balance(policy, violated == 1, remaining, reset_ms)
             for policy, (violated, remaining, reset_ms) in zip(rates.policies(), answers, strict=True)
