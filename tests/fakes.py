@@ -1,12 +1,13 @@
 """In-memory stand-ins for the ports. Each passes the same contract suite (tests/contracts) as the real adapter."""
 
 import math
-import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
+
+from backports import zstd
 
 from sluice.admission.model import DAY_SECONDS, Balance, Rates, Standing, certain_seconds, check_size, judge
 from sluice.applications.keys import is_expired
@@ -405,7 +406,7 @@ class MemoryQueue:
                 body_hash=submission.body_hash,
                 record_count=part.record_count,
                 first_sequence=first_sequence,
-                lines=zlib.decompress(part.packed),
+                lines=zstd.decompress(part.packed),
                 size_bytes=len(part.packed),
             )
         )

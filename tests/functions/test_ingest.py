@@ -117,7 +117,7 @@ def test_a_queue_that_is_down_asks_to_come_back(front: Front) -> None:
 
 
 def test_a_full_backlog_asks_to_come_back_and_a_greedy_application_to_slow_down(front: Front) -> None:
-    front.queue.backlog_limit_bytes = 500
+    front.queue.backlog_limit_bytes = 600
     assert front.post(LOG).status == 202
     answer = front.post(LOG)
     assert (answer.status, answer.body["code"]) == (429, "backlog_share_exceeded")
@@ -214,7 +214,7 @@ def test_a_body_over_the_days_quota_is_never_to_be_sent_again(front: Front) -> N
 
 def test_what_a_full_queue_refuses_costs_nothing_of_the_day(front: Front) -> None:
     front.admission.rates = Rates(1_000, 10**6, 1_000, 1)
-    front.queue.backlog_limit_bytes = 500
+    front.queue.backlog_limit_bytes = 600
     assert front.post(LOG).status == 202
     for _ in range(30):
         answer = front.post(LOG)

@@ -4,6 +4,7 @@ import subprocess
 import sys
 import threading
 import time
+import zlib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
@@ -11,6 +12,7 @@ from uuid import UUID, uuid4
 
 import pytest
 import redis
+from backports import zstd
 
 from apps import load_app
 from fakes import NOON
@@ -332,6 +334,16 @@ def test_an_entry_whose_records_are_damaged_is_accounted_for(pipeline: Pipeline,
     assert pipeline.process(pipeline.claim()).dead_lettered == 3
     assert pipeline.totals() == Totals(accepted=5, stored=2, dead_lettered=3)
     assert redis_client.hgetall("logs:backlog:{0}") == {}
+
+
+def test_entries_of_the_version_before_are_read(pipeline: Pipeline, redis_client: redis.Redis) -> None:
+    """They wait in the queue while functions are replaced."""
+    pipeline.submit(3)
+    entry_id, fields = only_entry(redis_client)
+    redis_client.xdel("logs:queue:{0}", entry_id)
+    records = zlib.compress(zstd.decompress(fields[b"records"]), 1)
+    redis_client.xadd("logs:queue:{0}", fields | {b"version": b"1", b"records": records})
+    assert pipeline.process(pipeline.claim()).stored == 3
 
 
 def test_a_deadline_holds_while_an_idle_connection_is_checked(scratch: Scratch) -> None:

@@ -3,7 +3,6 @@
 import json
 import secrets
 import time
-import zlib
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -20,6 +19,7 @@ from faults.harness.oracle import Oracle
 from samples import submission
 from scratch import Scratch
 from sluice.streams.model import Part
+from sluice.streams.parts import compress
 from sluice.streams.redis import RedisQueue
 
 PEPPER = "5e" * 32
@@ -89,7 +89,7 @@ class Platform:
         """Queues one entry of packed lines, such as ingest would never let through, and returns the batch id (hex).
         Line n is the record at position n."""
         text = b"".join(lines)
-        part = Part(len(lines), NOON, NOON, line_bytes=len(text), packed=zlib.compress(text, 1))
+        part = Part(len(lines), NOON, NOON, line_bytes=len(text), packed=compress(text))
         sent = replace(submission(application_id=application.application_id), parts=(part,))
         assert self.queue.submit(sent)
         self.oracle.acknowledge(sent.batch_id.hex, frozenset(range(len(lines))))

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-WIRE_VERSION = 1
+WIRE_VERSION = 2  # of what is written; entries of the version before are read, too
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Some records of a batch as they are queued: ``packed`` is zlib-compressed ``packing`` lines."""
+    """Some records of a batch as they are queued; ``packed`` is their lines (``packing``) in zstd (version 1: zlib)."""
 
     record_count: int
     event_from: datetime  # the earliest and the latest event time in it

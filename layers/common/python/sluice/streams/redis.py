@@ -7,16 +7,16 @@ import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from functools import cache
 from importlib.resources import files
 from itertools import islice
 from typing import Any
 from uuid import UUID
 
 import redis
+from backports import zstd
 
 from sluice.errors import ContractError, RejectedInput, Throttled, Unavailable
-from sluice.runtime.redis import translated
+from sluice.runtime.redis import Script, translated
 from sluice.streams.inspection import ShardState, read_number, read_state
 from sluice.streams.model import (
     WIRE_VERSION,
@@ -46,6 +46,7 @@ class RedisQueue:
         self._client = client
         self._shard_count = shard_count
         self._backlog_limit_bytes = backlog_limit_bytes
+        self._scripts: dict[str, Script] = {}
 
     def submit(self, submission: Submission) -> bool:
         """See SubmissionQueue.submit."""
@@ -158,12 +159,14 @@ class RedisQueue:
 
     def _run(self, name: str, keys: list[str], arguments: Sequence[Any]) -> Any:
         with translated():
-            return self._client.register_script(_script(name))(keys=keys, args=arguments)
+            return self._script(name)(keys, arguments)
 
-
-@cache
-def _script(name: str) -> str:
-    return files("sluice.streams").joinpath("scripts", f"{name}.lua").read_text()
+    def _script(self, name: str) -> Script:
+        script = self._scripts.get(name)
+        if script is None:
+            source = files("sluice.streams").joinpath("scripts", f"{name}.lua").read_text()
+            script = self._scripts[name] = Script(self._client, source)
+        return script
 
 
 def _microseconds(moment: datetime) -> int:
@@ -216,13 +219,18 @@ def _read_entry(shard: int, entry_id: bytes, fields: dict[bytes, bytes]) -> Stre
     header = None
     try:
         header = _read_header(shard, entry_id, fields)
-        lines = zlib.decompress(fields[b"records"])
+        lines = _inflated(fields)
         if lines.count(b"\n") != header.record_count or not lines.endswith(b"\n"):
             raise ValueError("record count and records differ")
         return replace(header, lines=lines)
-    except (KeyError, ValueError, OverflowError, zlib.error) as error:
+    except (KeyError, ValueError, OverflowError, zlib.error, zstd.ZstdError) as error:
         raw = b" ".join(name + b"=" + value for name, value in fields.items())
         return UnreadableEntry(entry_id.decode(), shard, raw, f"{type(error).__name__}: {error}", header)
+
+
+def _inflated(fields: dict[bytes, bytes]) -> bytes:
+    packed = fields[b"records"]
+    return zlib.decompress(packed) if int(fields[b"version"]) == 1 else zstd.decompress(packed)
 
 
 def _read_header(shard: int, entry_id: bytes, fields: dict[bytes, bytes]) -> StreamEntry:
