@@ -15,9 +15,10 @@ from sluice.applications.model import ApplicationChange, KeyRecord, Limits, Scop
 from sluice.chunks.model import ChunkResult, ChunkTask, Settlement
 from sluice.errors import RejectedInput, Throttled, Unavailable
 from sluice.streams.inspection import Consumer, Group, Header, PendingEntry, ShardState, share_out
-from sluice.streams.model import Claim, ClaimedEntry, QueuedRange, StreamEntry, Submission, UnreadableEntry
+from sluice.streams.model import Claim, ClaimedEntry, QueuedRange, StreamEntry, Submission, Submitted, UnreadableEntry
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass
@@ -259,18 +260,21 @@ class MemoryQueue:
     clock: ManualClock = field(default_factory=ManualClock)
     shard_count: int = 1
     backlog_limit_bytes: int = 10_000_000
+    wake_seconds: float = 0
     is_down: bool = False
+    attended_until: datetime = _LONG_AGO
+    _next_wake_at: datetime = _LONG_AGO
     _entries: dict[int, dict[str, _Queued]] = field(default_factory=dict)
     _accepted: dict[tuple[int, int], int] = field(default_factory=dict)
     _bodies: dict[UUID, bytes] = field(default_factory=dict)
     _groups: set[int] = field(default_factory=set)
     _ids: int = 0
 
-    def submit(self, submission: Submission) -> bool:
+    def submit(self, submission: Submission) -> Submitted:
         self._check_up()
         if submission.is_idempotent and submission.batch_id in self._bodies:
             if self._bodies[submission.batch_id] == submission.body_hash:
-                return False
+                return Submitted.REPLAYED
             raise RejectedInput("idempotency_key_reused", "another body", status=422)
         self._check_backlog(submission)
         key = (submission.application_id, submission.application_id % self.shard_count)
@@ -279,7 +283,11 @@ class MemoryQueue:
             self._accepted[key] = self._accepted.get(key, 0) + part.record_count
         if submission.is_idempotent:
             self._bodies[submission.batch_id] = submission.body_hash
-        return True
+        now = self.clock()
+        if not self.wake_seconds or now < max(self.attended_until, self._next_wake_at):
+            return Submitted.QUEUED
+        self._next_wake_at = now + timedelta(seconds=self.wake_seconds)
+        return Submitted.UNATTENDED
 
     def claim(self, shard: int, *, min_idle_seconds: float, max_records: int, max_bytes: int) -> Claim:
         self._check_up()
@@ -308,8 +316,16 @@ class MemoryQueue:
     def release(self, shard: int, entries: Sequence[ClaimedEntry], *, is_forgiven: bool) -> None:
         for entry in entries:
             if (item := self._shard(shard).get(entry.entry_id)) is not None:
-                item.claimed_at = datetime.min.replace(tzinfo=UTC)
+                item.claimed_at = _LONG_AGO
                 item.deliveries = 0 if is_forgiven else item.deliveries
+
+    def attend(self, seconds: float) -> None:
+        if not self.is_down:
+            self.attended_until = self.clock() + timedelta(seconds=seconds)
+
+    def leave(self) -> None:
+        if not self.is_down:
+            self.attended_until = _LONG_AGO
 
     def trim(self, shard: int) -> None:
         self._check_up()

@@ -1,201 +1,63 @@
 """Drains the queue: claims entries, hands them out in chunks to process_chunk, and goes on until nothing is left.
 
-Trigger: a schedule of one minute that ticks inside it, or an operator. Promise: nothing is lost by a crash here, since
-entries leave the queue only when process_chunk acknowledges them. What a dead run held is claimed again after three
-times process_chunk's time-out; what failed for certain, at the next tick. Overlapping drains claim disjoint entries.
-Applications take turns: one with little to store does not wait for the backlog of another.
+Trigger: a schedule of one minute, which may tick inside it; ingest, which wakes a drain that lingers; or an operator.
+Promise: nothing is lost by a crash here, since entries leave the queue only when process_chunk acknowledges them. What
+a dead run held is claimed again after three times process_chunk's time-out; what failed for certain, at the next tick.
+Overlapping drains claim disjoint entries. Applications take turns: one with little to store does not wait for the
+backlog of another.
 """
 
 import time
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, replace
 from functools import cache
-from itertools import batched
-from threading import Lock
-from typing import Any
+from threading import Event, Thread
+from typing import TYPE_CHECKING, Any
 
 from sluice.chunks.aws import LambdaChunkRunner, connect_lambda
-from sluice.chunks.fair import FairLine
-from sluice.chunks.model import Chunk, ChunkResult
-from sluice.chunks.ports import ChunkRunner
-from sluice.chunks.split import is_condemnable, is_suspect, split_chunks
-from sluice.errors import ChunkCrashed, ChunkFailed, ContractError, RejectedInput, SluiceError, Unavailable
-from sluice.runtime.crash_points import crash_point
+from sluice.errors import RejectedInput, Unavailable
 from sluice.runtime.observability import Logger, Metrics, count
 from sluice.runtime.redis import connect_redis
 from sluice.runtime.settings import DrainSettings
-from sluice.streams.model import Claim, ClaimedEntry
 from sluice.streams.ports import DrainQueue
 from sluice.streams.redis import RedisQueue
+
+if TYPE_CHECKING:  # to the type checker there is more than one app.py
+    from functions.drain.passes import Drain, Report
+else:
+    from passes import Drain, Report
 
 logger = Logger()
 metrics = Metrics(namespace="Sluice")
 
-OUTAGES = frozenset(
-    ("chunk_crashed", "database_unavailable", "invoke_refused", "invoke_unanswered", "queue_unavailable")
-)
-# How many claims a pass looks ahead for applications with little behind those with much. Not more than it takes: what a
-# drain holds waits for three time-outs if it dies.
-LOOKAHEAD_CLAIMS = 10
-RELEASED_AT_ONCE = 1_000
 GRACE_SECONDS = 10  # between the end of the slowest chunk and the end of this function
-_COUNTING = Lock()
 
 
-@dataclass(slots=True)
-class Report:
-    """What one invocation did."""
+def run(drain: Drain, event: Mapping[str, Any], remaining_seconds: Callable[[], float]) -> Report:
+    """What the event asks for: passes at a fixed beat, or, if it ``lingers``, until nothing comes any more.
 
-    claimed_entries: int = 0
-    reclaimed_entries: int = 0
-    vanished_entries: int = 0
-    chunks: int = 0
-    chunks_failed: int = 0
-    result: ChunkResult = field(default_factory=ChunkResult)
-    backlog_entries: int = 0
+    A pass that the queue's outage ends is over; the next one tries again. Raises Unavailable if the last one failed,
+    and RejectedInput ``invalid_event``.
+    """
+    ticks, tick_seconds = _ticks(event)
+    reserve = drain.settings.process_chunk_timeout_seconds + GRACE_SECONDS  # for the chunks in flight
 
+    def has_time() -> bool:
+        return remaining_seconds() > reserve
 
-@dataclass(frozen=True, slots=True)
-class Drain:
-    """The use case."""
-
-    queue: DrainQueue
-    runner: ChunkRunner
-    settings: DrainSettings
-    is_forced: bool = False  # dead-letter what fails even if the circuit breaker would open
-
-    def drain(self, report: Report, has_time: Callable[[], bool]) -> None:
-        """One pass: empties the queue, round by round over all shards, while ``has_time``; adds to ``report``.
-
-        Stops early when something that all need seems to be down; failures of a chunk's own do not count for that.
-        """
-        current = _Pass(self, report, has_time)
-        try:
-            while has_time() and current.run_round():
-                pass
-            current.run_suspects()
-        finally:
-            # Only now: given back at once, a failing chunk would come back in the next round of this very pass.
-            current.release()
-        if __debug__:
-            crash_point("drain.before_trim")
-        for shard in range(self.settings.shard_count):
-            self.queue.trim(shard)
-        report.backlog_entries = sum(map(self.queue.count_entries, range(self.settings.shard_count)))
-
-    def claim(self, shard: int) -> Claim:
-        """As much as fills the chunks in flight once."""
-        settings = self.settings
-        return self.queue.claim(
-            shard,
-            min_idle_seconds=3 * settings.process_chunk_timeout_seconds,
-            max_records=settings.chunk_max_records * settings.chunk_concurrency,
-            max_bytes=settings.chunk_max_bytes * settings.chunk_concurrency,
-        )
-
-
-@dataclass(slots=True)
-class _Pass:
-    """What is going on in one pass."""
-
-    drain: Drain
-    report: Report
-    has_time: Callable[[], bool]
-    suspects: list[Chunk] = field(default_factory=list)  # their last run died: they wait for everybody else
-    failed: list[Chunk] = field(default_factory=list)  # for a reason of their own: their deliveries are forgiven
-    died: list[Chunk] = field(default_factory=list)
-    has_stored: bool = False
-    lines: dict[int, FairLine] = field(default_factory=lambda: defaultdict(FairLine))  # by shard
-
-    def run_round(self) -> bool:
-        """As many chunks of each shard as are in flight at once; whether it is worth going on."""
-        settings = self.drain.settings
-        chunks: list[Chunk] = []
-        for shard in range(settings.shard_count):
-            suspects = self._fill_line(shard)
-            taken = self.lines[shard].take(
-                settings.chunk_max_records * settings.chunk_concurrency,
-                settings.chunk_max_bytes * settings.chunk_concurrency,
-            )
-            chunks += self._split(shard, suspects + taken)
-        if __debug__:
-            crash_point("drain.after_claim")
-        self.suspects += filter(is_suspect, chunks)
-        is_alive = self._run([chunk for chunk in chunks if not is_suspect(chunk)])
-        return bool(chunks) and is_alive
-
-    def _fill_line(self, shard: int) -> list[ClaimedEntry]:
-        """Claims until enough is waiting, or nothing is left; returns the entries that died before."""
-        settings, line = self.drain.settings, self.lines[shard]
-        suspects: list[ClaimedEntry] = []
-        for _ in range(LOOKAHEAD_CLAIMS):
-            if line.record_count >= LOOKAHEAD_CLAIMS * settings.chunk_max_records * settings.chunk_concurrency:
-                break
-            claim = self.drain.claim(shard)
-            self.report.claimed_entries += len(claim.entries)
-            self.report.reclaimed_entries += claim.reclaimed_count
-            self.report.vanished_entries += claim.vanished_count
-            suspects += [entry for entry in claim.entries if entry.deliveries > 1]
-            line.add(entry for entry in claim.entries if entry.deliveries <= 1)
-            if not claim.entries:
-                break
-        return suspects
-
-    def _split(self, shard: int, entries: Iterable[ClaimedEntry]) -> Iterator[Chunk]:
-        settings = self.drain.settings
-        return split_chunks(shard, entries, max_records=settings.chunk_max_records, max_bytes=settings.chunk_max_bytes)
-
-    def run_suspects(self) -> None:
-        """What died before. An entry that dies alone once too often although others could be stored in this pass is to
-        blame itself and is dead-lettered; without that proof it may be an outage."""
-        while self.suspects and self.has_time():
-            width = self.drain.settings.chunk_concurrency
-            wave, self.suspects = self.suspects[:width], self.suspects[width:]
-            self._run(wave)
-        condemned = [chunk for chunk in self.died if is_condemnable(chunk)] if self.has_stored else []
-        self.died = [chunk for chunk in self.died if chunk not in condemned]
-        self._run(condemned, is_condemned=True)
-
-    def release(self) -> None:
-        """Makes what was not settled claimable by the next pass."""
-        if __debug__ and (self.failed or self.died):
-            crash_point("drain.before_release")
-        # Suspects without a turn stay suspects: forgiven, a killer would start anew with a full chunk each time.
-        for chunks, is_forgiven in ((self.failed, True), (self.died + self.suspects, False)):
-            for chunk in chunks:
-                self.drain.queue.release(chunk.shard, chunk.entries, is_forgiven=is_forgiven)
-        for shard, line in self.lines.items():  # claimed, and not run for want of time
-            for page in batched(line.empty(), RELEASED_AT_ONCE, strict=False):
-                self.drain.queue.release(shard, page, is_forgiven=True)
-
-    def _run(self, chunks: list[Chunk], *, is_condemned: bool = False) -> bool:
-        """Runs all chunks; False if all of them failed for want of something that every chunk needs."""
-        with ThreadPoolExecutor(self.drain.settings.chunk_concurrency) as pool:
-            errors = list(pool.map(lambda chunk: self._run_chunk(chunk, is_condemned=is_condemned), chunks))
-        if __debug__:
-            crash_point("drain.after_invoke")
-        for chunk, error in zip(chunks, errors, strict=True):
-            if isinstance(error, ChunkFailed):
-                (self.died if isinstance(error, ChunkCrashed) else self.failed).append(chunk)
-        self.report.chunks += len(chunks)
-        self.report.chunks_failed += sum(error is not None for error in errors)
-        return not chunks or any(error is None or error.code not in OUTAGES for error in errors)
-
-    def _run_chunk(self, chunk: Chunk, *, is_condemned: bool) -> SluiceError | None:
-        """Runs one chunk and counts what it did; logs and returns the error of one that failed."""
-        task = chunk.to_task(is_condemned=is_condemned, is_forced=self.drain.is_forced)
-        try:
-            self.drain.queue.start(chunk.shard, chunk.entries)
-            result = self.drain.runner.run(task)
-        except (ChunkFailed, Unavailable, ContractError) as error:
-            logger.error("chunk failed", extra={"code": error.code, "detail": error.detail})
-            return error
-        with _COUNTING:
-            self.report.result += result
-            self.has_stored = self.has_stored or result != ChunkResult()
-        return None
+    if event.get("lingers") is True:
+        return _linger(drain, tick_seconds, has_time, lambda: remaining_seconds() - tick_seconds > reserve)
+    report, start, failure = Report(), time.monotonic(), None
+    for tick in range(ticks):
+        pause = max(start + tick * tick_seconds - time.monotonic(), 0)
+        if tick > 0 and remaining_seconds() - pause < reserve:
+            break
+        time.sleep(pause)
+        failure = _try(drain, report, has_time)
+    if failure is not None:
+        raise failure
+    return report
 
 
 def _ticks(event: Mapping[str, Any]) -> tuple[int, float]:
@@ -208,28 +70,59 @@ def _ticks(event: Mapping[str, Any]) -> tuple[int, float]:
     return ticks, tick_seconds
 
 
-def run_ticks(drain: Drain, event: Mapping[str, Any], remaining_seconds: Callable[[], float]) -> Report:
-    """Passes at a fixed beat, as many as the event asks for and the remaining time allows.
+def _try(
+    drain: Drain, report: Report, has_time: Callable[[], bool], *, linger_seconds: float = 0
+) -> Unavailable | None:
+    """One pass; logs and returns the error of a queue that is down."""
+    try:
+        drain.drain(report, has_time, linger_seconds=linger_seconds)
+    except Unavailable as error:
+        logger.error("queue unavailable", extra={"code": error.code, "detail": error.detail})
+        return error
+    return None
 
-    A pass that the queue's outage ends is over; the next one tries again. Raises Unavailable if the last one failed.
+
+def _linger(
+    drain: Drain, tick_seconds: float, has_time: Callable[[], bool], has_time_to_linger: Callable[[], bool]
+) -> Report:
+    """Passes of ``tick_seconds`` each that look for entries all the time, until one finds none or time is used up.
+
+    Ingest wakes nobody meanwhile, and at most one drain in ``tick_seconds``: a drain that has found nothing for so long
+    leaves when ingest may wake the next.
     """
-    ticks, tick_seconds = _ticks(event)
-    reserve = drain.settings.process_chunk_timeout_seconds + GRACE_SECONDS  # for the chunks in flight
-    report, start, failure = Report(), time.monotonic(), None
-    for tick in range(ticks):
-        pause = max(start + tick * tick_seconds - time.monotonic(), 0)
-        if tick > 0 and remaining_seconds() - pause < reserve:
-            break
-        time.sleep(pause)
-        try:
-            drain.drain(report, lambda: remaining_seconds() > reserve)
-            failure = None
-        except Unavailable as error:
-            logger.error("queue unavailable", extra={"code": error.code, "detail": error.detail})
-            failure = error
+    report, has_found = Report(), True
+    with _attending(drain.queue, tick_seconds):
+        while has_found and has_time_to_linger():
+            end, before = time.monotonic() + tick_seconds, report.claimed_entries
+            failure = _try(drain, report, has_time, linger_seconds=tick_seconds)
+            has_found = failure is not None or report.claimed_entries > before
+            time.sleep(max(end - time.monotonic(), 0))  # an outage ended the pass early: the next tick tries again
+    # What came after the last look was taken for attended to, and has woken nobody.
+    failure = _try(drain, report, has_time)
     if failure is not None:
         raise failure
     return report
+
+
+@contextmanager
+def _attending(queue: DrainQueue, seconds: float) -> Iterator[None]:
+    """Keeps the mark that a drain is at work, from a thread of its own: it must neither lapse while a chunk is slow,
+    nor outlive a drain that was killed by more than ``seconds``."""
+    is_over = Event()
+
+    def attend() -> None:
+        queue.attend(seconds)
+        while not is_over.wait(seconds / 3):
+            queue.attend(seconds)
+
+    thread = Thread(target=attend, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        thread.join()
+        queue.leave()
 
 
 @cache
@@ -250,7 +143,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     count(metrics, "drains", 1)
     started = time.monotonic()
     drain = replace(_dependencies(), is_forced=event.get("is_forced") is True)
-    report = run_ticks(drain, event, lambda: context.get_remaining_time_in_millis() / 1000)
+    report = run(drain, event, lambda: context.get_remaining_time_in_millis() / 1000)
     if report.vanished_entries:
         logger.error("pending entries vanished from the queue", extra={"entries": report.vanished_entries})
     count(metrics, "vanished_entries", report.vanished_entries)

@@ -27,7 +27,7 @@ from sluice.applications.redis import RedisKeyCache
 from sluice.entries.body import inflate_body
 from sluice.entries.packing import PackedBatch
 from sluice.entries.usual import pack_body
-from sluice.errors import SluiceError
+from sluice.errors import SluiceError, Unavailable
 from sluice.protocols.otlp import pack_otlp
 from sluice.runtime.crash_points import crash_point
 from sluice.runtime.http import HttpApi, json_response, rejection_documents
@@ -37,9 +37,10 @@ from sluice.runtime.postgres import Database
 from sluice.runtime.posts import Post
 from sluice.runtime.redis import connect_redis
 from sluice.runtime.settings import IngestSettings
-from sluice.streams.model import Submission
+from sluice.streams.aws import LambdaWaker
+from sluice.streams.model import Submission, Submitted
 from sluice.streams.parts import split_parts
-from sluice.streams.ports import SubmissionQueue
+from sluice.streams.ports import SubmissionQueue, Waker
 from sluice.streams.redis import RedisQueue
 
 logger = Logger()
@@ -77,6 +78,7 @@ class Ingest:
     queue: SubmissionQueue
     settings: IngestSettings
     clock: Clock
+    waker: Waker | None = None  # None: the drain comes by itself
 
     def accept(self, post: Post, pack: Pack, *, repeats_are_retries: bool = False) -> Accepted:
         """Authenticates, inflates, parses and queues one request. Raises the errors of those steps.
@@ -116,14 +118,26 @@ class Ingest:
         if __debug__:
             crash_point("ingest.before_submit")
         try:
-            is_queued = self.queue.submit(submission)
+            submitted = self.queue.submit(submission)
         except SluiceError as error:
             if error.code in FULL:
                 self.admission.refund(key, body_bytes)
             raise
         if __debug__:
             crash_point("ingest.after_submit")
-        return is_queued
+        if submitted is Submitted.UNATTENDED and self.waker is not None:
+            _wake(self.waker)
+        return submitted is not Submitted.REPLAYED
+
+
+def _wake(waker: Waker) -> None:
+    """Has a drain come. If that fails, the batch waits for the next wake or for the schedule."""
+    try:
+        waker.wake()
+        count(metrics, "wakes", 1)
+    except Unavailable as error:
+        logger.warning("the drain could not be woken", extra={"code": error.code, "detail": error.detail})
+        count(metrics, "wakes_failed", 1)
 
 
 def _batch_id(key: KeyRecord, token: str | None, received_at: datetime) -> UUID:
@@ -182,8 +196,16 @@ def _dependencies() -> Ingest:
         ),
     )
     client = connect_redis(settings.redis_url)
-    queue = RedisQueue(client, shard_count=settings.shard_count, backlog_limit_bytes=settings.backlog_limit_bytes)
-    return Ingest(lookup, admission, queue, settings, utc_now)
+    waker = (
+        LambdaWaker(settings.drain_function, tick_seconds=settings.wake_seconds) if settings.drain_function else None
+    )
+    queue = RedisQueue(
+        client,
+        shard_count=settings.shard_count,
+        backlog_limit_bytes=settings.backlog_limit_bytes,
+        wake_seconds=settings.wake_seconds if waker else 0,
+    )
+    return Ingest(lookup, admission, queue, settings, utc_now, waker)
 
 
 @logger.inject_lambda_context

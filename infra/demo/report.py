@@ -50,7 +50,7 @@ def show_next(url: str, key: str, console: Console) -> None:
         ("API URL", url),
         ("Key (scopes ingest, read, admin; also in the stack's env file)", key),
         ("Send a log of your own", post),
-        ("Read it back, at most 15 seconds later", get),
+        ("Read it back, a second later", get),
         ("Look around", "build/venv/bin/sluice logs --since -1h --level ERROR"),
         ("Stop the stack; its data stay for the next `make up`", "make down"),
     )

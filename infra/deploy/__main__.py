@@ -50,7 +50,7 @@ def up(arguments: argparse.Namespace) -> None:
     functions = boto3.client("lambda", config=INVOKE)
     with step("migrate") as current:
         invocations.migrate(functions, deployed.outputs["AdminFunctionName"], current)
-    invocations.start_draining(functions, deployed.outputs["DrainFunctionName"])
+    invocations.start_draining(functions, deployed.outputs["DrainFunctionName"], deployed.outputs["DrainEvent"])
     url = deployed.outputs["ApiUrl"]
     if target.state:
         write_variable(target.state / SHELL_VARIABLES, "SLUICE_URL", url)

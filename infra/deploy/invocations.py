@@ -20,7 +20,6 @@ def migrate(functions: "LambdaClient", function_name: str, current: Step) -> Non
     current.note = f"applied {', '.join(applied)}" if applied else f"at {answer['version']}"
 
 
-def start_draining(functions: "LambdaClient", function_name: str) -> None:
-    """Start a minute of drains without waiting for it: the schedule's own first run may take that long to come."""
-    event = json.dumps({"ticks": 6, "tick_seconds": 10})
+def start_draining(functions: "LambdaClient", function_name: str, event: str) -> None:
+    """Send the drain what the schedule will, without waiting for it: the first time may be a minute away."""
     functions.invoke(FunctionName=function_name, InvocationType="Event", Payload=event)

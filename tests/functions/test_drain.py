@@ -32,7 +32,7 @@ class Line:
         self.runner = ScriptedRunner(process_chunk.ProcessChunk(self.queue, self.store).run)
 
     def drain(self, event: dict[str, Any] | None = None, remaining: Callable[[], float] = lambda: 60.0) -> Any:
-        return app.run_ticks(app.Drain(self.queue, self.runner, self.settings), event or {}, remaining)
+        return app.run(app.Drain(self.queue, self.runner, self.settings), event or {}, remaining)
 
     def fill(self, batches: int, *, application_id: int = 1) -> None:
         for _ in range(batches):
@@ -173,7 +173,7 @@ def test_fans_out_by_invoke(line: Line, lambda_client: "LambdaClient", invoke_re
     use_case = process_chunk.ProcessChunk(line.queue, line.store)
     invoke_recorder.functions["process-chunk"] = lambda event: use_case.run(ChunkTask.from_event(event)).to_answer()
     runner = LambdaChunkRunner(lambda_client, "process-chunk")
-    report = app.run_ticks(app.Drain(line.queue, runner, line.settings), {}, lambda: 60.0)
+    report = app.run(app.Drain(line.queue, runner, line.settings), {}, lambda: 60.0)
     payloads = invoke_recorder.payloads("process-chunk")
     assert [payload["version"] for payload in payloads] == [1, 1]
     assert len({entry_id for payload in payloads for entry_id in payload["entry_ids"]}) == 10

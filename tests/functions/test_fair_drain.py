@@ -33,9 +33,7 @@ class Line:
     def drain(self, rounds: int = 10**6) -> object:
         """One pass, with time for so many rounds (and the question whether another one is due)."""
         left = iter([100.0] * rounds)
-        return app.run_ticks(
-            app.Drain(self.queue, ScriptedRunner(self.run), self.settings), {}, lambda: next(left, 0.0)
-        )
+        return app.run(app.Drain(self.queue, ScriptedRunner(self.run), self.settings), {}, lambda: next(left, 0.0))
 
     def fill(self, application_id: int, records: int) -> None:
         for _ in range(records // 2):
@@ -74,7 +72,7 @@ def test_what_arrives_during_a_pass_does_not_wait_for_its_end() -> None:
             arrived.append(len(line.chunks))
         return line.run(task)
 
-    app.run_ticks(app.Drain(line.queue, ScriptedRunner(run), line.settings), {}, lambda: 100.0)
+    app.run(app.Drain(line.queue, ScriptedRunner(run), line.settings), {}, lambda: 100.0)
     assert line.first_chunk_of(QUIET) - arrived[0] <= 2 * CONCURRENCY
 
 

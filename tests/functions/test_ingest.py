@@ -4,13 +4,15 @@ import contextlib
 import gzip
 import json
 import zlib
+from dataclasses import replace
 from logging.handlers import BufferingHandler
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from backports import zstd
+from botocore.stub import Stubber
 
-from aws import LambdaContext, rest_event
+from aws import InvokeRecorder, LambdaContext, rest_event
 from front import RATES, Front, app
 from samples import PEPPER, submission
 from sluice.admission.model import Rates
@@ -18,6 +20,10 @@ from sluice.entries.packing import unpack_records
 from sluice.errors import Unavailable
 from sluice.runtime.observability import Recurrences
 from sluice.runtime.settings import IngestSettings
+from sluice.streams.aws import LambdaWaker
+
+if TYPE_CHECKING:
+    from mypy_boto3_lambda import LambdaClient
 
 LOG = {"timestamp": "2026-03-01T12:00:00Z", "level": "INFO", "message": "hello", "metadata": {"a": 1}}
 
@@ -304,3 +310,49 @@ def test_takes_every_form_of_body(front: Front, body: bytes, headers: dict[str, 
 def test_a_text_nobody_declared_is_no_log(front: Front) -> None:
     assert front.post(b"one line").body["code"] == "invalid_json"
     assert front.post(b"x", Content_Encoding="br").body["code"] == "unsupported_encoding"
+
+
+class ScriptedWaker:
+    """Waker; ``error`` is what waking raises."""
+
+    def __init__(self, error: Unavailable | None = None) -> None:
+        self.error, self.calls = error, 0
+
+    def wake(self) -> None:
+        self.calls += 1
+        if self.error:
+            raise self.error
+
+
+def test_wakes_the_drain_once_in_ten_seconds(front: Front) -> None:
+    waker = ScriptedWaker()
+    front.queue.wake_seconds = 10
+    front.use_case = replace(front.use_case, waker=waker)
+    for _ in range(3):
+        assert front.post(LOG).status == 202
+    assert waker.calls == 1
+    front.queue.clock.advance(10)
+    front.post(LOG)
+    assert waker.calls == 2
+
+
+def test_a_failed_wake_fails_no_request(front: Front, capsys: pytest.CaptureFixture[str]) -> None:
+    front.queue.wake_seconds = 10
+    front.use_case = replace(front.use_case, waker=ScriptedWaker(Unavailable("wake_failed", "no route")))
+    assert front.post(LOG).status == 202
+    logged = capsys.readouterr().out
+    assert '"wakes_failed":[1.0]' in logged.replace(" ", "")
+
+
+def test_waking_is_an_asynchronous_invocation(lambda_client: "LambdaClient", invoke_recorder: InvokeRecorder) -> None:
+    invoke_recorder.functions["drain"] = lambda event: None
+    LambdaWaker("drain", tick_seconds=10).wake()
+    assert invoke_recorder.payloads("drain") == [{"lingers": True, "tick_seconds": 10}]
+
+
+def test_a_wake_that_is_refused_is_unavailable(aws: None) -> None:
+    waker = LambdaWaker("drain", tick_seconds=10)
+    stubber = Stubber(waker._client)
+    stubber.add_client_error("invoke", "TooManyRequestsException")
+    with stubber, pytest.raises(Unavailable, match="TooManyRequests"):
+        waker.wake()

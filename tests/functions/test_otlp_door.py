@@ -163,7 +163,7 @@ def test_a_retry_after_an_outage_has_the_same_batch_id(front: Front) -> None:
     submit = front.queue.submit
 
     class Forgetful:
-        def submit(self, submission: Any) -> bool:
+        def submit(self, submission: Any) -> Any:
             seen.append(submission.batch_id)
             if len(seen) == 1:
                 raise Unavailable("queue_unavailable", "reply lost")

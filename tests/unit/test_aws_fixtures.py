@@ -133,12 +133,13 @@ def test_a_compressed_body_comes_as_base64_of_gzip() -> None:
 
 
 def test_schedules_send_what_the_template_says() -> None:
-    resources = yaml_parse(TEMPLATE.read_text())["Resources"]
+    template = yaml_parse(TEMPLATE.read_text())
+    resources, by_mode = template["Resources"], template["Mappings"]["Schedule"]
     scheduled = {
         resource["Properties"]["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"]: json.loads(
-            event["Properties"]["Input"]
+            by_mode["wake"]["Event"] if verb == "DrainFunction" else event["Properties"]["Input"]
         )
-        for resource in resources.values()
+        for verb, resource in resources.items()
         if resource["Type"] == "AWS::Serverless::Function"
         for event in resource["Properties"].get("Events", {}).values()
         if event["Type"] == "Schedule"

@@ -86,9 +86,9 @@ def strings(node: object) -> Iterator[str]:
             yield from strings(value)
 
 
-def environment(function: str) -> dict[str, str]:
-    """What the function finds in its environment after a deployment with the default parameters."""
-    return {name: resolved(value) for name, value in variables(function).items()}
+def environment(function: str, **parameters: str) -> dict[str, str]:
+    """What the function finds in its environment after a deployment, by default with the default parameters."""
+    return {name: resolved(value, parameters) for name, value in variables(function).items()}
 
 
 def variables(function: str) -> dict[str, Any]:
@@ -96,14 +96,16 @@ def variables(function: str) -> dict[str, Any]:
     return found
 
 
-def resolved(value: Any) -> str:
+def resolved(value: Any, parameters: Mapping[str, str]) -> str:
     match value:
         case str():
             return value
         case {"Ref": "Stage"}:
             return "test"
         case {"Ref": name} if name in template()["Parameters"]:
-            return str(template()["Parameters"][name]["Default"])
+            return str(parameters.get(name, template()["Parameters"][name]["Default"]))
+        case {"Fn::If": ["Wakes", wakes, ticks]}:
+            return resolved(wakes if parameters.get("DrainMode", "wake") == "wake" else ticks, parameters)
         case {"Ref": name}:
             return f"name-of-{name}"
         case {"Fn::Sub": text} if found := REFERENCE.fullmatch(text):
@@ -138,6 +140,12 @@ def test_environment_is_what_the_settings_read(function: str) -> None:
     assert recording.read == recording.keys() - NOT_SETTINGS
 
 
+def test_ingest_wakes_the_drain_only_in_its_mode() -> None:
+    assert environment("IngestFunction")["DRAIN_FUNCTION"] == "name-of-DrainFunction"
+    ticking = IngestSettings.from_env(environment("IngestFunction", DrainMode="tick"))
+    assert ticking.drain_function == ""
+
+
 @pytest.mark.parametrize("function", SETTINGS)
 def test_environment_values_are_strings(function: str) -> None:
     """AWS turns numbers into strings; emulators hand them to the operating system, which refuses them."""
@@ -165,6 +173,9 @@ def test_no_secret_is_written_down() -> None:
 def statements(role: str) -> Iterator[tuple[tuple[str, ...], Any]]:
     """Actions and resource of each statement of a role."""
     for policy in of_type("AWS::IAM::Role")[role]["Policies"]:
+        match policy:
+            case {"Fn::If": ["Wakes", policy, {"Ref": "AWS::NoValue"}]}:
+                pass
         for statement in policy["PolicyDocument"]["Statement"]:
             actions = statement["Action"]
             yield tuple([actions] if isinstance(actions, str) else actions), statement["Resource"]
@@ -176,6 +187,8 @@ def test_rights_are_the_least(function: str) -> None:
     role = f"{noun}Role"
     queue = {"Fn::GetAtt": ["FailedInvocations", "Arn"]}
     expected: list[tuple[tuple[str, ...], Any]] = [(tuple(LOGS), {"Fn::GetAtt": [f"{noun}LogGroup", "Arn"]})]
+    if function == "IngestFunction":
+        expected.append((("lambda:InvokeFunction",), {"Fn::GetAtt": ["DrainFunction", "Arn"]}))
     if function == "DrainFunction":
         expected.append((("lambda:InvokeFunction",), {"Fn::GetAtt": ["ProcessChunkFunction", "Arn"]}))
     if function in {"DrainFunction", "AdminFunction"}:
@@ -236,17 +249,19 @@ def test_time_outs() -> None:
 
 def test_schedules() -> None:
     rules = {
-        rule["Targets"][0]["Arn"]["Fn::GetAtt"][0]: (
-            rule["ScheduleExpression"],
-            json.loads(rule["Targets"][0]["Input"]),
-        )
+        rule["Targets"][0]["Arn"]["Fn::GetAtt"][0]: (rule["ScheduleExpression"], rule["Targets"][0]["Input"])
         for rule in of_type("AWS::Events::Rule").values()
     }
+    event = {"Fn::FindInMap": ["Schedule", {"Ref": "DrainMode"}, "Event"]}
     assert rules == {
-        "DrainFunction": ("rate(1 minute)", {"ticks": 6, "tick_seconds": 10}),
-        "AdminFunction": ("rate(1 day)", {"action": "maintain"}),
-        "QueryFunction": ("rate(5 minutes)", {"action": "audit"}),
+        "DrainFunction": ("rate(1 minute)", event),
+        "AdminFunction": ("rate(1 day)", '{"action": "maintain"}'),
+        "QueryFunction": ("rate(5 minutes)", '{"action": "audit"}'),
     }
+    assert template()["Outputs"]["DrainEvent"]["Value"] == event
+    events = {mode: json.loads(item["Event"]) for mode, item in template()["Mappings"]["Schedule"].items()}
+    assert events == {"wake": {"ticks": 1}, "tick": {"ticks": 6, "tick_seconds": 10}}
+    assert events.keys() == set(template()["Parameters"]["DrainMode"]["AllowedValues"])
 
 
 def test_background_failures_reach_the_queue() -> None:

@@ -24,7 +24,8 @@ from sluice.streams.model import StreamEntry, UnreadableEntry
 
 REGION = "us-east-1"
 FATAL_MARKER = b"fatal-record"  # a record with this text kills the process that stores it
-_APPS = {verb: load_app(verb) for verb in ("ingest", "drain", "process_chunk", "query", "admin")}
+FUNCTIONS = ("ingest", "drain", "process_chunk", "query", "admin")
+_APPS = {verb: load_app(verb) for verb in FUNCTIONS}
 
 
 @dataclass(frozen=True)

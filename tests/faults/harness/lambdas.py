@@ -12,7 +12,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -20,7 +20,7 @@ from multiprocessing import forkserver
 from pathlib import Path
 from typing import Any
 
-from faults.harness.environment import Answer, Invocation, serve
+from faults.harness.environment import FUNCTIONS, Answer, Invocation, serve
 from sluice.runtime.crash_points import CrashPoint
 
 SIGKILLED = -9
@@ -162,7 +162,8 @@ class Lambdas:
 
 @contextmanager
 def invoke_endpoint(invoke: Callable[[str, dict[str, Any]], Any]) -> Iterator[str]:
-    """URL of a Lambda endpoint whose Invoke calls ``invoke`` with the name of the function."""
+    """URL of a Lambda endpoint whose Invoke calls ``invoke`` with the name of the function, which raises KeyError for
+    one that does not exist. An asynchronous call is answered at once, and its failure is nobody's."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -171,16 +172,26 @@ def invoke_endpoint(invoke: Callable[[str, dict[str, Any]], Any]) -> Iterator[st
         def do_POST(self) -> None:
             name = self.path.partition("/functions/")[2].partition("/")[0]
             event = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            if self.headers.get("X-Amz-Invocation-Type") == "Event" and name in FUNCTIONS:
+                threading.Thread(target=self._run, args=(name, event), daemon=True).start()
+                self._reply(None, status=202)
+                return
             try:
                 self._reply(invoke(name, event))
+            except KeyError:
+                self._reply({"Message": f"Function not found: {name}"}, status=404)
             except FunctionDied as death:
                 self._reply({"errorType": "Runtime.ExitError", "errorMessage": f"Runtime exited: {death}"}, failed=True)
             except FunctionFailed as failure:
                 self._reply({"errorType": "SluiceError", "errorMessage": str(failure)}, failed=True)
 
-        def _reply(self, payload: Any, *, failed: bool = False) -> None:
+        def _run(self, name: str, event: dict[str, Any]) -> None:
+            with suppress(FunctionDied, FunctionFailed):
+                invoke(name, event)
+
+        def _reply(self, payload: Any, *, failed: bool = False, status: int = 200) -> None:
             body = json.dumps(payload).encode()
-            self.send_response(200)
+            self.send_response(status)
             self.send_header("Content-Length", str(len(body)))
             if failed:
                 self.send_header("X-Amz-Function-Error", "Unhandled")

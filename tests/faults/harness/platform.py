@@ -156,6 +156,14 @@ def running_platform(
             "BYTES_PER_SECOND": "1000000000",
             "BYTES_PER_DAY": "1000000000000",
             "BURST_SECONDS": "1",
+            "DRAIN_FUNCTION": "",  # the tests drain
+            "WAKE_SECONDS": "1",
+        }
+        aws = {
+            "AWS_ENDPOINT_URL": endpoint,
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
         }
         drain = {
             "PROCESS_CHUNK_FUNCTION": "process_chunk",
@@ -163,14 +171,10 @@ def running_platform(
             "CHUNK_MAX_BYTES": "1048576",
             "CHUNK_CONCURRENCY": "2",
             "PROCESS_CHUNK_TIMEOUT_SECONDS": str(PROCESS_CHUNK_TIMEOUT_SECONDS),
-            "AWS_ENDPOINT_URL": endpoint,
-            "AWS_DEFAULT_REGION": REGION,
-            "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",
         }
         environ = {
-            "ingest": shared | ingest | {"DATABASE_URL": database_url("sluice_ingest")} | settings,
-            "drain": shared | drain | settings,
+            "ingest": shared | aws | ingest | {"DATABASE_URL": database_url("sluice_ingest")} | settings,
+            "drain": shared | aws | drain | settings,
             "process_chunk": shared | {"DATABASE_URL": database_url("sluice_writer")},
             "query": shared | {"DATABASE_URL": database_url("sluice_reader")},
             "admin": shared | {"DATABASE_URL": database.url("sluice_owner", direct=True)},

@@ -65,7 +65,7 @@ LIMITS = (
     Mutation(
         "what there was no time for is not given back",
         "it waits for three time-outs, and then as if it had killed a run",
-        "functions/drain/app.py",
+        "functions/drain/passes.py",
         "self.drain.queue.release(shard, page, is_forgiven=True)",
         "pass",
         ("tests/functions/test_fair_drain.py::test_what_a_pass_had_no_time_for_is_nobodys_fault_and_next_at_once",),

@@ -5,6 +5,7 @@ from mutations.model import Mutation
 _SCRIPTS = "layers/common/python/sluice/streams/scripts"
 _ADAPTER = "layers/common/python/sluice/streams/redis.py"
 _CONTRACT = "tests/contracts/test_queue.py"
+_WAKES = "tests/contracts/test_wakes.py"
 
 QUEUE = (
     Mutation(
@@ -109,6 +110,38 @@ QUEUE = (
         "if tonumber(redis.call('HGET', KEYS[3], application) or 0) + bytes > tonumber(ARGV[3]) then",
         "if false then",
         (f"{_CONTRACT}::test_one_application_cannot_fill_the_queue",),
+    ),
+    Mutation(
+        "every request wakes a drain",
+        "drains without number work on one queue, and each costs",
+        f"{_SCRIPTS}/submit.lua",
+        "redis.call('SET', KEYS[6], 1, 'NX', 'PX', wake_ms)",
+        "redis.call('SET', KEYS[6], 1, 'PX', wake_ms)",
+        (f"{_WAKES}::test_one_submitter_in_the_time_of_a_wake_is_asked_whatever_its_shard",),
+    ),
+    Mutation(
+        "the mark of a drain outlives it",
+        "a drain that was killed is followed by none until the schedule's next",
+        _ADAPTER,
+        "self._client.set(_attended(shard), 1, px=int(seconds * 1000))",
+        "self._client.set(_attended(shard), 1)",
+        (f"{_WAKES}::test_the_mark_of_a_dead_drain_lapses",),
+    ),
+    Mutation(
+        "a failed wake fails the request",
+        "the client sends again what the queue holds already",
+        "functions/ingest/app.py",
+        '    except Unavailable as error:\n        logger.warning("the drain',
+        '    except ZeroDivisionError as error:\n        logger.warning("the drain',
+        ("tests/functions/test_ingest.py::test_a_failed_wake_fails_no_request",),
+    ),
+    Mutation(
+        "no last look",
+        "a log that came while the drain was leaving waits for the schedule",
+        "functions/drain/app.py",
+        "    # What came after the last look was taken for attended to, and has woken nobody.\n",
+        "    return report\n",
+        ("tests/functions/test_lingering.py::test_what_comes_between_the_last_look_and_the_end_of_the_mark_is_stored",),
     ),
     Mutation(
         "retries of redis-py",

@@ -25,6 +25,9 @@ class _Reader:
             self.problems.append(f"{name} is not set")
         return value
 
+    def optional(self, name: str) -> str:
+        return self._environ.get(name, "").strip()
+
     def url(self, name: str, *schemes: str) -> str:
         value = self.text(name)
         if value and urlsplit(value).scheme not in schemes:
@@ -79,6 +82,8 @@ class IngestSettings:
     bytes_per_second: int
     bytes_per_day: int
     burst_seconds: int
+    drain_function: str = ""  # to be woken; empty where it ticks
+    wake_seconds: int = 10  # between two wakes at least
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> Self:
@@ -98,6 +103,8 @@ class IngestSettings:
                 bytes_per_second=read.positive("BYTES_PER_SECOND"),
                 bytes_per_day=read.positive("BYTES_PER_DAY"),
                 burst_seconds=read.positive("BURST_SECONDS"),
+                drain_function=read.optional("DRAIN_FUNCTION"),
+                wake_seconds=read.positive("WAKE_SECONDS"),
             ),
         )
 

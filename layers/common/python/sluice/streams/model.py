@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import IntEnum
 from uuid import UUID
 
 WIRE_VERSION = 2  # of what is written; entries of the version before are read, too
@@ -29,6 +30,14 @@ class Submission:
     body_hash: bytes  # 16 bytes, of the inflated request body
     parts: tuple[Part, ...]
     is_idempotent: bool  # the client sent an Idempotency-Key, so a repetition is to be recognised
+
+
+class Submitted(IntEnum):
+    """What became of a submission. False: it was there already."""
+
+    REPLAYED = 0
+    QUEUED = 1
+    UNATTENDED = 2  # queued, and no drain is at work: it is for the submitter to wake one
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,21 +4,29 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from sluice.streams.inspection import ShardState
-from sluice.streams.model import Claim, ClaimedEntry, QueuedRange, StreamEntry, Submission, UnreadableEntry
+from sluice.streams.model import Claim, ClaimedEntry, QueuedRange, StreamEntry, Submission, Submitted, UnreadableEntry
 
 
 class SubmissionQueue(Protocol):
     """The side that ingest writes to."""
 
-    def submit(self, submission: Submission) -> bool:
+    def submit(self, submission: Submission) -> Submitted:
         """Queues all parts at once, in order, numbered by the application's accepted sequence; or nothing.
 
-        Returns True if queued, False if an idempotent submission with this batch id and body was queued before (within
-        15 minutes). Raises RejectedInput ``idempotency_key_reused`` (422) for another body under the same batch id, and
+        Returns REPLAYED if an idempotent submission with this batch id and body was queued before (within 15 minutes).
+        Returns UNATTENDED, at most once in the time that a wake is for, if no drain marks the queue as attended to.
+        Raises RejectedInput ``idempotency_key_reused`` (422) for another body under the same batch id, and
         ``batch_too_large`` (413) for a batch larger than an application's share; Throttled ``backlog_share_exceeded``
         when the application's backlog is too large; Unavailable ``backlog_full`` when the whole backlog is, and when
         the queue is full or down. After a time-out the outcome is unknown.
         """
+
+
+class Waker(Protocol):
+    """How ingest has the queue drained."""
+
+    def wake(self) -> None:
+        """Has a drain start soon that lingers, on all shards. Raises Unavailable ``wake_failed``."""
 
 
 class DrainQueue(Protocol):
@@ -36,6 +44,13 @@ class DrainQueue(Protocol):
     def release(self, shard: int, entries: Sequence[ClaimedEntry], *, is_forgiven: bool) -> None:
         """Makes claimed entries claimable again at once: whoever worked on them is known to have ended. If
         ``is_forgiven``, the deliveries so far are not held against them."""
+
+    def attend(self, seconds: float) -> None:
+        """Marks all shards as attended to for so long: who submits wakes nobody. Nothing depends on it but how many
+        drains run, so it never raises."""
+
+    def leave(self) -> None:
+        """Takes the mark away. Never raises: without this call the mark lapses."""
 
     def trim(self, shard: int) -> None:
         """Gives back the memory of acknowledged entries; never touches an entry that is not acknowledged."""

@@ -3,6 +3,7 @@
 Keys carry the shard in braces, so that a Redis Cluster keeps what one script touches on one node.
 """
 
+import contextlib
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -25,6 +26,7 @@ from sluice.streams.model import (
     QueuedRange,
     StreamEntry,
     Submission,
+    Submitted,
     UnreadableEntry,
 )
 
@@ -40,28 +42,45 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 class RedisQueue:
-    """All queue ports (see ``ports``) on one client."""
+    """All queue ports (see ``ports``) on one client. ``wake_seconds``: a submitter is asked to wake a drain at most
+    once in this time; 0 for never."""
 
-    def __init__(self, client: redis.Redis, *, shard_count: int, backlog_limit_bytes: int = 0) -> None:
+    def __init__(
+        self, client: redis.Redis, *, shard_count: int, backlog_limit_bytes: int = 0, wake_seconds: float = 0
+    ) -> None:
         self._client = client
         self._shard_count = shard_count
         self._backlog_limit_bytes = backlog_limit_bytes
         self._scripts: dict[str, Script] = {}
+        self._wake_ms = int(wake_seconds * 1000)
 
-    def submit(self, submission: Submission) -> bool:
+    def submit(self, submission: Submission) -> Submitted:
         """See SubmissionQueue.submit."""
         shard = submission.application_id % self._shard_count
         keys = [_stream(shard), _accepted(shard), _backlog(shard), _fingerprint(shard, submission.batch_id)]
+        keys += [_attended(shard), _woken(shard)]
         limit = self._backlog_limit_bytes // self._shard_count
         share = min(limit, int(self._backlog_limit_bytes * _APPLICATION_SHARE))
         arguments: list[Any] = [submission.application_id, limit, share, submission.body_hash]
-        arguments += [REPLAY_SECONDS if submission.is_idempotent else 0]
+        arguments += [REPLAY_SECONDS if submission.is_idempotent else 0, self._wake_ms]
         received_at = _microseconds(submission.received_at)
         arguments += [WIRE_VERSION, submission.batch_id.hex, received_at, submission.retention_class]
         for part in submission.parts:
             bounds = [_microseconds(part.event_from), _microseconds(part.event_to)]
             arguments += [part.record_count, *bounds, part.line_bytes, part.packed]
-        return _verdict(self._run("submit", keys, arguments), share)
+        submitted = _verdict(self._run("submit", keys, arguments), share)
+        if submitted is Submitted.UNATTENDED and not self._may_wake(shard):
+            return Submitted.QUEUED
+        return submitted
+
+    def _may_wake(self, shard: int) -> bool:
+        """A wake is for all shards, and shard 0 keeps the time of the last: the others, whose scripts cannot look there
+        (it may be on another node), ask now."""
+        if shard == 0:
+            return True
+        with contextlib.suppress(redis.RedisError):
+            return bool(self._client.set(_woken(0), 1, nx=True, px=self._wake_ms))
+        return False
 
     def claim(self, shard: int, *, min_idle_seconds: float, max_records: int, max_bytes: int) -> Claim:
         """See DrainQueue.claim."""
@@ -96,6 +115,18 @@ class RedisQueue:
             except redis.ResponseError as error:
                 if not str(error).startswith("NOGROUP"):  # without a group everything is claimable anyhow
                     raise
+
+    def attend(self, seconds: float) -> None:
+        """See DrainQueue.attend."""
+        for shard in range(self._shard_count):
+            with contextlib.suppress(redis.RedisError):  # at maxmemory, too
+                self._client.set(_attended(shard), 1, px=int(seconds * 1000))
+
+    def leave(self) -> None:
+        """See DrainQueue.leave."""
+        for shard in range(self._shard_count):
+            with contextlib.suppress(redis.RedisError):
+                self._client.delete(_attended(shard))
 
     def trim(self, shard: int) -> None:
         """See DrainQueue.trim."""
@@ -193,12 +224,22 @@ def _fingerprint(shard: int, batch_id: UUID) -> str:
     return f"logs:fingerprint:{{{shard}}}:{batch_id.hex}"
 
 
-def _verdict(answer: bytes, share: int) -> bool:
+def _attended(shard: int) -> str:
+    return f"logs:attended:{{{shard}}}"
+
+
+def _woken(shard: int) -> str:
+    return f"logs:woken:{{{shard}}}"
+
+
+def _verdict(answer: bytes, share: int) -> Submitted:
     match answer:
         case b"queued":
-            return True
+            return Submitted.QUEUED
+        case b"unattended":
+            return Submitted.UNATTENDED
         case b"replayed":
-            return False
+            return Submitted.REPLAYED
         case b"conflict":
             detail = "this Idempotency-Key was used with another body: use a new key for a new request"
             raise RejectedInput("idempotency_key_reused", detail, status=422)

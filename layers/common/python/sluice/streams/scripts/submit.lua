@@ -1,9 +1,9 @@
 #!lua
 -- Queues one batch, all parts or nothing. Without allow-oom the server refuses it when memory is full, before any write.
--- KEYS: stream, accepted counters, backlog bytes, fingerprint of an idempotent batch
+-- KEYS: stream, accepted counters, backlog bytes, fingerprint of an idempotent batch, a drain's mark, the last wake
 -- ARGV: application, total limit (bytes), share limit (bytes), body hash, seconds to remember it (0: not idempotent),
---       then the fields common to all parts (version, batch, received_at, retention_class), then per part: count,
---       lowest and highest event time, bytes of the lines, records
+--       milliseconds between wakes (0: none), then the fields common to all parts (version, batch, received_at,
+--       retention_class), then per part: count, lowest and highest event time, bytes of the lines, records
 local application, body_hash, remember_seconds = ARGV[1], ARGV[4], tonumber(ARGV[5])
 if remember_seconds > 0 then
   local seen = redis.call('GET', KEYS[4])
@@ -13,7 +13,7 @@ if remember_seconds > 0 then
 end
 
 local records, bytes = 0, 0
-for i = 10, #ARGV, 5 do
+for i = 11, #ARGV, 5 do
   records = records + tonumber(ARGV[i])
   bytes = bytes + #ARGV[i + 4] + 150 -- what an entry takes besides its records; acknowledge.lua gives it back
 end
@@ -28,9 +28,9 @@ if tonumber(redis.call('HGET', KEYS[3], application) or 0) + bytes > tonumber(AR
 end
 
 local sequence = redis.call('HINCRBY', KEYS[2], application, records) - records + 1
-for i = 10, #ARGV, 5 do
-  redis.call('XADD', KEYS[1], '*', 'version', ARGV[6], 'application', application, 'retention_class', ARGV[9],
-    'batch', ARGV[7], 'part', (i - 10) / 5, 'received_at', ARGV[8], 'body_hash', body_hash,
+for i = 11, #ARGV, 5 do
+  redis.call('XADD', KEYS[1], '*', 'version', ARGV[7], 'application', application, 'retention_class', ARGV[10],
+    'batch', ARGV[8], 'part', (i - 11) / 5, 'received_at', ARGV[9], 'body_hash', body_hash,
     'count', ARGV[i], 'sequence', string.format('%d', sequence), 'event_from', ARGV[i + 1], 'event_to', ARGV[i + 2],
     'line_bytes', ARGV[i + 3], 'records', ARGV[i + 4])
   sequence = sequence + tonumber(ARGV[i])
@@ -39,5 +39,9 @@ redis.call('HINCRBY', KEYS[3], application, bytes)
 redis.call('HINCRBY', KEYS[3], 'total', bytes)
 if remember_seconds > 0 then
   redis.call('SET', KEYS[4], body_hash, 'EX', remember_seconds)
+end
+local wake_ms = tonumber(ARGV[6])
+if wake_ms > 0 and redis.call('EXISTS', KEYS[5]) == 0 and redis.call('SET', KEYS[6], 1, 'NX', 'PX', wake_ms) then
+  return 'unattended'
 end
 return 'queued'
