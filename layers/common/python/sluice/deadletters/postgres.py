@@ -16,6 +16,7 @@ from sluice.deadletters.model import Redrive, Selection, Status
 from sluice.deadletters.repair import repair_record
 from sluice.entries.packing import pack_record
 from sluice.errors import ContractError, RejectedInput
+from sluice.filters.postgres import add_late_rows
 from sluice.runtime.crash_points import crash_point
 from sluice.runtime.postgres import Database
 from sluice.streams.model import StreamEntry
@@ -96,7 +97,9 @@ class PostgresDeadLetters:
         dead = [row for leaf, group in groups.items() for row in copy_entries(open_cursor, leaf, group)]
         refused = {id(row.source.entry) for row in dead if isinstance(row.source, Row)}
         widen_bounds(open_cursor, list(entries.values()))
-        return {dead_letter_id for dead_letter_id, entry in entries.items() if id(entry) not in refused}
+        stored = {dead_letter_id: entry for dead_letter_id, entry in entries.items() if id(entry) not in refused}
+        add_late_rows(open_cursor, stored.values())
+        return set(stored)
 
     def _rows(self, sql: str, values: Sequence[Any]) -> list[dict[str, Any]]:
         with self._database.transaction() as open_cursor:

@@ -21,6 +21,9 @@ CrashPoint = Literal[
     "process_chunk.after_commit",
     "process_chunk.after_acknowledge",
     "admin.before_redrive_commit",
+    "index.after_read",
+    "index.before_commit",
+    "index.after_commit",
 ]
 CRASH_POINTS: tuple[CrashPoint, ...] = get_args(CrashPoint)
 

@@ -200,6 +200,18 @@ class DashboardSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class IndexSettings:
+    """What functions/index uses."""
+
+    database_url: str
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] = os.environ) -> Self:
+        """Raises ConfigError naming every problem."""
+        return _load(environ, lambda read: cls(database_url=read.database()))
+
+
+@dataclass(frozen=True, slots=True)
 class AdminSettings:
     """What functions/admin uses."""
 

@@ -82,8 +82,10 @@ def piece(text: str) -> Clauses:
 
 def field(name: str, value: str) -> Clauses:
     """What every log holds whose field ``name`` equals ``value``, see ``field_token``; in metadata, a scalar's text."""
-    if name.startswith("metadata.") and value[:1] in ("{", "["):
-        return ANYTHING
+    if name.startswith("metadata."):
+        key = name.rpartition(".")[2]
+        if value[:1] in ("{", "[") or key.strip().lstrip("+-").isdigit():  # may be an element of an array
+            return ANYTHING
     return _all_of([field_token(name, value)])
 
 

@@ -21,7 +21,6 @@ CREATE TABLE word_filters (
 CREATE INDEX word_filters_by_last_event ON word_filters (application_id, event_until);
 CREATE INDEX word_filters_by_first_event ON word_filters (application_id, event_from);
 CREATE INDEX word_filters_wide ON word_filters (application_id) WHERE is_wide; -- few: for who starts in the middle
-CREATE TABLE word_filters_1 PARTITION OF word_filters FOR VALUES IN (1) PARTITION BY RANGE (received_from);
 
 -- How far the filters are, in the order of storing: the ledger up to here is in them.
 CREATE TABLE word_filter_progress (
@@ -37,16 +36,21 @@ CREATE FUNCTION ensure_filter_partition(class smallint, day date)
     RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS
 $$
 DECLARE
-    leaf text := format('word_filters_%s_%s', class, to_char(day, 'YYYYMMDD'));
+    branch text := format('word_filters_%s', class);
+    leaf text := format('%s_%s', branch, to_char(day, 'YYYYMMDD'));
 BEGIN
     IF to_regclass(leaf) IS NOT NULL THEN
         RETURN;
     END IF;
     PERFORM pg_advisory_xact_lock(hashtext('sluice.ensure_filter_partition'));
+    IF to_regclass(branch) IS NULL THEN
+        EXECUTE format('CREATE TABLE %I PARTITION OF word_filters FOR VALUES IN (%s) PARTITION BY RANGE (received_from)',
+                       branch, class);
+    END IF;
     IF to_regclass(leaf) IS NULL THEN
         EXECUTE format(
             'CREATE TABLE %I PARTITION OF %I FOR VALUES FROM (%L) TO (%L)',
-            leaf, format('word_filters_%s', class),
+            leaf, branch,
             day::timestamp AT TIME ZONE 'UTC', (day + 1)::timestamp AT TIME ZONE 'UTC');
     END IF;
 END
@@ -61,9 +65,12 @@ GRANT SELECT, UPDATE ON word_filter_progress TO sluice_indexer;
 CREATE POLICY indexer ON ledger FOR SELECT TO sluice_indexer USING (true);
 CREATE POLICY indexer ON log_entries FOR SELECT TO sluice_indexer USING (true);
 
--- Whose words are in a filter is nobody else's business. The setting is read once a query here, not once a row.
+-- Whose words are in a filter is nobody else's business.
 ALTER TABLE word_filters ENABLE ROW LEVEL SECURITY;
 CREATE POLICY indexer ON word_filters TO sluice_indexer USING (true) WITH CHECK (true);
+
+-- The reader's policies, with the setting read once a query: is_visible takes it apart for each row, which costs more
+-- than reading the row.
 CREATE FUNCTION visible_applications()
     RETURNS integer[] LANGUAGE sql STABLE PARALLEL SAFE
 RETURN CASE WHEN coalesce(current_setting('sluice.applications', true), '') NOT IN ('', '*')
@@ -71,6 +78,18 @@ RETURN CASE WHEN coalesce(current_setting('sluice.applications', true), '') NOT 
 CREATE FUNCTION sees_all_applications()
     RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE
 RETURN coalesce(current_setting('sluice.applications', true), '') = '*';
-CREATE POLICY readers ON word_filters FOR SELECT TO sluice_reader
-    USING (application_id = ANY ((SELECT visible_applications())::integer[]) OR (SELECT sees_all_applications()));
+CREATE POLICY readers ON word_filters FOR SELECT TO sluice_reader USING (false);
+DO
+$$
+DECLARE
+    secured text;
+BEGIN
+    FOREACH secured IN ARRAY ARRAY ['applications', 'ledger', 'ledger_duplicates', 'dead_letters', 'log_entries', 'event_time_bounds',
+                                    'word_filters']
+    LOOP
+        EXECUTE format('ALTER POLICY readers ON %I USING (application_id = ANY ((SELECT visible_applications())::integer[])'
+                       ' OR (SELECT sees_all_applications()))', secured);
+    END LOOP;
+END
+$$;
 GRANT SELECT ON word_filters, word_filter_progress TO sluice_reader;

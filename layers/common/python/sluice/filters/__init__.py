@@ -1,0 +1,1 @@
+"""Word filters of what is stored, for search."""

@@ -1,0 +1,209 @@
+"""Word filters in Postgres: made from the ledger in storing order, and what a redrive adds."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import UTC
+from uuid import UUID
+
+from psycopg2.extensions import cursor
+from psycopg2.extras import execute_values
+
+from sluice.filters.grouping import FilterBuilder
+from sluice.filters.model import Advance, Batch, Lag, Row, Slice, WordFilter
+from sluice.runtime.crash_points import crash_point
+from sluice.runtime.postgres import Database
+from sluice.streams.model import StreamEntry
+
+_MAX_ENTRIES = 5_000  # a step
+
+_LOCK = "SELECT stored_xid::text, batch_id::text, part FROM word_filter_progress FOR UPDATE SKIP LOCKED"
+
+# Below the oldest running transaction nothing can be added any more.
+_NEXT_ENTRIES = f"""
+SELECT stored_xid::text, batch_id, part, application_id, retention_class, received_at, stored_count FROM ledger
+WHERE (stored_xid, batch_id, part) > (%s::xid8, %s::uuid, %s)
+  AND stored_xid < pg_snapshot_xmin(pg_current_snapshot())
+ORDER BY stored_xid, batch_id, part LIMIT {_MAX_ENTRIES}"""
+
+_PARTS = "SELECT batch_id, part, stored_count FROM ledger WHERE batch_id = ANY (%s::uuid[])"
+
+# OFFSET keeps the planner from joining in any other way than one batch after the other, by the index on receipt.
+_ROWS = """
+COPY (SELECT number, found.* FROM unnest(%s::int[], %s::timestamptz[], %s::uuid[])
+    WITH ORDINALITY AS wanted (in_application, at, in_batch, number), LATERAL (
+    SELECT position, event_at, level, coalesce(trace_id, ''), coalesce(span_id, ''), coalesce(session_id, ''),
+           coalesce(logger, ''), coalesce(host, ''), coalesce(service, ''), coalesce(version, ''), message, metadata
+    FROM log_entries
+    WHERE application_id = in_application AND received_at = at AND batch_id = in_batch
+      AND received_at >= %s AND received_at <= %s OFFSET 0) AS found) TO STDOUT"""
+
+_INSERT = """
+INSERT INTO word_filters (application_id, retention_class, received_from, received_until, position_from, position_until,
+                          event_from, event_until, row_count, bit_count, filter) VALUES %s"""
+
+_ADVANCE = "UPDATE word_filter_progress SET stored_xid = %s::xid8, batch_id = %s::uuid, part = %s"
+
+_LAG = """
+SELECT count(*), coalesce(extract(epoch FROM clock_timestamp() - min(ledger.stored_at)), 0)::float
+FROM word_filter_progress AS progress, ledger
+WHERE (ledger.stored_xid, ledger.batch_id, ledger.part) > (progress.stored_xid, progress.batch_id, progress.part)"""
+
+type _Key = tuple[str, str, int]  # stored_xid, batch id, part
+
+
+class PostgresFilterStore:
+    """See FilterStore."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def advance(self, max_rows: int) -> Advance:
+        """See FilterStore.advance."""
+        with self._database.transaction() as open_cursor:
+            # One snapshot: the ledger's counts must be those of the rows.
+            open_cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            open_cursor.execute(_LOCK)
+            mark = open_cursor.fetchone()
+            if mark is None:
+                return Advance(is_busy=True)
+            open_cursor.execute("SET LOCAL timezone TO 'UTC'")
+            keys, batches = _next_entries(open_cursor, mark, max_rows)
+            if not keys:
+                return Advance()
+            filters = _make_filters(open_cursor, keys, batches)
+            if __debug__:
+                crash_point("index.after_read")
+            add_filters(open_cursor, filters)
+            open_cursor.execute(_ADVANCE, keys[-1])
+            if __debug__:
+                crash_point("index.before_commit")
+        if __debug__:
+            crash_point("index.after_commit")
+        return Advance(len(keys), sum(item.row_count for item in filters), len(filters))
+
+    def lag(self) -> Lag:
+        """See FilterStore.lag."""
+        with self._database.transaction() as open_cursor:
+            open_cursor.execute(_LAG)
+            return Lag(*(open_cursor.fetchone() or (0, 0.0)))
+
+
+def add_filters(open_cursor: cursor, filters: Sequence[WordFilter]) -> None:
+    """Inserts filters, and the partitions that they need."""
+    for day in sorted({(item.retention_class, item.received_from.astimezone(UTC).date()) for item in filters}):
+        open_cursor.execute("SELECT ensure_filter_partition(%s::smallint, %s)", day)
+    values = [
+        (
+            *(item.application_id, item.retention_class, item.received_from, item.received_until),
+            *(item.position_from, item.position_until, item.event_from, item.event_until, item.row_count),
+            *(len(item.filter_bytes or b"") * 8, item.filter_bytes),
+        )
+        for item in filters
+    ]
+    if values:
+        execute_values(open_cursor, _INSERT, values)
+
+
+def add_late_rows(open_cursor: cursor, entries: Iterable[StreamEntry]) -> None:
+    """Filters that let everything through, for records that come to the log table after their entry may have been
+    indexed: search reads these rows whatever it looks for."""
+    by_batch: defaultdict[Batch, list[StreamEntry]] = defaultdict(list)
+    for entry in entries:
+        batch = Batch(entry.application_id, entry.retention_class, entry.received_at.astimezone(UTC), entry.batch_id)
+        by_batch[batch].append(entry)
+    add_filters(open_cursor, [_late(batch, group) for batch, group in by_batch.items()])
+
+
+def _late(batch: Batch, entries: list[StreamEntry]) -> WordFilter:
+    positions = [int(entry.lines.partition(b"\t")[0]) for entry in entries]
+    return WordFilter(
+        application_id=batch.application_id,
+        retention_class=batch.retention_class,
+        received_from=batch.received_at,
+        received_until=batch.received_at,
+        position_from=min(positions),
+        position_until=max(positions),
+        event_from=min(entry.event_from for entry in entries).isoformat(),
+        event_until=max(entry.event_to for entry in entries).isoformat(),
+        row_count=len(entries),
+        filter_bytes=None,
+    )
+
+
+def _next_entries(open_cursor: cursor, mark: tuple[object, ...], max_rows: int) -> tuple[list[_Key], dict[str, Batch]]:
+    """The keys of the next entries in storing order, and their batches by id."""
+    open_cursor.execute(_NEXT_ENTRIES, mark)
+    keys: list[_Key] = []
+    batches: dict[str, Batch] = {}
+    total = 0
+    for stored_xid, batch_id, part, application_id, retention_class, received_at, stored_count in open_cursor:
+        if keys and total + stored_count > max_rows:
+            break
+        total += stored_count
+        keys.append((stored_xid, batch_id, part))
+        batches[batch_id] = Batch(application_id, retention_class, received_at.astimezone(UTC), UUID(batch_id))
+    return keys, batches
+
+
+def _make_filters(open_cursor: cursor, keys: Sequence[_Key], batches: dict[str, Batch]) -> list[WordFilter]:
+    """The filters of the entries with these keys."""
+    open_cursor.execute(_PARTS, (list(batches),))
+    parts: defaultdict[str, dict[int, int]] = defaultdict(dict)
+    for batch_id, part, stored_count in open_cursor.fetchall():
+        parts[batch_id][part] = stored_count
+    wanted: defaultdict[str, set[int]] = defaultdict(set)
+    for _, batch_id, part in keys:
+        wanted[batch_id].add(part)
+    ordered = sorted(batches, key=lambda batch_id: batches[batch_id].order)
+    sink = _RowSink([(batches[batch_id], parts[batch_id], wanted[batch_id]) for batch_id in ordered])
+    times = [batches[batch_id].received_at for batch_id in ordered]
+    applications = [batches[batch_id].application_id for batch_id in ordered]
+    values = (applications, times, ordered, min(times), max(times))
+    # As text: making Python values of the rows would take longer than all else.
+    open_cursor.copy_expert(open_cursor.mogrify(_ROWS, values).decode(), sink)
+    return sink.finish()
+
+
+class _RowSink:
+    """Takes COPY's text as it comes, batch after batch, and lets go of a batch's rows as soon as it is complete."""
+
+    def __init__(self, batches: Sequence[tuple[Batch, dict[int, int], set[int]]]) -> None:
+        self._batches = batches  # with the stored rows of each part, and the parts wanted
+        self._builder = FilterBuilder()
+        self._rest = b""
+        self._rows: list[Row] = []
+
+    def write(self, text: bytes) -> None:
+        *lines, self._rest = (self._rest + text).split(b"\n")
+        for line in lines:
+            row = Row._make(line.split(b"\t"))
+            if self._rows and row.batch != self._rows[0].batch:
+                self._end_batch()
+            self._rows.append(row)
+
+    def finish(self) -> list[WordFilter]:
+        """The filters of all that was written."""
+        self._end_batch()
+        return self._builder.finish()
+
+    def _end_batch(self) -> None:
+        if not self._rows:
+            return
+        batch, stored_counts, wanted = self._batches[int(self._rows[0].batch) - 1]
+        rows = sorted(self._rows, key=lambda row: int(row.position))
+        self._builder.add(Slice(batch, _own(rows, stored_counts, wanted)))
+        self._rows = []
+
+
+def _own(rows: list[Row], stored_counts: dict[int, int], wanted: set[int]) -> list[Row]:
+    """A batch's rows that belong to the parts wanted. Parts follow each other in the order of positions, and the ledger
+    counts how many rows of each are stored. All rows if the counts do not fit: a row twice is better than none."""
+    if wanted == stored_counts.keys() or sum(stored_counts.values()) != len(rows):
+        return rows
+    own: list[Row] = []
+    start = 0
+    for part in sorted(stored_counts):
+        end = start + stored_counts[part]
+        own += rows[start:end] if part in wanted else []
+        start = end
+    return own

@@ -1,0 +1,294 @@
+"""Word filters on real servers: they find what a plain scan finds, whatever lags, dies or is redriven."""
+
+import json
+import os
+import random
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from samples import record, stream_entry
+from scratch import Scratch
+from sluice.chunks.postgres import PostgresChunkStore
+from sluice.deadletters.model import Selection
+from sluice.deadletters.postgres import PostgresDeadLetters
+from sluice.entries.model import Level
+from sluice.entries.packing import pack_record
+from sluice.filters.model import Advance
+from sluice.filters.postgres import PostgresFilterStore
+from sluice.runtime.crash_points import CRASH_POINTS, CrashPoint, arm
+from sluice.runtime.postgres import Database, show_applications
+from sluice.search import words
+from sluice.search.postgres_filters import FilteredSearch, Found, find
+from sluice.search.words import Clauses
+from sluice.streams.model import StreamEntry
+
+START = datetime(2026, 5, 4, 10, tzinfo=UTC)
+DAY = datetime(2026, 5, 4, tzinfo=UTC)
+ALWAYS = (DAY - timedelta(days=9), DAY + timedelta(days=9))
+NOTE = 'say "hé\\"\n'
+NOTE_JSON = json.dumps(NOTE)
+VOCABULARY = [f"word{number}" for number in range(2_000)]
+
+
+class Shelf:
+    """One application's logs, their filters and searches."""
+
+    def __init__(self, scratch: Scratch) -> None:
+        self.scratch = scratch
+        self.application_id = scratch.create_application()
+        self.store = PostgresChunkStore(Database(scratch.url("sluice_writer")))
+        self.filters = PostgresFilterStore(Database(scratch.url("sluice_indexer")))
+
+    def entry(self, records: list[dict[str, Any]], start: int = 0, **changes: Any) -> StreamEntry:
+        made = [record(start + number, **fields) for number, fields in enumerate(records)]
+        times = [item.event_at for item in made]
+        defaults = {
+            "application_id": self.application_id,
+            "received_at": START,
+            "event_from": min(times),
+            "event_to": max(times),
+        }
+        return stream_entry(map(pack_record, made), **defaults | changes)
+
+    def put(self, records: list[dict[str, Any]], **changes: Any) -> UUID:
+        made = self.entry(records, **changes)
+        self.store.store([made])
+        return made.batch_id
+
+    def index(self, max_rows: int = 20_000) -> Advance:
+        """Until nothing is left."""
+        total = Advance()
+        while True:
+            step = self.filters.advance(max_rows)
+            total += step
+            if not step.entries:
+                return total
+
+    def search(
+        self, clauses: Clauses, condition: str, *values: Any, visible: set[int] | None = None, **changes: Any
+    ) -> Found | None:
+        defaults: dict[str, Any] = {
+            "application_ids": [self.application_id],
+            "received": ALWAYS,
+            "columns": "message",
+            "limit": 1_000,
+        }
+        search = FilteredSearch(clauses, condition=condition, values=values, **defaults | changes)
+        with Database(self.scratch.url("sluice_reader")).transaction() as cursor:
+            show_applications(cursor, {self.application_id} if visible is None else visible)
+            return find(cursor, search, lambda: True)
+
+    def word(self, word: str, **changes: Any) -> list[str]:
+        """Messages with the word, newest first."""
+        found = self.search(words.words(word), "message ~* %s", f"\\m{word}\\M", **changes)
+        assert found is not None
+        assert found.reached is None
+        return [row[3] for row in found.rows]
+
+    def filtered_rows(self) -> int:
+        ((count,),) = self.scratch.rows(
+            "SELECT coalesce(sum(row_count), 0) FROM word_filters WHERE application_id = %s", self.application_id
+        )
+        return int(count)
+
+
+@pytest.fixture
+def shelf(scratch: Scratch) -> Shelf:
+    return Shelf(scratch)
+
+
+def messages(count: int, seed: int = 1) -> list[dict[str, Any]]:
+    """Random records of a few thousand distinct words, out of order in time."""
+    chance = random.Random(seed)
+    return [
+        {
+            "message": " ".join(chance.sample(VOCABULARY, 4)) + f" number {number}",
+            "event_at": START + timedelta(seconds=chance.randrange(7_200)),
+            "level": chance.choice([Level.INFO, Level.ERROR]),
+            "trace_id": f"Trace{number % 40}",
+            "metadata": f'{{"user": {{"id": {number % 50}}}, "amount": 1.50, "note": {NOTE_JSON}}}',
+        }
+        for number in range(count)
+    ]
+
+
+def scan(shelf: Shelf, word: str) -> list[str]:
+    rows = shelf.scratch.rows(
+        "SELECT message FROM log_entries WHERE application_id = %s AND message ~* %s"
+        " ORDER BY event_at DESC, batch_id DESC, position DESC",
+        shelf.application_id,
+        f"\\m{word}\\M",
+    )
+    return [message for (message,) in rows]
+
+
+def test_a_search_finds_what_a_scan_finds_while_rows_arrive(shelf: Shelf) -> None:
+    """Batches large and small, in filters, and not yet in filters."""
+    chance = random.Random(2)
+    for step in range(6):
+        for size in (1, 3, 400):
+            received_at = START + timedelta(seconds=chance.randrange(86_000 - 36_000))
+            shelf.put(messages(size, seed=step * 1_000 + size), received_at=received_at)
+        if step % 2 == 1:
+            shelf.index(max_rows=500)
+        for word in chance.sample(VOCABULARY, 6):
+            expected = scan(shelf, word)
+            assert shelf.word(word) == expected
+            assert shelf.word(word, limit=2) == expected[:2]
+            assert shelf.word(word, limit=2, is_ascending=True) == expected[::-1][:2]
+    shelf.index()
+    assert shelf.filtered_rows() == 6 * 404
+
+
+@pytest.mark.parametrize("is_ascending", [False, True])
+def test_pages_visit_every_match_once(shelf: Shelf, is_ascending: bool) -> None:
+    """Also from the middle of wide groups: a batch holds times two hours apart, one of them a stranger's."""
+    shelf.put([*messages(2_000), {"message": "rare one", "event_at": START + timedelta(days=900)}])
+    shelf.put([{"message": f"rare {number}", "event_at": START + timedelta(minutes=number)} for number in range(150)])
+    shelf.index()
+    seen: list[str] = []
+    edge: datetime | None = None
+    while True:
+        bound: dict[str, Any] = {} if edge is None else {"event_from" if is_ascending else "event_until": edge}
+        found = shelf.search(
+            words.words("rare"), "message ~* '\\mrare\\M'", limit=7, is_ascending=is_ascending, **bound
+        )
+        assert found is not None
+        if not found.rows:
+            break
+        seen += [row[3] for row in found.rows]
+        edge = found.rows[-1][0] + timedelta(microseconds=1 if is_ascending else -1)
+    expected = ["rare one", *(f"rare {number}" for number in range(149, -1, -1))]
+    assert seen == (expected[::-1] if is_ascending else expected)
+
+
+def test_fields_and_metadata_are_words_too(shelf: Shelf) -> None:
+    shelf.put(messages(1_000))
+    shelf.index()
+    for clauses, condition, value, count in (
+        (words.field("trace_id", "Trace7"), "trace_id = %s", "Trace7", 25),
+        (words.field("metadata.user.id", "7"), "metadata #>> '{user,id}' = %s", "7", 20),
+        (words.field("metadata.amount", "1.50"), "metadata ->> 'amount' = %s", "1.50", 1_000),
+        (words.field("metadata.note", NOTE), "metadata ->> 'note' = %s", NOTE, 1_000),
+    ):
+        found = shelf.search(clauses, condition, value)
+        assert found is None or len(found.rows) == count
+        stored = shelf.scratch.rows("SELECT filter FROM word_filters WHERE application_id = %s", shelf.application_id)
+        assert sum(words.may_match(bytes(item), clauses) for (item,) in stored) >= count / 256
+
+
+def test_filters_are_of_no_use_to_a_common_word(shelf: Shelf) -> None:
+    for number in range(150):
+        shelf.put(messages(64, seed=number), received_at=START + timedelta(seconds=number))
+    shelf.index()
+    assert shelf.search(words.words("number"), "true") is None
+    assert shelf.search(words.ANYTHING, "true") is None
+
+
+def test_time_that_is_up_leaves_a_place_to_go_on(shelf: Shelf) -> None:
+    shelf.put(messages(3_000))
+    shelf.index()
+    search = FilteredSearch(
+        words.words("word7"), [shelf.application_id], ALWAYS, "message", "message ~* '\\mword7\\M'", (), 1_000
+    )
+    with Database(shelf.scratch.url("sluice_reader")).transaction() as cursor:
+        show_applications(cursor, {shelf.application_id})
+        found = find(cursor, search, lambda: False)
+    assert found is not None
+    assert found.reached is not None
+    assert [row[3] for row in found.rows if row[0] > found.reached] == [
+        message
+        for message, event_at in shelf.scratch.rows(
+            "SELECT message, event_at FROM log_entries WHERE application_id = %s AND message ~* '\\mword7\\M'"
+            " ORDER BY event_at DESC, batch_id DESC, position DESC",
+            shelf.application_id,
+        )
+        if event_at > found.reached
+    ]
+
+
+def test_parts_stored_at_different_times_are_filtered_once(shelf: Shelf) -> None:
+    shelf.index()
+    batch_id = uuid4()
+    for part in (1, 0, 2):
+        shelf.put(messages(300, seed=part), start=part * 300, batch_id=batch_id, part=part)
+        if part != 0:
+            shelf.index()
+    assert shelf.filtered_rows() == 900
+    assert shelf.word("word77") == scan(shelf, "word77")
+
+
+@pytest.mark.parametrize("is_indexed", [False, True])
+def test_a_redriven_record_is_found(shelf: Shelf, is_indexed: bool) -> None:
+    made = shelf.entry(
+        [{"message": "fine"}, {"message": "unlucky", "metadata": '{"a":"\\u0000"}'}, {"message": "good"}]
+    )
+    shelf.store.store([made])
+    if is_indexed:
+        shelf.index()
+    assert shelf.word("unlucky") == []
+    letters = PostgresDeadLetters(Database(shelf.scratch.url("sluice_owner", direct=True)))
+    ((name,),) = shelf.scratch.rows("SELECT name FROM applications WHERE application_id = %s", shelf.application_id)
+    letters.redrive(Selection(application=name))
+    assert shelf.word("unlucky") == ["unlucky"]
+    shelf.index()
+    assert shelf.word("unlucky") == ["unlucky"]
+
+
+def test_another_tenants_words_cannot_be_probed(shelf: Shelf, scratch: Scratch) -> None:
+    shelf.put(messages(500))
+    shelf.index()
+    other = Shelf(scratch)
+    for visible in (set(), {other.application_id}):
+        found = shelf.search(words.words("word5"), "true", visible=visible)
+        assert found is None or found.rows == []
+        with Database(scratch.url("sluice_reader")).transaction() as cursor:
+            show_applications(cursor, visible)
+            cursor.execute("SELECT count(*) FROM word_filters")
+            assert cursor.fetchone() == (0,)
+
+
+def test_a_restored_database_does_not_trust_its_filters(shelf: Shelf) -> None:
+    """Transaction numbers begin anew there: the progress would be ahead of all that is stored from then on."""
+    shelf.put(messages(500))
+    shelf.index()
+    kept = shelf.scratch.rows("SELECT stored_xid::text FROM word_filter_progress")[0][0]
+    shelf.scratch.rows("UPDATE word_filter_progress SET stored_xid = '9000000000'")
+    try:
+        assert shelf.search(words.words("word5"), "true") is None
+    finally:
+        shelf.scratch.rows("UPDATE word_filter_progress SET stored_xid = %s::xid8", kept)
+
+
+@pytest.mark.parametrize("point", [point for point in CRASH_POINTS if point.startswith("index.")])
+def test_a_killed_run_skips_and_doubles_nothing(shelf: Shelf, point: CrashPoint) -> None:
+    for number in range(5):
+        shelf.put(messages(200, seed=number))
+    assert run_in_child(lambda: shelf.filters.advance(500), point) == 9
+    shelf.index(max_rows=300)
+    assert shelf.filtered_rows() == 1_000
+    assert shelf.word("word12") == scan(shelf, "word12")
+
+
+def run_in_child(work: Callable[[], object], point: CrashPoint) -> int:
+    """Runs ``work`` in a fork that dies at the point; returns the signal that ended it."""
+    child = os.fork()
+    if child == 0:
+        arm(point)
+        work()
+        os._exit(0)
+    return os.waitpid(child, 0)[1] & 0x7F
+
+
+def test_a_second_run_at_the_same_time_does_nothing(shelf: Shelf, scratch: Scratch) -> None:
+    shelf.put(messages(10))
+    with Database(scratch.url("sluice_indexer")).transaction() as cursor:
+        cursor.execute("SELECT 1 FROM word_filter_progress FOR UPDATE")
+        assert shelf.filters.advance(100) == Advance(is_busy=True)
+    assert shelf.filters.lag().entries > 0
+    shelf.index()
+    assert shelf.filters.lag().entries == 0
