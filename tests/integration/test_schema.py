@@ -90,6 +90,14 @@ def test_partitions_are_created_ahead_once(empty_database: MakeDatabase) -> None
         ("sluice_writer", "SELECT * FROM look_up_key('x')"),
         ("sluice_writer", "SELECT * FROM api_keys"),
         ("sluice_writer", "CREATE TABLE mine (a int)"),
+        ("sluice_writer", "SELECT * FROM word_filters"),
+        ("sluice_reader", "INSERT INTO word_filters DEFAULT VALUES"),
+        ("sluice_reader", "UPDATE word_filter_progress SET part = 1"),
+        ("sluice_indexer", "SELECT * FROM dead_letters"),
+        ("sluice_indexer", "SELECT * FROM api_keys"),
+        ("sluice_indexer", "UPDATE ledger SET part = 1"),
+        ("sluice_indexer", "INSERT INTO log_entries DEFAULT VALUES"),
+        ("sluice_indexer", "DELETE FROM word_filters"),
     ],
 )
 def test_what_a_role_may_not_do(scratch: Scratch, role: str, statement: str) -> None:
@@ -110,6 +118,10 @@ SECURED = {
     "log_entries": (
         "INSERT INTO log_entries (application_id, position, batch_id, received_at, event_at, retention_class, level,"
         " flags, message, metadata) VALUES ({id}, 0, gen_random_uuid(), now(), now(), 1, 20, 0, 'm', '{{}}')"
+    ),
+    "word_filters": (
+        "SELECT ensure_filter_partition(1::smallint, (now() AT TIME ZONE 'UTC')::date);"
+        " INSERT INTO word_filters VALUES (now(), now(), now(), now(), {id}, 0, 0, 1, 8, 1, DEFAULT, 'x')"
     ),
     "event_time_bounds": "INSERT INTO event_time_bounds VALUES (1, now(), {id}, now(), now())",
 }

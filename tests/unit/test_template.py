@@ -19,6 +19,7 @@ from sluice.runtime.settings import (
     AdminSettings,
     DashboardSettings,
     DrainSettings,
+    IndexSettings,
     IngestSettings,
     ProcessChunkSettings,
     QuerySettings,
@@ -29,6 +30,7 @@ SETTINGS: dict[str, Any] = {
     "DrainFunction": DrainSettings,
     "ProcessChunkFunction": ProcessChunkSettings,
     "QueryFunction": QuerySettings,
+    "IndexFunction": IndexSettings,
     "AdminFunction": AdminSettings,
     "DashboardFunction": DashboardSettings,
 }
@@ -159,6 +161,7 @@ def test_roles_see_their_own_connection_only(function: str) -> None:
         "DrainFunction": {"redis_url"},
         "ProcessChunkFunction": {"writer_database_url", "redis_url"},
         "QueryFunction": {"reader_database_url", "redis_url", "key_pepper"},
+        "IndexFunction": {"indexer_database_url"},
         "AdminFunction": {"owner_database_url", "key_pepper"},
         "DashboardFunction": {"ingest_database_url", "redis_url", "key_pepper"},
     }
@@ -191,7 +194,7 @@ def test_rights_are_the_least(function: str) -> None:
         expected.append((("lambda:InvokeFunction",), {"Fn::GetAtt": ["DrainFunction", "Arn"]}))
     if function == "DrainFunction":
         expected.append((("lambda:InvokeFunction",), {"Fn::GetAtt": ["ProcessChunkFunction", "Arn"]}))
-    if function in {"DrainFunction", "AdminFunction"}:
+    if function in {"DrainFunction", "IndexFunction", "AdminFunction"}:
         expected.append((("sqs:SendMessage",), queue))
     assert of_type("AWS::Lambda::Function")[function]["Role"] == {"Fn::GetAtt": [role, "Arn"]}
     assert list(statements(role)) == expected
@@ -220,6 +223,7 @@ def test_who_may_invoke_what() -> None:
         ("AdminFunction", "apigateway.amazonaws.com"),
         ("DashboardFunction", "apigateway.amazonaws.com"),
         ("DrainFunction", "events.amazonaws.com"),
+        ("IndexFunction", "events.amazonaws.com"),
         ("AdminFunction", "events.amazonaws.com"),
         ("QueryFunction", "events.amazonaws.com"),
     }
@@ -241,6 +245,7 @@ def test_time_outs() -> None:
         "DrainFunction": 110,
         "ProcessChunkFunction": 30,
         "QueryFunction": 20,
+        "IndexFunction": 60,
         "AdminFunction": 300,
         "DashboardFunction": 20,
     }
@@ -255,6 +260,7 @@ def test_schedules() -> None:
     event = {"Fn::FindInMap": ["Schedule", {"Ref": "DrainMode"}, "Event"]}
     assert rules == {
         "DrainFunction": ("rate(1 minute)", event),
+        "IndexFunction": ("rate(1 minute)", "{}"),
         "AdminFunction": ("rate(1 day)", '{"action": "maintain"}'),
         "QueryFunction": ("rate(5 minutes)", '{"action": "audit"}'),
     }
@@ -267,7 +273,11 @@ def test_schedules() -> None:
 def test_background_failures_reach_the_queue() -> None:
     queue = {"Fn::GetAtt": ["FailedInvocations", "Arn"]}
     configurations = of_type("AWS::Lambda::EventInvokeConfig").values()
-    assert {found["FunctionName"]["Ref"] for found in configurations} == {"DrainFunction", "AdminFunction"}
+    assert {found["FunctionName"]["Ref"] for found in configurations} == {
+        "DrainFunction",
+        "IndexFunction",
+        "AdminFunction",
+    }
     assert all(found["DestinationConfig"]["OnFailure"]["Destination"] == queue for found in configurations)
     for rule in of_type("AWS::Events::Rule").values():
         assert rule["Targets"][0]["DeadLetterConfig"]["Arn"] == queue

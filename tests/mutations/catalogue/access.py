@@ -2,15 +2,15 @@
 
 from mutations.model import Mutation
 
-_SCHEMA = "layers/common/python/sluice/schema/migrations/0001_foundation.pre.sql"
+_POLICIES = "layers/common/python/sluice/schema/migrations/0006_word_filters.pre.sql"
 
 ACCESS = (
     Mutation(
         "row security that is always true",
         "every application reads the logs of all",
-        _SCHEMA,
-        "TO sluice_reader USING (is_visible(application_id))",
-        "TO sluice_reader USING (true)",
+        _POLICIES,
+        "USING (application_id = ANY ((SELECT visible_applications())::integer[])'",
+        "USING (true OR application_id = ANY ((SELECT visible_applications())::integer[])'",
         (
             "tests/integration/test_search.py::test_another_application_sees_nothing",
             "tests/integration/test_schema.py::test_a_reader_sees_only_what_its_transaction_says",

@@ -7,6 +7,14 @@ _TESTS = "tests/integration/test_dead_letters.py"
 
 DEAD_LETTERS = (
     Mutation(
+        "redrive without filters",
+        "text search misses what was redriven",
+        _ADAPTER,
+        "add_late_rows(open_cursor, stored.values())",
+        "add_late_rows(open_cursor, [])",
+        ("tests/integration/test_word_filters.py::test_a_redriven_record_is_found",),
+    ),
+    Mutation(
         "redrive without the status",
         "a second redrive stores everything again",
         _ADAPTER,

@@ -16,7 +16,7 @@ from sluice.deadletters.model import Redrive, Selection, Status
 from sluice.deadletters.repair import repair_record
 from sluice.entries.packing import pack_record
 from sluice.errors import ContractError, RejectedInput
-from sluice.filters.postgres import add_late_rows
+from sluice.filters.postgres_rows import add_late_rows
 from sluice.runtime.crash_points import crash_point
 from sluice.runtime.postgres import Database
 from sluice.streams.model import StreamEntry

@@ -1,18 +1,17 @@
-"""Word filters in Postgres: made from the ledger in storing order, and what a redrive adds."""
+"""Makes word filters of what Postgres holds, by the ledger in storing order."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC
 from uuid import UUID
 
 from psycopg2.extensions import cursor
-from psycopg2.extras import execute_values
 
 from sluice.filters.grouping import FilterBuilder
 from sluice.filters.model import Advance, Batch, Lag, Row, Slice, WordFilter
+from sluice.filters.postgres_rows import add_filters
 from sluice.runtime.crash_points import crash_point
 from sluice.runtime.postgres import Database
-from sluice.streams.model import StreamEntry
 
 _MAX_ENTRIES = 5_000  # a step
 
@@ -36,10 +35,6 @@ COPY (SELECT number, found.* FROM unnest(%s::int[], %s::timestamptz[], %s::uuid[
     FROM log_entries
     WHERE application_id = in_application AND received_at = at AND batch_id = in_batch
       AND received_at >= %s AND received_at <= %s OFFSET 0) AS found) TO STDOUT"""
-
-_INSERT = """
-INSERT INTO word_filters (application_id, retention_class, received_from, received_until, position_from, position_until,
-                          event_from, event_until, row_count, bit_count, filter) VALUES %s"""
 
 _ADVANCE = "UPDATE word_filter_progress SET stored_xid = %s::xid8, batch_id = %s::uuid, part = %s"
 
@@ -86,48 +81,6 @@ class PostgresFilterStore:
         with self._database.transaction() as open_cursor:
             open_cursor.execute(_LAG)
             return Lag(*(open_cursor.fetchone() or (0, 0.0)))
-
-
-def add_filters(open_cursor: cursor, filters: Sequence[WordFilter]) -> None:
-    """Inserts filters, and the partitions that they need."""
-    for day in sorted({(item.retention_class, item.received_from.astimezone(UTC).date()) for item in filters}):
-        open_cursor.execute("SELECT ensure_filter_partition(%s::smallint, %s)", day)
-    values = [
-        (
-            *(item.application_id, item.retention_class, item.received_from, item.received_until),
-            *(item.position_from, item.position_until, item.event_from, item.event_until, item.row_count),
-            *(len(item.filter_bytes or b"") * 8, item.filter_bytes),
-        )
-        for item in filters
-    ]
-    if values:
-        execute_values(open_cursor, _INSERT, values)
-
-
-def add_late_rows(open_cursor: cursor, entries: Iterable[StreamEntry]) -> None:
-    """Filters that let everything through, for records that come to the log table after their entry may have been
-    indexed: search reads these rows whatever it looks for."""
-    by_batch: defaultdict[Batch, list[StreamEntry]] = defaultdict(list)
-    for entry in entries:
-        batch = Batch(entry.application_id, entry.retention_class, entry.received_at.astimezone(UTC), entry.batch_id)
-        by_batch[batch].append(entry)
-    add_filters(open_cursor, [_late(batch, group) for batch, group in by_batch.items()])
-
-
-def _late(batch: Batch, entries: list[StreamEntry]) -> WordFilter:
-    positions = [int(entry.lines.partition(b"\t")[0]) for entry in entries]
-    return WordFilter(
-        application_id=batch.application_id,
-        retention_class=batch.retention_class,
-        received_from=batch.received_at,
-        received_until=batch.received_at,
-        position_from=min(positions),
-        position_until=max(positions),
-        event_from=min(entry.event_from for entry in entries).isoformat(),
-        event_until=max(entry.event_to for entry in entries).isoformat(),
-        row_count=len(entries),
-        filter_bytes=None,
-    )
 
 
 def _next_entries(open_cursor: cursor, mark: tuple[object, ...], max_rows: int) -> tuple[list[_Key], dict[str, Batch]]:

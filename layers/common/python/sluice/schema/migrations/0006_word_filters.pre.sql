@@ -73,7 +73,7 @@ CREATE POLICY indexer ON word_filters TO sluice_indexer USING (true) WITH CHECK 
 -- than reading the row.
 CREATE FUNCTION visible_applications()
     RETURNS integer[] LANGUAGE sql STABLE PARALLEL SAFE
-RETURN CASE WHEN coalesce(current_setting('sluice.applications', true), '') NOT IN ('', '*')
+RETURN CASE WHEN current_setting('sluice.applications', true) ~ '^[0-9]{1,9}(,[0-9]{1,9})*$'
             THEN string_to_array(current_setting('sluice.applications', true), ',')::integer[] ELSE '{}' END;
 CREATE FUNCTION sees_all_applications()
     RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE

@@ -1,0 +1,53 @@
+"""functions/index with a fake store: steps until nothing is left, and gives way."""
+
+from dataclasses import dataclass, field
+
+import pytest
+
+from apps import load_app
+from sluice.errors import Unavailable
+from sluice.filters.model import Advance, Lag
+
+app = load_app("index")
+
+
+@dataclass
+class MemoryFilterStore:
+    """FilterStore that is told how its steps go."""
+
+    steps: list[Advance]
+    asked: list[int] = field(default_factory=list)
+
+    def advance(self, max_rows: int) -> Advance:
+        self.asked.append(max_rows)
+        if not self.steps:
+            raise Unavailable("database_unavailable", "down")
+        return self.steps.pop(0)
+
+    def lag(self) -> Lag:
+        return Lag(0, 0.0)
+
+
+STEP = Advance(entries=20, rows=20_000, filters=150)
+
+
+def test_steps_until_nothing_is_left() -> None:
+    store = MemoryFilterStore([STEP, STEP, Advance(), STEP])
+    assert app.catch_up(store, lambda: True) == Advance(entries=40, rows=40_000, filters=300)
+    assert store.asked == [app.ROWS_AT_ONCE] * 3
+
+
+def test_gives_way_to_another_run() -> None:
+    store = MemoryFilterStore([STEP, Advance(is_busy=True), STEP])
+    assert app.catch_up(store, lambda: True) == Advance(20, 20_000, 150, is_busy=True)
+
+
+def test_stops_in_time() -> None:
+    store = MemoryFilterStore([STEP] * 3)
+    answers = iter([True, True, False])
+    assert app.catch_up(store, lambda: next(answers)).entries == 40
+
+
+def test_an_outage_is_an_error() -> None:
+    with pytest.raises(Unavailable):
+        app.catch_up(MemoryFilterStore([]), lambda: True)
