@@ -1,6 +1,6 @@
 """From stored rows to word filters: groups of rows whose tokens fill a filter, never across days or applications."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import batched
 from typing import Any
@@ -14,10 +14,9 @@ from sluice.search import words
 MAX_ROWS = 256
 # Batches from here on have filters of their own, which positions tell apart; smaller ones share.
 LARGE_BATCH = 64
-_STEP = 16  # rows between looks at how full the filter is
-_ENOUGH_TOKENS = words.MAX_TOKENS * 19 // 20
-_FIELD_COLUMNS = tuple((Row._fields.index(name), name) for name in ("level", *words.FIELDS))
-_EVENT_AT, _MESSAGE, _METADATA = map(Row._fields.index, ("event_at", "message", "metadata"))
+_STEP = 32  # rows between looks at how full the filter is
+_ENOUGH_TOKENS = words.MAX_TOKENS * 9 // 10
+_NUL = "\0"  # in no text of Postgres's
 _ESCAPES = ((b"\\n", b"\n"), (b"\\t", b"\t"), (b"\\r", b"\r"), (b"\\b", b"\b"), (b"\\f", b"\f"), (b"\\v", b"\v"))
 _DECODER = msgspec.json.Decoder(list[dict[str, Any]], float_hook=str)  # a number's text is what SQL compares
 
@@ -52,16 +51,14 @@ class FilterBuilder:
             self._group = _Group()
 
 
-def row_tokens(rows: Iterable[Row]) -> set[bytes]:
+def row_tokens(rows: Sequence[Row]) -> set[bytes]:
     """The tokens of rows, see ``sluice.search.words``."""
-    columns = list(zip(*rows, strict=True))
-    tokens = _message_tokens(_unescaped(b"\n".join(columns[_MESSAGE])))
-    for index, name in _FIELD_COLUMNS:
-        prefix = name.encode() + b"="
-        tokens.update(prefix + _folded(value) for value in set(columns[index]) if value)
-    documents = b",".join(text for text in columns[_METADATA] if text != b"{}")
+    tokens = _message_tokens(_unescaped(b"\n".join([row.message for row in rows])))
+    fields = _unescaped(words.FIELD_SEPARATOR.join({row.fields for row in rows}))
+    tokens.update(_folded(fields).split(words.FIELD_SEPARATOR))
+    documents = b",".join([row.metadata for row in rows if row.metadata != b"{}"])
     if documents:
-        _add_metadata(tokens, _unescaped(documents))
+        tokens |= _metadata_tokens(_unescaped(documents))
     return tokens
 
 
@@ -113,43 +110,43 @@ def _message_tokens(messages: bytes) -> set[bytes]:
     return tokens
 
 
-def _folded(value: bytes) -> bytes:
-    value = _unescaped(value)
-    return value.lower() if value.isascii() else words.fold(value.decode()).encode()
+def _folded(text: bytes) -> bytes:
+    return text.lower() if text.isascii() else words.fold(text.decode()).encode()
 
 
-def _add_metadata(tokens: set[bytes], documents: bytes) -> None:
+def _metadata_tokens(documents: bytes) -> set[bytes]:
     try:
         decoded = _DECODER.decode(b"[" + documents + b"]")
     except msgspec.DecodeError as error:  # jsonb wrote it: cannot be
         raise ContractError("unreadable_metadata", str(error)) from error
+    found: list[str] = []
     for document in decoded:
-        _add_scalars(tokens, document)
+        _find_scalars(found, document)
+    return set(_folded(_NUL.join(found).encode()).split(_NUL.encode()))
 
 
-def _add_scalars(tokens: set[bytes], document: dict[str, Any]) -> None:
+def _find_scalars(found: list[str], document: dict[str, Any]) -> None:
+    """Adds ``.key=value`` of every scalar, see ``words.field_token``."""
     for key, value in document.items():
         name = key.rpartition(".")[2] if "." in key else key
-        match value:
-            case str():
-                tokens.add(f".{name}={words.fold(value)}".encode())
-            case bool():
-                tokens.add(f".{name}={'true' if value else 'false'}".encode())
-            case int():
-                tokens.add(f".{name}={value}".encode())
-            case dict():
-                _add_scalars(tokens, value)
-            case list():
-                _add_objects(tokens, value)
+        kind = type(value)
+        if kind is str or kind is int:
+            found.append(f".{name}={value}")
+        elif kind is dict:
+            _find_scalars(found, value)
+        elif kind is list:
+            _find_in_array(found, value)
+        elif kind is bool:
+            found.append(f".{name}={'true' if value else 'false'}")
 
 
-def _add_objects(tokens: set[bytes], elements: list[Any]) -> None:
+def _find_in_array(found: list[str], elements: list[Any]) -> None:
     """The objects within an array: a path may lead through it by number."""
     for element in elements:
         if isinstance(element, dict):
-            _add_scalars(tokens, element)
+            _find_scalars(found, element)
         elif isinstance(element, list):
-            _add_objects(tokens, element)
+            _find_in_array(found, element)
 
 
 def _unescaped(text: bytes) -> bytes:

@@ -27,19 +27,12 @@ class Batch:
 
 
 class Row(NamedTuple):
-    """A stored row in COPY's text format; null is empty. Times are UTC, so that text order is time order."""
+    """A stored row in COPY's text format. Times are UTC, so that text order is time order."""
 
     batch: bytes  # its number in the page
     position: bytes
     event_at: bytes
-    level: bytes
-    trace_id: bytes
-    span_id: bytes
-    session_id: bytes
-    logger: bytes
-    host: bytes
-    service: bytes
-    version: bytes
+    fields: bytes  # name=value, with FIELD_SEPARATOR between them
     message: bytes
     metadata: bytes
 

@@ -12,6 +12,7 @@ from sluice.filters.model import Advance, Batch, Lag, Row, Slice, WordFilter
 from sluice.filters.postgres_rows import add_filters
 from sluice.runtime.crash_points import crash_point
 from sluice.runtime.postgres import Database
+from sluice.search import words
 
 _MAX_ENTRIES = 5_000  # a step
 
@@ -27,11 +28,11 @@ ORDER BY stored_xid, batch_id, part LIMIT {_MAX_ENTRIES}"""
 _PARTS = "SELECT batch_id, part, stored_count FROM ledger WHERE batch_id = ANY (%s::uuid[])"
 
 # OFFSET keeps the planner from joining in any other way than one batch after the other, by the index on receipt.
-_ROWS = """
+_FIELDS = ", ".join(f"'{name}=' || {name}" for name in ("level", *words.FIELDS))
+_ROWS = f"""
 COPY (SELECT number, found.* FROM unnest(%s::int[], %s::timestamptz[], %s::uuid[])
     WITH ORDINALITY AS wanted (in_application, at, in_batch, number), LATERAL (
-    SELECT position, event_at, level, coalesce(trace_id, ''), coalesce(span_id, ''), coalesce(session_id, ''),
-           coalesce(logger, ''), coalesce(host, ''), coalesce(service, ''), coalesce(version, ''), message, metadata
+    SELECT position, event_at, concat_ws(E'\\x{words.FIELD_SEPARATOR.hex()}', {_FIELDS}), message, metadata
     FROM log_entries
     WHERE application_id = in_application AND received_at = at AND batch_id = in_batch
       AND received_at >= %s AND received_at <= %s OFFSET 0) AS found) TO STDOUT"""

@@ -19,9 +19,10 @@ from zlib import crc32
 type Clauses = frozenset[frozenset[bytes]]
 ANYTHING: Clauses = frozenset()
 
+FIELD_SEPARATOR = b"\x01"  # between the fields of a row as they are read; a value that holds it has no token
 FIELDS = ("trace_id", "span_id", "session_id", "logger", "host", "service", "version")
 
-# Measured: with 16 bits a token and 6 hashes, 0.1 % of the filters hold a token that their logs do not.
+# Measured: with 16 bits a token and 5 hashes, 0.14 % of the filters hold a token that their logs do not.
 BITS_PER_TOKEN = 16
 MAX_FILTER_BYTES = 1_920  # four rows of a filter each fill one page of 8 KB, and none is moved out of line
 MAX_TOKENS = MAX_FILTER_BYTES * 8 // BITS_PER_TOKEN
@@ -29,7 +30,7 @@ MAX_TOKENS = MAX_FILTER_BYTES * 8 // BITS_PER_TOKEN
 _MAX_CLAUSES = 16
 _ONE = ord("1")
 _LOWER_HALF = b"\xff\xff\xff\xff\x00\x00\x00\x00"
-_MULTIPLIERS = (0x9E3779B1, 0x85EBCA6B, 0xC2B2AE35, 0x27D4EB2F, 0x165667B1, 0xD3A2646D)  # odd, without pattern
+_MULTIPLIERS = (0x9E3779B1, 0x85EBCA6B, 0xC2B2AE35, 0x27D4EB2F, 0x165667B1)  # odd, without pattern
 _WORD_CHARACTERS = b"abcdefghijklmnopqrstuvwxyz0123456789_"
 _LOWER_OR_BLANK = bytes(character if character in _WORD_CHARACTERS else 32 for character in bytes(range(256)).lower())
 # Characters beyond ASCII that some collation takes for an ASCII letter in another case.
@@ -65,7 +66,7 @@ def field_token(name: str, value: str) -> bytes:
     ``metadata.KEY`` for a scalar in the metadata."""
     if name.startswith("metadata."):
         name = "." + name.rpartition(".")[2]
-    return f"{name}={fold(value)}".encode()
+    return fold(f"{name}={value}").encode()
 
 
 def words(text: str, *, is_prefix: bool = False) -> Clauses:
@@ -86,6 +87,8 @@ def field(name: str, value: str) -> Clauses:
         key = name.rpartition(".")[2]
         if value[:1] in ("{", "[") or key.strip().lstrip("+-").isdigit():  # may be an element of an array
             return ANYTHING
+    elif FIELD_SEPARATOR.decode() in value:
+        return ANYTHING
     return _all_of([field_token(name, value)])
 
 
