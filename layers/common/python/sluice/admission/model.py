@@ -1,7 +1,7 @@
 """The policies that hold for an application, where it stands, and what clients are told of it."""
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -96,6 +96,30 @@ class Standing:
         ]
         fields = {"RateLimit-Policy": ", ".join(balance.policy.field for balance in self.balances)}
         return fields | ({"RateLimit": ", ".join(shown)} if shown else {})
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What an application has used and has left, at one moment."""
+
+    bytes_today: int
+    requests_left: int
+    bytes_left: int  # below 0: a debt that waiting pays
+
+
+def read_usage(state: Sequence[bytes | None], rates: Rates, now: float) -> Usage:
+    """From the fields at, requests, bytes, day and day_bytes of an application's state (see admit.lua); ``now`` is the
+    time of Redis in seconds."""
+    at, requests, size, day, day_bytes = (float(value or 0) for value in state)
+    seconds = now - at if at <= now else now
+    burst = rates.burst_seconds
+    return Usage(
+        bytes_today=max(0, int(day_bytes)) if day == now // DAY_SECONDS else 0,
+        requests_left=math.floor(
+            min(rates.requests_per_second * burst, requests + seconds * rates.requests_per_second)
+        ),
+        bytes_left=math.floor(min(rates.bytes_per_second * burst, size + seconds * rates.bytes_per_second)),
+    )
 
 
 def check_size(rates: Rates, body_bytes: int) -> None:

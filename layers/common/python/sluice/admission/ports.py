@@ -1,9 +1,10 @@
 """Contract of admission."""
 
+from collections.abc import Mapping
 from typing import Protocol
 
-from sluice.admission.model import Standing
-from sluice.applications.model import KeyRecord
+from sluice.admission.model import Standing, Usage
+from sluice.applications.model import KeyRecord, Limits
 
 
 class Admission(Protocol):
@@ -25,3 +26,10 @@ class Admission(Protocol):
     def refund(self, key: KeyRecord, body_bytes: int) -> None:
         """Gives back to the day's quota what was charged for a request that a full queue refused: its repetitions must
         not use up the day. Never raises; a refund that is lost costs the client these bytes."""
+
+
+class UsageReader(Protocol):
+    """The side of admission that only looks."""
+
+    def used(self, limits: Mapping[int, Limits]) -> dict[int, Usage]:
+        """By application id, for applications with these limits. Changes nothing. Raises Unavailable."""

@@ -1,16 +1,18 @@
 """Admission in Redis, by Redis's own clock: one hash per application on the application's shard."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
 import redis
 
-from sluice.admission.model import Balance, Rates, Standing, certain_seconds, check_size, judge
-from sluice.applications.model import KeyRecord
+from sluice.admission.model import Balance, Rates, Standing, Usage, certain_seconds, check_size, judge, read_usage
+from sluice.applications.model import KeyRecord, Limits
 from sluice.runtime.redis import Script, translated
+
+_FIELDS = ("at", "requests", "bytes", "day", "day_bytes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,31 @@ class RedisAdmission:
             return
 
     def _name(self, key: KeyRecord) -> str:
-        return f"admission:{{{key.application_id % self._shard_count}}}:{key.application_id}"
+        return _name(key.application_id, self._shard_count)
+
+
+class RedisUsageReader:
+    """See UsageReader; ``rates`` are those of RedisAdmission."""
+
+    def __init__(self, client: redis.Redis, *, shard_count: int, rates: Rates) -> None:
+        self._client, self._shard_count, self._rates = client, shard_count, rates
+
+    def used(self, limits: Mapping[int, Limits]) -> dict[int, Usage]:
+        """See UsageReader.used."""
+        pipeline = self._client.pipeline(transaction=False)
+        pipeline.time()
+        for application_id in limits:
+            pipeline.hmget(_name(application_id, self._shard_count), _FIELDS)
+        with translated():
+            (seconds, microseconds), *states = pipeline.execute()
+        return {
+            application_id: read_usage(state, self._rates.over(own), seconds + microseconds / 1_000_000)
+            for (application_id, own), state in zip(limits.items(), states, strict=True)
+        }
+
+
+def _name(application_id: int, shard_count: int) -> str:
+    return f"admission:{{{application_id % shard_count}}}:{application_id}"
 
 
 @cache

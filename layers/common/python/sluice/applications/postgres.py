@@ -1,5 +1,6 @@
 """Applications and keys in Postgres."""
 
+from collections.abc import Collection
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
@@ -8,7 +9,7 @@ from psycopg2.extensions import cursor
 
 from sluice.applications.model import MAX_NAME_CHARACTERS, ApplicationChange, KeyRecord, Limits, Scope, successor_expiry
 from sluice.errors import RejectedInput
-from sluice.runtime.postgres import Database
+from sluice.runtime.postgres import Database, show_applications
 
 _APPLICATIONS = """
 SELECT application_id, a.name, a.status, c.name AS retention_class,
@@ -148,6 +149,23 @@ class PostgresApplications:
                 (key_id,),
             )
             return _key(cursor, key_id)
+
+
+class PostgresLimits:
+    """What is set for the applications that a reader sees: those given, or all."""
+
+    def __init__(self, database: Database, visible: Collection[int] | None) -> None:
+        self._database, self._visible = database, visible
+
+    def by_name(self) -> dict[str, tuple[int, Limits]]:
+        """Ids and limits by the applications' names. Raises Unavailable."""
+        with self._database.transaction() as cursor:
+            show_applications(cursor, self._visible)
+            cursor.execute(
+                "SELECT name, application_id, requests_per_second, bytes_per_second, bytes_per_day"
+                " FROM applications ORDER BY name"
+            )
+            return {name: (application_id, Limits(*limits)) for name, application_id, *limits in cursor.fetchall()}
 
 
 def _application(cursor: cursor, name: str, lock: str = "") -> dict[str, Any]:
