@@ -1,11 +1,12 @@
-"""GET /api/logs and what is counted in them, /api/ledger, /healthz and /openapi.json: reads back; on a schedule, audits
-the ledger; by Invoke, shows the queue.
+"""GET /api/logs and what is counted in them, /api/tail, /api/pipeline, /api/usage, /api/ledger, /healthz and
+/openapi.json: reads back; on a schedule, audits the ledger; by Invoke, shows the queue.
 
 Promise: a key sees the records of its own application only (an admin key: all), enforced by row security in the
 database. What a request may cost has a bound: an answer says when it is only a part. On failure the client gets
 problem+json; reading again is always safe.
 """
 
+import time
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -13,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from chalice.app import Request, Response
 
+from sluice.admission.model import Rates
+from sluice.admission.redis import RedisUsageReader
 from sluice.applications.lookup import KeyLookup
 from sluice.applications.model import KeyRecord, Scope
 from sluice.applications.postgres import PostgresKeyStore
@@ -24,20 +27,26 @@ from sluice.runtime.redis import connect_redis
 from sluice.runtime.settings import QuerySettings
 from sluice.search.describe import language_document
 from sluice.streams.redis import RedisQueue
+from sluice.tail.redis import RedisSeats
 
 if TYPE_CHECKING:  # several functions have such files, which only the type checker sees together
     from functions.query.operations import Operations
     from functions.query.pages import page_response
+    from functions.query.pipeline import Pipeline
     from functions.query.reads import Reads
+    from functions.query.tail import Tail
 else:
     from operations import Operations
     from pages import page_response
+    from pipeline import Pipeline
     from reads import Reads
+    from tail import Tail
 
 logger = Logger()
 metrics = Metrics(namespace="Sluice")
 api = HttpApi("query", logger, metrics)
 
+TAIL_DATABASE_SECONDS = 8  # after the wait; both together less than the gateway allows
 DATABASE_SECONDS = 16  # above what a request may take, for a server that hangs
 
 
@@ -48,6 +57,8 @@ class Query:
     lookup: KeyLookup
     reads: Reads
     operations: Operations
+    pipeline: Pipeline
+    tail: Tail
 
 
 def _admitted(request: Request, scope: Scope = Scope.READ) -> tuple[Query, KeyRecord]:
@@ -100,11 +111,32 @@ def query_language(request: Request) -> Response:
     return json_response(language_document())
 
 
+@api.route("GET", "/api/tail")
+def tail(request: Request) -> Response:
+    """What is stored from now on, as it comes."""
+    query, key = _admitted(request)
+    return json_response(query.tail.follow(key, _parameters(request)))
+
+
 @api.route("GET", "/api/ledger")
 def ledger(request: Request) -> Response:
     """The conservation ledger."""
     query, key = _admitted(request)
     return json_response(query.operations.ledger(key))
+
+
+@api.route("GET", "/api/pipeline")
+def pipeline(request: Request) -> Response:
+    """How the pipeline is doing."""
+    query, _ = _admitted(request, Scope.ADMIN)
+    return json_response(query.pipeline.show(query.operations.inspect_queue({})["shards"]))
+
+
+@api.route("GET", "/api/usage")
+def usage(request: Request) -> Response:
+    """What applications have used of their limits."""
+    query, key = _admitted(request)
+    return json_response(query.pipeline.usage(key))
 
 
 @api.route("GET", "/healthz")
@@ -131,9 +163,19 @@ def _dependencies() -> Query:
     database = Database(settings.database_url, deadline_seconds=DATABASE_SECONDS)
     cache = RedisKeyCache(connect_redis(settings.redis_url, timeout_seconds=1), settings.key_pepper)
     lookup = KeyLookup(PostgresKeyStore(database), cache, settings.key_pepper, utc_now)
-    queue = RedisQueue(connect_redis(settings.redis_url), shard_count=settings.shard_count)
+    client = connect_redis(settings.redis_url)
+    queue = RedisQueue(client, shard_count=settings.shard_count)
     operations = Operations(database, queue, queue, settings.shard_count, logger)
-    return Query(lookup, Reads(database, utc_now), operations)
+    rates = Rates(
+        settings.requests_per_second, settings.bytes_per_second, settings.bytes_per_day, settings.burst_seconds
+    )
+    usage_reader = RedisUsageReader(client, shard_count=settings.shard_count, rates=rates)
+    shown = Pipeline(database, usage_reader, rates, settings.backlog_limit_bytes, logger, utc_now)
+    reads = Reads(database, utc_now)
+    seats = RedisSeats(client, settings.tail_seats)
+    soon = Database(settings.database_url, deadline_seconds=TAIL_DATABASE_SECONDS)
+    tail = Tail(soon, reads, seats, time.monotonic, time.sleep)
+    return Query(lookup, reads, operations, shown, tail)
 
 
 @logger.inject_lambda_context

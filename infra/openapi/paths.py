@@ -121,7 +121,26 @@ def _operations() -> dict[str, Json]:
     ledger = answers(200, "Counts per application and in total.", schema("Ledger"), *READING)
     health = answers(200, "They do.", members({"status": words(["ok"])}), 503)
     document = answers(200, "OpenAPI 3.1.", {"type": "object"})
+    pipeline = operation(
+        "operations",
+        "pipeline",
+        "Backlog, shards, dead letters and the last hour's throughput",
+        answers(200, "As it is now.", schema("Pipeline"), *READING),
+        description="Needs a key with the scope admin. Cheap enough to ask every few seconds. `dead_letters` (counted "
+        "up to 10,000) and `throughput` are null while the database is away; `is_cut`: the hour held more entries than "
+        "are read, so its first minutes are missing.",
+    )
+    usage = operation(
+        "operations",
+        "usage",
+        "What applications have used of their limits",
+        answers(200, "By name.", schema("Usage"), *READING),
+        description="Of the key's application; of all for a key with the scope admin. `requests_left` and `bytes_left` "
+        "are what could be sent at this moment.",
+    )
     return {
+        "/api/pipeline": {"get": pipeline},
+        "/api/usage": {"get": usage},
         "/api/ledger": {"get": operation("operations", "ledger", "Account for every accepted record", ledger)},
         "/healthz": {
             "get": operation("operations", "health", "Whether queue and database answer", health, security=OPEN)

@@ -17,6 +17,8 @@ from sluice.search.model import (
     MAX_LIMIT,
     METADATA,
 )
+from sluice.tail.model import MAX_LIMIT as MAX_TAIL_LIMIT
+from sluice.tail.model import MAX_WAIT_SECONDS
 
 _TIME = "RFC 3339, an epoch number, or a span before now: `-15m`, `-2h30m`, `-7d`."
 _METADATA = {
@@ -109,6 +111,7 @@ def reading() -> dict[str, Json]:
         },
         "/api/stats": {"get": _read("stats", "Count logs", schema("Stats"), FILTERS)},
         "/api/query-language": {"get": language},
+        "/api/tail": {"get": _tail()},
     }
 
 
@@ -159,6 +162,29 @@ def _search() -> Json:
     )
 
 
+def _tail() -> Json:
+    parameters = [
+        query("cursor", "Of the answer before. Without one, the tail begins now: an empty answer, at once.", text()),
+        query(
+            "wait",
+            "Seconds to wait for logs.",
+            integer(minimum=0, maximum=MAX_WAIT_SECONDS, default=MAX_WAIT_SECONDS),
+            example=0,
+        ),
+        query("limit", "At most this many; an answer ends at 4 MB, too.", integer(minimum=1, maximum=MAX_TAIL_LIMIT)),
+    ]
+    return operation(
+        "logs",
+        "tailLogs",
+        "Follow logs as they are stored",
+        answers(200, "What was stored since.", schema("Tail"), 400, 409, *READING),
+        description="Answers as soon as there are logs, or empty after `wait`. Each log comes exactly once, in storing "
+        "order, if each request carries the cursor of the answer before and the same filters. 409 `cursor_lost`: "
+        "the database was restored or failed over; begin again without a cursor.",
+        parameters=[*FILTERS, *parameters],
+    )
+
+
 def reading_schemas() -> dict[str, Json]:
     """What the answers hold."""
     chosen: dict[str, Any] = {name: {} for name in DOCUMENT_FIELDS}
@@ -184,6 +210,20 @@ def reading_schemas() -> dict[str, Json]:
                 "next_cursor": cursor,
                 "previous_cursor": back,
                 "partial": {"type": "boolean", "description": "The budget was used up: go on with next_cursor."},
+            }
+        ),
+        "Tail": members(
+            {
+                "logs": array(schema("StoredLog"), description="The first stored first."),
+                "cursor": text(description="For the next request, which may be sent at once."),
+                "is_behind": {
+                    "type": "boolean",
+                    "description": "More is stored than was shown: the next answer has it, or an older transaction is "
+                    "still running, and what it stores comes first.",
+                },
+                "pause_seconds": integer(
+                    minimum=0, description="Not 0: too many requests wait already; send the next one so much later."
+                ),
             }
         ),
         "Histogram": members(

@@ -36,6 +36,7 @@ def schemas() -> dict[str, Json]:
         | _stored()
         | reading_schemas()
         | _ledger()
+        | _pipeline()
         | _dead_letters()
         | _applications()
         | _sessions()
@@ -126,6 +127,41 @@ def _ledger() -> dict[str, Json]:
     return {
         "Totals": members(counts, description=equation),
         "Ledger": members({"applications": array(of_one), "total": schema("Totals")}),
+    }
+
+
+def _pipeline() -> dict[str, Json]:
+    number = {"type": "number", "minimum": 0}
+    name = {"application_id": or_null(integer()), "application": or_null(text())}
+    header = members({**name, "record_count": or_null(COUNT)})
+    pending = members(
+        {"entry_id": text(), "consumer": text(), "age_seconds": number, "idle_seconds": number, "deliveries": COUNT}
+        | {"header": {"anyOf": [header, {"type": "null"}]}}
+    )
+    consumer = members({"name": text(), "pending_count": COUNT, "idle_seconds": number})
+    group = members({"pending_count": COUNT, "lag_count": or_null(integer()), "consumers": array(consumer)})
+    counts = dict.fromkeys(("entry_count", "record_count", "size_bytes"), COUNT)
+    shard = members(
+        {"shard": COUNT, "read_count": integer(minimum=0, description="Entries that were looked into."), **counts}
+        | {"oldest_seconds": or_null(number), "group": {"anyOf": [group, {"type": "null"}]}}
+        | {"pending": array(pending), "applications": array(members({**name, **counts, "accepted_count": COUNT}))}
+    )
+    backlog = members({"entries": COUNT, "bytes": COUNT, "limit_bytes": COUNT, "lag_seconds": or_null(number)})
+    minute = members({"minute": TIME, "stored": COUNT, "duplicate": COUNT, "dead_lettered": COUNT})
+    throughput = members(
+        {"minutes": array(minute, description="Oldest first; the last is not over."), "is_cut": {"type": "boolean"}}
+    )
+    letters = members({"open": COUNT, "is_capped": {"type": "boolean"}})
+    used = members(
+        {"application": text(), "limits": members(dict.fromkeys(LARGEST_LIMITS, COUNT))}
+        | {"bytes_today": COUNT, "requests_left": integer(), "bytes_left": integer(description="Below 0: a debt.")}
+    )
+    return {
+        "Pipeline": members(
+            {"backlog": backlog, "shards": array(shard), "dead_letters": or_null(letters)}
+            | {"throughput": or_null(throughput)}
+        ),
+        "Usage": members({"applications": array(used), "day_ends_at": TIME}),
     }
 
 

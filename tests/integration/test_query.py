@@ -2,6 +2,7 @@
 
 import base64
 import json
+import time
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -11,18 +12,22 @@ import redis
 
 from apps import load_app
 from aws import LambdaContext, rest_event
-from samples import PEPPER, record, submission
+from samples import PEPPER, key_record, record, submission
 from scratch import Scratch
+from sluice.admission.model import Rates
+from sluice.admission.redis import RedisAdmission, RedisUsageReader
 from sluice.applications.keys import hash_secret, mint_key
 from sluice.applications.lookup import KeyLookup
-from sluice.applications.model import ApplicationChange, Status
+from sluice.applications.model import ApplicationChange, Limits, Status
 from sluice.applications.postgres import PostgresApplications, PostgresKeyStore
 from sluice.chunks.postgres import PostgresChunkStore
 from sluice.errors import RejectedInput
 from sluice.runtime.postgres import Database
 from sluice.streams.redis import RedisQueue
+from sluice.tail.redis import RedisSeats
 
 app = load_app("query")
+RATES = Rates(requests_per_second=10, bytes_per_second=1_000, bytes_per_day=10_000, burst_seconds=2)
 
 # Of the east of the world, and of the last moment that there is.
 CURSOR = base64.urlsafe_b64encode(
@@ -40,7 +45,11 @@ class Desk:
         database = Database(scratch.url("sluice_reader"))
         lookup = KeyLookup(PostgresKeyStore(database), None, PEPPER, lambda: datetime.now(UTC))
         operations = app.Operations(database, self.queue, self.queue, 1, app.logger)
-        self.use_case = app.Query(lookup, app.Reads(database, lambda: datetime.now(UTC)), operations)
+        usage = RedisUsageReader(client, shard_count=1, rates=RATES)
+        pipeline = app.Pipeline(database, usage, RATES, 10**9, app.logger, lambda: datetime.now(UTC))
+        reads = app.Reads(database, lambda: datetime.now(UTC))
+        tail = app.Tail(database, reads, RedisSeats(client, 2), time.monotonic, time.sleep)
+        self.use_case = app.Query(lookup, reads, operations, pipeline, tail)
 
     def new_application(self) -> tuple[int, str]:
         application_id = self.scratch.create_application()
@@ -240,3 +249,62 @@ def test_counts(desk: Desk) -> None:
     _, stats = desk.get("/api/stats", key)
     assert (stats["total"], stats["by_level"]["INFO"], stats["by_application"]) == (3, 3, {name: 3})
     assert stats["message_bytes"] == len("payment failedpayment doneother")
+
+
+def test_the_pipeline_is_for_administrators(desk: Desk) -> None:
+    _, name = desk.new_application()
+    assert desk.get("/api/pipeline", desk.new_key(name, "read"))[1]["code"] == "missing_scope"
+
+
+def test_the_pipeline_shows_what_waits_and_what_was_settled(desk: Desk) -> None:
+    application_id, name = desk.new_application()
+    admin = desk.new_key(name, "admin")
+    before = sum(minute["stored"] for minute in desk.get("/api/pipeline", admin)[1]["throughput"]["minutes"])
+    desk.store(application_id, "a", "b", "c")
+    desk.queue.submit(submission([record(0, "waits")], application_id=application_id))
+    status, shown = desk.get("/api/pipeline", admin)
+    assert status == 200
+    assert shown["backlog"]["entries"] == 1
+    assert shown["backlog"]["limit_bytes"] == 10**9
+    assert 0 <= shown["backlog"]["lag_seconds"] < 60
+    assert shown["shards"][0]["applications"][0]["application"] == name
+    minutes = shown["throughput"]["minutes"]
+    assert len(minutes) == 60
+    assert sum(minute["stored"] for minute in minutes) == before + 3
+    assert shown["throughput"]["is_cut"] is False
+    assert shown["dead_letters"]["is_capped"] is False
+
+
+def test_the_pipeline_is_shown_without_a_database(desk: Desk) -> None:
+    _, name = desk.new_application()
+    admin = desk.new_key(name, "admin")
+    nowhere = Database("postgresql://nobody@127.0.0.1:9/none")
+    desk.use_case = replace(
+        desk.use_case,
+        operations=replace(desk.use_case.operations, database=nowhere),
+        pipeline=replace(desk.use_case.pipeline, database=nowhere),
+    )
+    status, shown = desk.get("/api/pipeline", admin)
+    assert status == 200
+    assert shown["backlog"] == {"entries": 0, "bytes": 0, "limit_bytes": 10**9, "lag_seconds": None}
+    assert (shown["dead_letters"], shown["throughput"]) == (None, None)
+
+
+def test_usage_is_what_admission_counts(desk: Desk, redis_client: redis.Redis) -> None:
+    (first_id, first), (_, second) = desk.new_application(), desk.new_application()
+    desk.applications.change(first, ApplicationChange(limits={"bytes_per_second": 100}))
+    admission = RedisAdmission(redis_client, shard_count=1, rates=RATES)
+    admission.admit(key_record(first_id, Limits(bytes_per_second=100)), 700)
+    status, shown = desk.get("/api/usage", desk.new_key(first, "read"))
+    assert status == 200
+    (used,) = shown["applications"]
+    assert used["limits"] == {"requests_per_second": 10, "bytes_per_second": 100, "bytes_per_day": 10_000}
+    assert used["bytes_today"] == 700
+    assert -500 <= used["bytes_left"] < 0
+    assert 19 <= used["requests_left"] <= 20
+    every = {
+        item["application"]: item
+        for item in desk.get("/api/usage", desk.new_key(first, "read", "admin"))[1]["applications"]
+    }
+    assert every[second]["bytes_today"] == 0
+    assert (every[second]["requests_left"], every[second]["bytes_left"]) == (20, 2_000)

@@ -22,7 +22,7 @@ _CRASHED = "process_chunk died each time it worked on this entry, also on this e
 
 _CLAIM_LEDGER = """
 INSERT INTO ledger (batch_id, part, application_id, shard, retention_class, first_sequence, record_count, stored_count,
-                    received_at, stream_id, body_hash)
+                    received_at, stream_id, body_hash, first_position, last_position)
 VALUES %s ON CONFLICT (batch_id, part) DO NOTHING RETURNING shard, stream_id"""
 
 _FIND_LEDGER = """
@@ -211,7 +211,7 @@ def _claim_ledger(open_cursor: cursor, entries: Sequence[StreamEntry]) -> set[tu
         (
             *(entry.batch_id.hex, entry.part, entry.application_id, entry.shard, entry.retention_class),
             *(entry.first_sequence, entry.record_count, entry.record_count),
-            *(entry.received_at, entry.entry_id, entry.body_hash),
+            *(entry.received_at, entry.entry_id, entry.body_hash, *rows.position_range(entry)),
         )
         for entry in entries
     ]

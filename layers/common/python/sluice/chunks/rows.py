@@ -80,6 +80,14 @@ def entry_rows(entry: StreamEntry) -> Iterator[Row]:
     return (Row(entry, line + b"\n", number) for number, line in enumerate(entry.lines.split(b"\n")[:-1]))
 
 
+def position_range(entry: StreamEntry) -> tuple[int | None, int | None]:
+    """The first and the last position of an entry's records; None, None for one without readable records."""
+    if not entry.lines:
+        return None, None
+    last = entry.lines[entry.lines.rfind(b"\n", 0, -1) + 1 :]
+    return Row(entry, entry.lines, 0).position, Row(entry, last, entry.record_count - 1).position
+
+
 def _prefix(entry: StreamEntry) -> bytes:
     received_at = entry.received_at.isoformat()
     return f"{entry.application_id}\t{entry.batch_id}\t{received_at}\t{entry.retention_class}\t".encode()

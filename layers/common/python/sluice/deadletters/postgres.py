@@ -1,6 +1,6 @@
 """Dead letters in Postgres, for their administrator."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import blake2b
@@ -8,10 +8,11 @@ from typing import Any
 from uuid import UUID
 
 from psycopg2.extensions import cursor
+from psycopg2.extras import execute_values
 
 from sluice.chunks.postgres_copy import copy_entries
 from sluice.chunks.postgres_partitions import Partitions, widen_bounds
-from sluice.chunks.rows import Row
+from sluice.chunks.rows import Row, position_range
 from sluice.deadletters.model import Redrive, Selection, Status
 from sluice.deadletters.repair import repair_record
 from sluice.entries.packing import pack_record
@@ -33,6 +34,11 @@ SELECT dead_letter_id, shard, stream_id, dead_letters.application_id, dead_lette
        part, received_at, reason, queued
 {_FROM} WHERE {{conditions}} AND dead_letter_id > %s ORDER BY dead_letter_id LIMIT {_BATCH}
 FOR UPDATE OF dead_letters SKIP LOCKED"""
+
+# For who follows the order of storing: these records come later than the rest of their entry.
+_ADD_LATE = """
+INSERT INTO late_records (batch_id, part, position, application_id, retention_class, received_at)
+VALUES %s ON CONFLICT DO NOTHING"""
 
 _RECOUNT = """
 UPDATE {ledger} AS ledger
@@ -99,6 +105,7 @@ class PostgresDeadLetters:
         widen_bounds(open_cursor, list(entries.values()))
         stored = {dead_letter_id: entry for dead_letter_id, entry in entries.items() if id(entry) not in refused}
         add_late_rows(open_cursor, stored.values())
+        _add_late_records(open_cursor, stored.values())
         return set(stored)
 
     def _rows(self, sql: str, values: Sequence[Any]) -> list[dict[str, Any]]:
@@ -178,6 +185,18 @@ def _lock(open_cursor: cursor, selection: Selection, after: int) -> list[_Letter
     conditions, values = _conditions(replace(selection, status=Status.OPEN))
     open_cursor.execute(_LOCK.format(conditions=conditions), [*values, after])
     return [_Letter(*row) for row in open_cursor.fetchall()]
+
+
+def _add_late_records(open_cursor: cursor, entries: Iterable[StreamEntry]) -> None:
+    rows = [
+        (
+            *(entry.batch_id.hex, entry.part, position_range(entry)[0]),
+            *(entry.application_id, entry.retention_class, entry.received_at),
+        )
+        for entry in entries
+    ]
+    if rows:
+        execute_values(open_cursor, _ADD_LATE, rows)
 
 
 def _close(open_cursor: cursor, stored: set[int], failed: set[int]) -> None:

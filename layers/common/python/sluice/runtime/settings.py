@@ -165,6 +165,12 @@ class QuerySettings:
     database_url: str
     key_pepper: bytes
     shard_count: int
+    tail_seats: int  # requests of the live tail that may wait at the same time
+    backlog_limit_bytes: int
+    requests_per_second: int  # like the next two, of an application for which nothing else is set
+    bytes_per_second: int
+    bytes_per_day: int
+    burst_seconds: int
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> Self:
@@ -176,6 +182,12 @@ class QuerySettings:
                 database_url=read.database(),
                 key_pepper=read.pepper("KEY_PEPPER"),
                 shard_count=read.positive("SHARD_COUNT"),
+                tail_seats=read.positive("TAIL_SEATS"),
+                backlog_limit_bytes=read.positive("BACKLOG_LIMIT_BYTES"),
+                requests_per_second=read.positive("REQUESTS_PER_SECOND"),
+                bytes_per_second=read.positive("BYTES_PER_SECOND"),
+                bytes_per_day=read.positive("BYTES_PER_DAY"),
+                burst_seconds=read.positive("BURST_SECONDS"),
             ),
         )
 

@@ -1,0 +1,1 @@
+"""Following logs as they are stored."""
