@@ -33,7 +33,13 @@ export function whenSignedOut(listener: () => void): void {
 export async function request<Answer>(method: string, path: string, options: Options = {}): Promise<Answer> {
   const response = await checked(method, path, options);
   const text = await response.text();
-  return (text ? JSON.parse(text) : undefined) as Answer;
+  return (text ? JSON.parse(text, keepDigits) : undefined) as Answer;
+}
+
+/** Integers beyond 2^53, which a number would round, become BigInt. Older browsers do not tell a number's text. */
+function keepDigits(_name: string, value: unknown, context?: { source?: string }): unknown {
+  const isRounded = typeof value === "number" && Math.abs(value) > Number.MAX_SAFE_INTEGER;
+  return isRounded && /^-?\d+$/.test(context?.source ?? "") ? BigInt(context!.source!) : value;
 }
 
 /** As `get`, but the answer as it comes: for files, and for its headers. */

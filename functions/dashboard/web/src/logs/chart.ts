@@ -25,7 +25,7 @@ export function draw(root: HTMLElement, answer: Counts, zone: Zone, { onBrush, o
   const options: uPlot.Options = {
     width: Math.max(root.clientWidth, 120),
     height: CHART_HEIGHT,
-    padding: [8, 6, 0, 0],
+    padding: [8, 18, 0, 0],
     legend: { show: false },
     cursor: {
       y: false,

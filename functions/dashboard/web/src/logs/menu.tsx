@@ -44,7 +44,7 @@ export function Menu({ title, icon, label, compact, align = "left", isOpen, onTo
         class={`button ${compact ? "compact" : ""}`}
         ref={button}
         aria-expanded={isOpen}
-        aria-label={label}
+        aria-label={label ?? title}
         onClick={() => onToggle(!isOpen)}
       >
         {icon && <Icon name={icon} />}

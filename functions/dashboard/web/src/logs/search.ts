@@ -8,7 +8,8 @@ import { append, EMPTY, prepend, rowsOf } from "./pages";
 import { filtersOf } from "./url";
 import { runs, view } from "./view";
 
-const PAGE_ROWS = 200;
+const FIRST_ROWS = 200; // soon there
+const MORE_ROWS = 500;
 const BUCKETS = 80;
 
 export const found = signal(EMPTY);
@@ -36,7 +37,7 @@ export const mistake = computed(() => {
   return {
     query: view.value.q,
     at: utf16Index(view.value.q, Number(position) || 0),
-    detail: problem.value.detail,
+    detail: problem.value.detail.replace(/ \(at \d+\); expected: .*$/s, ""),
     expected: Array.isArray(expected) ? expected.map(String) : [],
   };
 });
@@ -163,7 +164,8 @@ export function cursorTo(direction: "older" | "newer"): string | null {
 
 function readPage(cursor: { cursor?: string }, signal: AbortSignal): Promise<Page> {
   const { order } = view.value;
-  return get<Page>("api/logs", { query: { ...filtersOf(view.value), order, limit: PAGE_ROWS, ...cursor }, signal });
+  const limit = cursor.cursor ? MORE_ROWS : FIRST_ROWS;
+  return get<Page>("api/logs", { query: { ...filtersOf(view.value), order, limit, ...cursor }, signal });
 }
 
 function ifCurrent(signal: AbortSignal, run: () => void): void {

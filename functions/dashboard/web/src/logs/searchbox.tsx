@@ -88,7 +88,7 @@ export function SearchBox() {
       <Offers id={list} offers={offers} chosen={chosen} onTake={take} />
       {shown && offers.length === 0 && (
         <p class="search-mistake" id={`${list}-mistake`} role="alert">
-          {shown.detail}
+          <b>At character {shown.at + 1}:</b> {shown.detail}
         </p>
       )}
     </div>

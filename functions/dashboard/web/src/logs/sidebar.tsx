@@ -118,7 +118,7 @@ function MetadataKeys() {
 }
 
 function Pending({ problem }: { problem: Problem | null }) {
-  return <p class="hint">{problem ? problem.detail : "Counting…"}</p>;
+  return <p class="hint">{problem === null ? "Counting…" : problem.code === "invalid_query" ? "" : problem.detail}</p>;
 }
 
 interface ValueProps {

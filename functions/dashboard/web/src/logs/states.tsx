@@ -4,7 +4,7 @@ import { get } from "../api";
 import { Button, CopyButton, EmptyState, ErrorState } from "../ui";
 import { Detail } from "./detail";
 import type { Page } from "./model";
-import { found, linked, loadingMore, loadMore, problem } from "./search";
+import { found, linked, loadingMore, loadMore, mistake, problem } from "./search";
 import { longerRanges, rangeTitle, spanTitle } from "./time";
 import { ask, show, view, zone } from "./view";
 
@@ -13,16 +13,16 @@ export function Failed() {
   if (failure.code !== "invalid_query") {
     return <ErrorState problem={failure} onRetry={() => ask()} />;
   }
-  const expected = failure.members.expected;
+  const { detail, expected } = mistake.value!;
   return (
     <EmptyState title="The search has a mistake" icon="warning">
-      <p>{failure.detail}</p>
-      {Array.isArray(expected) && (
+      <p>{detail}</p>
+      {expected.length > 0 && (
         <p>
           Expected:{" "}
           {expected.map((text) => (
-            <code key={String(text)} class="expected">
-              {String(text)}
+            <code key={text} class="expected">
+              {text}
             </code>
           ))}
         </p>
