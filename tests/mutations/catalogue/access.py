@@ -12,7 +12,7 @@ ACCESS = (
         "USING (application_id = ANY ((SELECT visible_applications())::integer[])'",
         "USING (true OR application_id = ANY ((SELECT visible_applications())::integer[])'",
         (
-            "tests/integration/test_search.py::test_another_application_sees_nothing",
+            "tests/integration/test_isolation.py::test_the_raw_reader_sees_no_row_unless_its_transaction_says_whose",
             "tests/integration/test_schema.py::test_a_reader_sees_only_what_its_transaction_says",
         ),
     ),

@@ -139,6 +139,6 @@ def savepoint(open_cursor: cursor) -> Iterator[None]:
 
 
 def show_applications(open_cursor: cursor, visible: Collection[int] | None) -> None:
-    """Lets the rest of the transaction see these applications' rows (None: all), see is_visible in the schema."""
+    """Lets the rest of the transaction see these applications' rows (None: all), see the policies in the schema."""
     setting = "*" if visible is None else ",".join(map(str, visible))
     open_cursor.execute("SELECT set_config('sluice.applications', %s, true)", (setting,))
