@@ -5,17 +5,17 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from psycopg2.errors import QueryCanceled
-
-from sluice.errors import Unavailable
 from sluice.runtime.postgres import Database
-from sluice.search.model import Cursor, Filters, LogQuery, Neighbourhood, Page, Visible
+from sluice.search.model import MAX_LIMIT, Cursor, Filters, LogQuery, Neighbourhood, Page, Visible
 from sluice.search.postgres_conditions import Sql, filters_sql
+from sluice.search.postgres_filters import FilteredSearch, Found, find
 from sluice.search.postgres_rows import COLUMNS, NEWEST_FIRST, OLDEST_FIRST, answer_bytes, document, projected
-from sluice.search.postgres_scan import Budget, Scan, just_after, open_scan, scan_within
+from sluice.search.postgres_scan import RESOLUTION, Budget, Scan, just_after, open_scan, scan_within
+from sluice.search.required import required
 
 MAX_PAGE_BYTES = 4_000_000  # Lambda refuses answers above 6 MB
 _FIRST_WINDOW_ROWS, _LAST_WINDOW_ROWS = 2_000, 500_000
+_ORDER_COLUMNS = 3  # that stand before a row of ``find``
 _FETCH_ROWS = 100  # at a time: the largest records take 128 KB each
 
 
@@ -37,10 +37,7 @@ class PostgresLogReader:
         with open_scan(self._database, self._visible, filters, self._budget) as scan:
             if scan is None:
                 return None
-            try:
-                return self._neighbourhood(scan, position, before, after)
-            except QueryCanceled as error:
-                raise Unavailable("query_timed_out", "the log could not be read in time") from error
+            return scan.within_budget(lambda: self._neighbourhood(scan, position, before, after))
 
     def _neighbourhood(self, scan: Scan, position: int, before: int, after: int) -> Neighbourhood | None:
         conditions, values = scan.within(None, None)
@@ -91,21 +88,57 @@ class _PageReader:
                 scan.since = max(cursor.event_at, scan.since or cursor.event_at)
             elif end := just_after(cursor.event_at):
                 scan.until = min(end, scan.until or end)
+        if found := self._find(scan):
+            return self._found(found)
         scan.walk(self._is_ascending, _FIRST_WINDOW_ROWS, _LAST_WINDOW_ROWS, lambda window: self._take(scan, window))
         if self._has_more or not scan.is_partial or scan.reached is None:
             return self._page(None)
         return self._page(Cursor(scan.reached, UUID(int=0), -1, self._query.now))
 
+    def _find(self, scan: Scan) -> Found | None:
+        """The rows of the page through word filters, where they are of use."""
+        conditions, values = self._conditions(self._filters)
+        search = FilteredSearch(
+            clauses=required(self._query.filters),
+            application_ids=scan.ids,
+            received=scan.received,
+            columns=COLUMNS,
+            condition=conditions,
+            values=values,
+            limit=min(self._query.limit, MAX_LIMIT) + 1,
+            event_from=scan.since,
+            event_until=scan.until and scan.until - RESOLUTION,
+            is_ascending=self._is_ascending,
+        )
+        return None if scan.batch_id else scan.within_budget(lambda: find(scan.cursor, search, scan.has_time))
+
+    def _found(self, found: Found) -> Page:
+        reached = found.reached
+        for row in found.rows:
+            if reached and (row[0] >= reached if self._is_ascending else row[0] <= reached):
+                break
+            if len(self._rows) == MAX_LIMIT or not self._add(row[_ORDER_COLUMNS:]):
+                self._has_more = True
+                return self._page(None)
+        if reached is None:
+            return self._page(None)
+        beyond = (UUID(int=0), -1) if self._is_ascending else (UUID(int=2**128 - 1), 2**31 - 1)
+        return self._page(Cursor(reached, *beyond, self._query.now))
+
+    def _conditions(self, *parts: Sql) -> Sql:
+        """All of ``parts``, and that a row is beyond the cursor."""
+        every = list(parts)
+        if cursor := self._query.cursor:
+            every.append(_beyond(cursor.event_at, cursor.batch_id.hex, cursor.position, self._is_ascending))
+        return " AND ".join(f"({sql})" for sql, _ in every), [value for _, values in every for value in values]
+
     def _take(self, scan: Scan, window: Sql) -> bool:
         """Adds the window's rows; returns whether there is one too many for the page."""
-        parts = [window, self._filters]
-        if cursor := self._query.cursor:
-            parts.append(_beyond(cursor.event_at, cursor.batch_id.hex, cursor.position, self._is_ascending))
-        conditions = " AND ".join(sql for sql, _ in parts)
+        conditions, values = self._conditions(window, self._filters)
         scan.execute(
             f"DECLARE page NO SCROLL CURSOR FOR SELECT {COLUMNS} FROM log_entries WHERE {conditions}"
             f" ORDER BY {OLDEST_FIRST if self._is_ascending else NEWEST_FIRST} LIMIT %s",
-            [*(value for _, values in parts for value in values), self._query.limit + 1 - len(self._rows)],
+            [*values, self._query.limit + 1 - len(self._rows)],
         )
         while rows := scan.rows(f"FETCH {_FETCH_ROWS} FROM page", []):
             if not all(map(self._add, rows)):

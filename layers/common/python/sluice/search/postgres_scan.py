@@ -25,6 +25,7 @@ MAX_ROWS = 50_000_000
 _LEAST_SECONDS = 0.2  # that a statement gets
 _FEW_PER_APPLICATION = 500
 _GROWTH = 4
+RESOLUTION = timedelta(microseconds=1)  # of times in the database
 
 # The receive days that can hold these event times: constants that the planner prunes partitions with.
 _DAYS = """
@@ -74,6 +75,17 @@ class Scan:
         self.execute(sql, values)
         return self.cursor.fetchall()
 
+    def has_time(self) -> bool:
+        """Whether some of the budget is left."""
+        return self.budget.clock() < self._ends_at
+
+    def within_budget[Result](self, read: Callable[[], Result]) -> Result:
+        """What ``read`` returns. Raises Unavailable ``query_timed_out``."""
+        try:
+            return read()
+        except QueryCanceled as error:
+            raise Unavailable("query_timed_out", f"nothing could be read within {self.budget.seconds} s") from error
+
     def walk(self, is_ascending: bool, first_size: int, last_size: int, use: Callable[[Sql], bool]) -> None:
         """Gives ``use`` the condition on each window's rows, in order of time, until it returns that it has enough.
 
@@ -90,7 +102,7 @@ class Scan:
                 row_count += size
                 size = min(size * _GROWTH, last_size)
                 self.since, self.until = (border, self.until) if is_ascending else (self.since, border)
-                if self.budget.clock() >= self._ends_at or row_count >= self.budget.max_rows:
+                if not self.has_time() or row_count >= self.budget.max_rows:
                     self.is_partial = True
                     return
         except QueryCanceled as error:
@@ -140,7 +152,7 @@ class Scan:
 def just_after(moment: datetime) -> datetime | None:
     """The next moment that the database can tell apart; None if there is none."""
     try:
-        return moment + timedelta(microseconds=1)
+        return moment + RESOLUTION
     except OverflowError:
         return None
 
