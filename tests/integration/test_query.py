@@ -2,92 +2,24 @@
 
 import base64
 import json
-import time
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 import redis
 
-from apps import load_app
-from aws import LambdaContext, rest_event
-from samples import PEPPER, key_record, record, submission
-from scratch import Scratch
-from sluice.admission.model import Rates
-from sluice.admission.redis import RedisAdmission, RedisUsageReader
-from sluice.applications.keys import hash_secret, mint_key
-from sluice.applications.lookup import KeyLookup
+from aws import LambdaContext
+from desk import RATES, Desk, app
+from samples import key_record, record, submission
+from sluice.admission.redis import RedisAdmission
 from sluice.applications.model import ApplicationChange, Limits, Status
-from sluice.applications.postgres import PostgresApplications, PostgresKeyStore
-from sluice.chunks.postgres import PostgresChunkStore
 from sluice.errors import RejectedInput
 from sluice.runtime.postgres import Database
-from sluice.streams.redis import RedisQueue
-from sluice.tail.redis import RedisSeats
-
-app = load_app("query")
-RATES = Rates(requests_per_second=10, bytes_per_second=1_000, bytes_per_day=10_000, burst_seconds=2)
 
 # Of the east of the world, and of the last moment that there is.
 CURSOR = base64.urlsafe_b64encode(
     json.dumps(["2026-01-01T00:00:00+16:00", "0" * 32, 0, "9999-12-31T23:59:59.999999+00:00", 0]).encode()
 ).decode()
-
-
-class Desk:
-    """The deployed function, with applications that hold logs."""
-
-    def __init__(self, scratch: Scratch, client: redis.Redis) -> None:
-        self.scratch = scratch
-        self.queue = RedisQueue(client, shard_count=1, backlog_limit_bytes=10**9)
-        self.applications = PostgresApplications(Database(scratch.url("sluice_owner", direct=True)))
-        database = Database(scratch.url("sluice_reader"))
-        lookup = KeyLookup(PostgresKeyStore(database), None, PEPPER, lambda: datetime.now(UTC))
-        operations = app.Operations(database, self.queue, self.queue, 1, app.logger)
-        usage = RedisUsageReader(client, shard_count=1, rates=RATES)
-        pipeline = app.Pipeline(database, usage, RATES, 10**9, app.logger, lambda: datetime.now(UTC))
-        reads = app.Reads(database, lambda: datetime.now(UTC))
-        tail = app.Tail(database, reads, RedisSeats(client, 2), time.monotonic, time.sleep)
-        self.use_case = app.Query(lookup, reads, operations, pipeline, tail)
-
-    def new_application(self) -> tuple[int, str]:
-        application_id = self.scratch.create_application()
-        ((name,),) = self.scratch.rows("SELECT name FROM applications WHERE application_id = %s", application_id)
-        return application_id, name
-
-    def new_key(self, application: str, *scopes: str) -> str:
-        text, key = mint_key(PEPPER)
-        secret_hash = hash_secret(key.secret, PEPPER)
-        self.applications.add_key(
-            application, key_id=key.key_id, secret_hash=secret_hash, scopes=list(scopes), expires_at=None
-        )
-        return text
-
-    def store(self, application_id: int, *messages: str) -> str:
-        records = [record(position, message) for position, message in enumerate(messages)]
-        sent = submission(records, application_id=application_id)
-        self.queue.submit(sent)
-        claim = self.queue.claim(0, min_idle_seconds=0, max_records=10**6, max_bytes=10**9)
-        entries = self.queue.read(0, [entry.entry_id for entry in claim.entries])
-        PostgresChunkStore(Database(self.scratch.url("sluice_writer"))).store(entries)
-        self.queue.acknowledge(0, entries)
-        return sent.batch_id.hex
-
-    def get(self, path: str, key: str = "", **query: str) -> tuple[int, Any]:
-        event = rest_event("GET", path, headers={"X-API-Key": key}, query=query)
-        if path.startswith("/api/logs/"):
-            resource = event["requestContext"]["resourcePath"] = "/api/logs/{id}"
-            event |= {"resource": resource, "pathParameters": {"id": path.removeprefix("/api/logs/")}}
-        answer = app.handler(event, LambdaContext())
-        return answer["statusCode"], json.loads(answer["body"])
-
-
-@pytest.fixture
-def desk(scratch: Scratch, redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> Desk:
-    desk = Desk(scratch, redis_client)
-    monkeypatch.setattr(app, "_dependencies", lambda: desk.use_case)
-    return desk
 
 
 def test_the_logs_of_a_disabled_application_are_for_administrators(desk: Desk) -> None:

@@ -1,0 +1,164 @@
+"""What hostile requests and hostile logs cannot do to who reads."""
+
+import csv
+import io
+import json
+from typing import Any
+
+import pytest
+
+from desk import Desk
+from sluice.search.export import csv_text
+
+INJECTIONS = (
+    "'; DROP TABLE log_entries; --",
+    "' OR '1'='1",
+    "%s",
+    "%(x)s",
+    "{conditions}",
+    "$1",
+    "\\",
+    "\\' OR true --",
+    "a%_b",
+    "[[:alpha:]]+",
+    "(?=x)",
+    "***=literal",
+    "***:(?i)x",
+    "(a+)+$",
+    "\u2028",
+    "É",
+)
+WHERE = ("q", "text", "trace_id", "session_id", "metadata.k", "metadata.'; SELECT 1 --", 'metadata."', "metadata.a.b.c")
+
+
+@pytest.mark.parametrize("text", INJECTIONS)
+def test_text_is_text_wherever_it_stands(desk: Desk, text: str) -> None:
+    """It finds the log that holds it, not the one beside it, and breaks nothing."""
+    application_id, name = desk.new_application()
+    key = desk.new_key(name, "read")
+    fields = {
+        "trace_id": text,
+        "session_id": text,
+        "service": text,
+        "metadata": json.dumps({"k": text, "user id": text}),
+    }
+    desk.store(application_id, f"it says {text} here", **fields)
+    desk.store(application_id, "nothing of note")
+    quoted = '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    asked = [{name: text} for name in ("text", "trace_id", "session_id", "metadata.k")]
+    terms = (quoted, f"service:{quoted}", f"metadata.k:{quoted}", f'metadata."user id":{quoted}', f"{quoted}*")
+    for parameters in (*asked, *({"q": term} for term in terms)):
+        status, page = desk.get("/api/logs", key, **parameters)
+        assert (status, len(page["logs"])) == (200, 1), parameters
+        status, histogram = desk.get("/api/histogram", key, since="2020-01-01T00:00:00Z", **parameters)
+        assert (status, histogram["total"]) == (200, 1)
+    status, facet = desk.get("/api/facets", key, field=f"metadata.{text}")
+    assert (status, facet["missing_count"]) == (200, 2)
+
+
+@pytest.mark.parametrize("name", WHERE)
+@pytest.mark.parametrize("path", ["/api/logs", "/api/facets", "/api/stats"])
+def test_every_parameter_takes_an_injection_for_a_value(desk: Desk, path: str, name: str) -> None:
+    _, application = desk.new_application()
+    key = desk.new_key(application, "read")
+    more = {"field": "level"} if path == "/api/facets" else {}
+    for text in INJECTIONS:
+        assert desk.get(path, key, **{name: text, **more})[0] in (200, 400)
+    for other in (
+        "since",
+        "until",
+        "limit",
+        "cursor",
+        "order",
+        "fields",
+        "format",
+        "by",
+        "field",
+        "application",
+        "level",
+    ):
+        assert desk.get(path, key, **{**more, other: "'; DROP TABLE ledger; --"})[0] == 400
+
+
+@pytest.mark.parametrize(
+    ("q", "code"),
+    [
+        ("a" * 65_536, "invalid_query"),
+        ("(" * 65_536, "invalid_query"),
+        ("(" * 3_000, "invalid_query"),
+        ("-" * 3_000, "invalid_query"),
+        ("a OR " * 800 + "a", "invalid_query"),
+        ("\\" * 4_000, None),
+        ('"' + "(a+)+" * 800 + '"', None),
+        ("a" * 4_096, None),
+        ("a*" * 2_000, "invalid_query"),
+        (" OR ".join(f'"{"x" * 40} {number}"' for number in range(64)), None),
+        (" ".join(f"-{number}*" for number in range(64)), None),
+        (" ".join(f"metadata.{'a.' * 20}b:{number}" for number in range(60)), None),
+    ],
+    ids=lambda value: str(value)[:12],
+)
+def test_an_evil_query_is_refused_or_answered(desk: Desk, q: str, code: str | None) -> None:
+    application_id, name = desk.new_application()
+    desk.store(application_id, "a" * 60_000, "x " * 30_000, "(a+)+" * 10_000)
+    key = desk.new_key(name, "read")
+    status, answer = desk.get("/api/logs", key, q=q)
+    assert (status, answer.get("code")) == ((400, code) if code else (200, None))
+    if code:
+        assert isinstance(answer["position"], int)
+        assert answer["expected"]
+
+
+FORMULAS = ("=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", " =1", "＝1", '=HYPERLINK("http://evil")')
+
+
+def test_a_cell_is_no_formula(desk: Desk) -> None:
+    application_id, name = desk.new_application()
+    desk.store(application_id, *FORMULAS, service="=cmd|' /C calc'!A0", metadata='{"=k":"=v"}')
+    key = desk.new_key(name, "read")
+    answer = desk.answer("/api/logs", key, format="csv", order="asc", fields="message,service,metadata,metadata.=k")
+    rows = list(csv.DictReader(io.StringIO(answer["body"], newline="")))
+    assert [row["message"] for row in rows] == [f"'{text}" for text in FORMULAS]
+    assert {row["service"] for row in rows} == {"'=cmd|' /C calc'!A0"}
+    assert {row["metadata.=k"] for row in rows} == {"'=v"}
+    assert {row["metadata"] for row in rows} == {'{"=k":"=v"}'}
+    assert answer["headers"]["Content-Type"] == "text/csv; charset=utf-8"
+    assert csv_text([{"a": "x;=1"}], ["a"]) == '"a"\r\n"x;=1"\r\n'  # no cell of its own where ; separates
+
+
+def parsed(form: str, body: str) -> list[dict[str, Any]]:
+    if form == "csv":
+        return list(csv.DictReader(io.StringIO(body, newline="")))
+    return [json.loads(line) for line in body.splitlines()]
+
+
+@pytest.mark.parametrize("form", ["ndjson", "csv"])
+def test_an_export_goes_on_where_it_ended(desk: Desk, form: str) -> None:
+    application_id, name = desk.new_application()
+    messages = [f'{number} "quoted" ' + "x" * 60_000 for number in range(90)]
+    desk.store(application_id, *messages)
+    key = desk.new_key(name, "read")
+    seen: list[str] = []
+    parameters: dict[str, Any] = {"format": form, "order": "asc"}
+    pages = 0
+    while True:
+        answer = desk.answer("/api/logs", key, **parameters)
+        assert len(json.dumps(answer)) < 6_000_000
+        lines = parsed(form, answer["body"])
+        seen += [line["message"] for line in lines]
+        pages += 1
+        if "Sluice-Next-Cursor" not in answer["headers"]:
+            break
+        assert answer["headers"]["Link"].startswith("<?format=")
+        parameters["cursor"] = answer["headers"]["Sluice-Next-Cursor"]
+    assert seen == messages
+    assert pages > 1
+
+
+def test_chosen_fields_come_alone(desk: Desk) -> None:
+    application_id, name = desk.new_application()
+    desk.store(application_id, "a", metadata='{"user":{"id":7},"k":"v"}')
+    key = desk.new_key(name, "read")
+    (log,) = desk.get("/api/logs", key, fields="message, metadata.k,host")[1]["logs"]
+    assert log == {"message": "a", "metadata.k": "v"}
+    assert desk.get("/api/logs", key, fields="secret")[1]["code"] == "invalid_fields"
