@@ -25,7 +25,7 @@ UV_COMPILE := build/lock-venv/bin/uv pip compile -q --universal --python-version
 	--custom-compile-command 'make lock'
 
 .PHONY: help demo dev test test-api test-faults test-localstack test-mutations bench check format compose-up compose-demo compose-test \
-	compose-down compose-clean up down status logs clean distclean deploy migrate build setup openapi lock
+	compose-down compose-clean up down status logs clean distclean deploy migrate build setup screenshots openapi lock
 
 help: ## List these targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -124,6 +124,9 @@ build: setup ## Build the functions and the layer
 
 setup: ## Make the Python environments below build/, if they are not current
 	@infra/setup.sh
+
+screenshots: setup ## Take pictures of the dashboard of the running stack, light and dark, wide and narrow, into build/screenshots
+	@. $(STATE)/env && PYTHONPATH=tests $(PYTHON_VENV) -m screenshots
 
 openapi: setup ## Renew the OpenAPI document, which the query function serves, from the code
 	@PYTHONPATH=infra $(PYTHON_VENV) -m openapi

@@ -4,15 +4,18 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from playwright.sync_api import ConsoleMessage, Error, Locator, Page, ViewportSize
 
 from chromium import REPOSITORY
 
+type Theme = Literal["light", "dark"]
+
 WIDE = ViewportSize(width=1440, height=900)
 NARROW = ViewportSize(width=390, height=844)
-LOOKS = [(size, theme) for size in (WIDE, NARROW) for theme in ("light", "dark")]
+THEMES: tuple[Theme, ...] = ("light", "dark")
+LOOKS = [(size, theme) for size in (WIDE, NARROW) for theme in THEMES]
 AXE = REPOSITORY / "build" / "web" / "node_modules" / "axe-core" / "axe.min.js"
 IS_SERIOUS = ("serious", "critical")
 OBSERVE = """
