@@ -32,4 +32,5 @@ export function span(seconds: number): string {
 }
 
 /** "1 key", "2 keys" */
-export const counted = (count: number, noun: string) => `${figure(count)} ${noun}${count === 1 ? "" : "s"}`;
+export const counted = (count: number, noun: string, plural = `${noun}s`) =>
+  `${figure(count)} ${count === 1 ? noun : plural}`;

@@ -20,7 +20,7 @@ export function Queue({ pipeline, problem }: { pipeline: Pipeline; problem: Prob
       <section class="tiles" aria-label="Queue">
         <div class="card tile">
           <h2>Backlog</h2>
-          <p class="big">{counted(backlog.entries, "batch").replace("batchs", "batches")}</p>
+          <p class="big">{counted(backlog.entries, "batch", "batches")}</p>
           <Meter
             label="Backlog of its limit"
             value={backlog.bytes}
