@@ -8,7 +8,7 @@ from contextlib import ExitStack
 
 from rich.console import Console
 
-from benchmarks import end_to_end, ingest, report, scale, store
+from benchmarks import end_to_end, footprint, freshness, ingest, report, scale, store
 from benchmarks.bench import Bench
 from benchmarks.contender import ContenderFailed
 from benchmarks.figures import FIGURES, BenchError, Measured
@@ -20,7 +20,9 @@ GROUPS: dict[str, tuple[tuple[str, ...], Callable[[Bench], dict[str, Measured]]]
     "taking in": (("ingest_single_vs_baseline", "ingest_batch_vs_baseline"), ingest.measure),
     "storing": (("store_vs_copy", "store_vs_baseline"), store.measure),
     "end to end": (("end_to_end_vs_copy", "end_to_end_vs_baseline"), end_to_end.measure),
+    "freshness": (("freshness_p95_seconds_wake", "freshness_p95_seconds_tick"), freshness.measure),
     "scale": (("store_10m_vs_100k", "page_10m_vs_100k", "search_vs_scan"), scale.measure),
+    "sizes": (("bytes_per_log", "layer_mb", "ingest_modules", "process_chunk_modules"), footprint.measure),
 }
 console = Console(highlight=False)
 

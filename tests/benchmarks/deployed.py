@@ -35,7 +35,6 @@ def environments(connections: Mapping[str, str]) -> dict[str, dict[str, str]]:
         }
         | (UNLIMITED | NOBODY_TO_WAKE if verb == "ingest" else {})
         for verb, name in FUNCTIONS.items()
-        if f"{name}Function" in template["Resources"]
     }
 
 

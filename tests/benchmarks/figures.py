@@ -42,7 +42,13 @@ FIGURES = (
     Figure("store_vs_baseline", 15),
     Figure("end_to_end_vs_copy", 0.3),
     Figure("end_to_end_vs_baseline", 50),
+    Figure("freshness_p95_seconds_wake", 1.5, is_ceiling=True),
+    Figure("freshness_p95_seconds_tick", 12, is_ceiling=True),
     Figure("store_10m_vs_100k", 0.9),
     Figure("page_10m_vs_100k", 2, is_ceiling=True),
     Figure("search_vs_scan", 10),
+    Figure("bytes_per_log", 1.6, is_ceiling=True),
+    Figure("layer_mb", 20, is_ceiling=True),
+    Figure("ingest_modules", 322, is_ceiling=True),
+    Figure("process_chunk_modules", 296, is_ceiling=True),
 )

@@ -96,7 +96,7 @@ def test_functions_get_the_settings_they_are_deployed_with() -> None:
         f"{name}_database_url": f"{name}_database_url" for name in ("ingest", "writer", "reader", "indexer", "owner")
     }
     settings = environments(secret)
-    assert settings.keys() <= FUNCTIONS.keys()
+    assert settings.keys() == FUNCTIONS.keys()
     assert settings["process_chunk"]["DATABASE_URL"] == "writer_database_url"
     assert int(settings["drain"]["CHUNK_CONCURRENCY"]) > 0
     assert settings["ingest"]["SHARD_COUNT"] == "1"
