@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
+import io
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 import requests
 
@@ -19,6 +22,7 @@ type JsonObject = dict[str, Any]
 type Notice = Callable[[str], None]
 
 PAGE_LOGS = 1000
+EXPORT_LOGS = 10_000
 # Sending goes through a restart of the servers; whoever reads is waiting and can ask again.
 INGEST_POLICY = RetryPolicy(attempts=8)
 READ_POLICY = RetryPolicy(attempts=4)
@@ -61,11 +65,15 @@ class Receipt:
 
 
 class RequestRefusedError(RefusedError):
-    """A request that will never be taken; `rejected` has the records at fault, if the answer named them."""
+    """A request that will never be taken; `rejected` has the records at fault, if the answer named them, `problem` the
+    whole answer."""
 
-    def __init__(self, message: str, code: str, rejected: tuple[Rejection, ...]) -> None:
+    def __init__(
+        self, message: str, code: str, rejected: tuple[Rejection, ...], problem: JsonObject | None = None
+    ) -> None:
         super().__init__(message, code=code)
         self.rejected = rejected
+        self.problem = problem or {}
 
 
 class Api:
@@ -109,6 +117,35 @@ class Api:
             if not cursor:
                 return
 
+    def csv_pages(self, filters: Mapping[str, str], limit: int | None) -> Iterator[str]:
+        """Stored logs as CSV, newest first, page by page, the heading once; at most `limit`, None for all."""
+        cursor: str | None = None
+        remaining = limit
+        while remaining is None or remaining > 0:
+            size = EXPORT_LOGS if remaining is None else min(EXPORT_LOGS, remaining)
+            query = {**filters, "format": "csv", "limit": str(size), **({"cursor": cursor} if cursor else {})}
+            page = self._call("GET", "/api/logs", READ_POLICY, read=_page, params=query)
+            heading, _, rows = page["text"].partition("\n")
+            yield rows if cursor else f"{heading}\n{rows}"
+            remaining = None if remaining is None else remaining - sum(1 for _ in csv.reader(io.StringIO(rows)))
+            cursor = page["next_cursor"]
+            if not cursor:
+                return
+
+    def log(self, log_id: str, around: int) -> JsonObject:
+        """One log, and those before and after it."""
+        sides = {"before": str(around), "after": str(around)}
+        return self._call("GET", f"/api/logs/{quote(log_id, safe='')}", READ_POLICY, params=sides)
+
+    def histogram(self, query: Mapping[str, str]) -> JsonObject:
+        """Counts over time."""
+        return self._call("GET", "/api/histogram", READ_POLICY, params=dict(query))
+
+    def tail(self, filters: Mapping[str, str], cursor: str | None = None) -> JsonObject:
+        """What was stored since the answer with this cursor, as soon as there is something, or after 20 s."""
+        query = {**filters, **({"cursor": cursor} if cursor else {})}
+        return self._call("GET", "/api/tail", INGEST_POLICY, params=query)
+
     def ledger(self) -> JsonObject:
         """The counts per application and in total."""
         return self._call("GET", "/api/ledger", READ_POLICY)
@@ -118,14 +155,21 @@ class Api:
         return self._call("GET", "/healthz", _ONCE, with_key=False)
 
     def _call(
-        self, method: str, path: str, policy: RetryPolicy, *, with_key: bool = True, **request: Any
+        self,
+        method: str,
+        path: str,
+        policy: RetryPolicy,
+        *,
+        with_key: bool = True,
+        read: Callable[[str, requests.Response], JsonObject] | None = None,
+        **request: Any,
     ) -> JsonObject:
-        """The JSON object of a 2xx answer, after as many tries as the policy allows."""
+        """The JSON object of a 2xx answer, or what `read` makes of it, after as many tries as the policy allows."""
         headers = {**request.pop("headers", {}), **(self._key_header() if with_key else {})}
         attempt = 0
         while True:
             attempt += 1
-            result = self._try_once(method, path, headers=headers, **request)
+            result = self._try_once(method, path, read or _object, headers=headers, **request)
             if isinstance(result, dict):
                 return result
             pause = policy.pause_seconds(attempt, result.retry_after)
@@ -134,7 +178,9 @@ class Api:
             self.notice(f"{result.error.message.rstrip('. ')}; trying again in {pause:g} s")
             self._wait(pause)
 
-    def _try_once(self, method: str, path: str, **request: Any) -> JsonObject | _Later:
+    def _try_once(
+        self, method: str, path: str, read: Callable[[str, requests.Response], JsonObject], **request: Any
+    ) -> JsonObject | _Later:
         try:
             answer = self._session.request(
                 method, self.url + path, timeout=_TIMEOUTS_SECONDS, allow_redirects=False, **request
@@ -148,7 +194,7 @@ class Api:
             return _Later(later, answer.headers.get("Retry-After"))
         if not answer.ok:
             raise _refusal(self.url, answer)
-        return _object(self.url, answer)
+        return read(self.url, answer)
 
     def _key_header(self) -> dict[str, str]:
         if not self._key:
@@ -187,7 +233,7 @@ def _refusal(url: str, answer: requests.Response) -> CliError:
     if answer.status_code >= 500:
         return UnavailableError(f"{url} answered {told}", "The function's log says more: `make logs`.")
     problem = _problem(answer)
-    return RequestRefusedError(told, str(problem.get("code", "")), _rejections(problem.get("errors", [])))
+    return RequestRefusedError(told, str(problem.get("code", "")), _rejections(problem.get("errors", [])), problem)
 
 
 def _told(answer: requests.Response) -> str:
@@ -214,6 +260,10 @@ def _object(url: str, answer: requests.Response) -> JsonObject:
     if isinstance(result, dict):
         return result
     raise RefusedError(f"{url} answered something that is no JSON object", "Is this the API's URL? Check --url.")
+
+
+def _page(_: str, answer: requests.Response) -> JsonObject:
+    return {"text": answer.content.decode(), "next_cursor": answer.headers.get("Sluice-Next-Cursor")}
 
 
 def _receipt(answer: JsonObject) -> Receipt:

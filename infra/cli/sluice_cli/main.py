@@ -8,7 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from sluice_cli import environment
-from sluice_cli.commands import apps, dlq, drain, invoke, keys, ledger, load, logs, queue, send, status
+from sluice_cli.commands import apps, dlq, drain, histogram, invoke, keys, ledger, load, logs, queue, send, status, tail
 from sluice_cli.connections import Connections
 from sluice_cli.errors import CliError
 
@@ -88,7 +88,10 @@ app.add_typer(dlq.app, name="dlq")
 app.command(epilog="Example: sluice send /var/log/app.log, or: journalctl -o cat | sluice send -")(send.send)
 app.command(epilog="Example: sluice drain --until-empty")(drain.drain)
 app.command(epilog="Example: sluice queue --watch")(queue.queue)
-app.command(epilog="Example: sluice logs --since -15m --level ERROR,CRITICAL --text timeout")(logs.logs)
+app.command(epilog="Example: sluice logs --since -1h 'level:error app:checkout \"connection refused\"'")(logs.logs)
+app.command(epilog="Example: sluice tail -f 'level:>=warning app:checkout'")(tail.tail)
+app.command(epilog="Example: sluice histogram --since -6h 'payment failed' --by application")(histogram.histogram)
+app.command(epilog="Example: sluice show 01a20deee395dc58b9fc0fd42fbfb249-3 --context 10")(logs.show)
 app.command(epilog="Example: sluice ledger")(ledger.ledger)
 app.command(epilog="Example: sluice status")(status.status)
 app.command(epilog="""Example: sluice invoke query --event '{"action": "audit"}' --tail-logs""")(invoke.invoke)

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from rich import box
@@ -163,6 +163,56 @@ def log_lines(log: Mapping[str, Any]) -> Text:
         "  ",
         (message, style),
     )
+
+
+def whole_log(log: Mapping[str, Any]) -> Text:
+    """One log with everything it holds, below its line."""
+    shown = Text.assemble(("> ", "bold"), log_lines(log))
+    for name, value in log.items():
+        if name not in ("timestamp", "level", "application", "message", "metadata"):
+            shown.append(f"\n    {printable(name)}: ", "dim")
+            shown.append(printable(value if isinstance(value, str) else json.dumps(value)))
+    if log.get("metadata"):
+        text = json.dumps(log["metadata"], ensure_ascii=False, indent=2)
+        shown.append("\n    metadata: ", "dim")
+        shown.append(printable(text).replace("\n", "\n    "))
+    return shown
+
+
+_SERIES_STYLES = ("cyan", "magenta", "green", "blue", "yellow", "red")
+_BLOCKS = " ▏▎▍▌▋▊▉"
+
+
+def histogram_lines(counts: JsonObject, width: int) -> Iterator[Text]:
+    """A row for each interval: when it begins, a bar with a piece for each series, and the number; then which is which,
+    with each series' sum in words, since not everybody tells the colours apart."""
+    series = counts["series"]
+    styles = {
+        item["value"]: LEVEL_STYLES.get(str(item["value"]), _SERIES_STYLES[number % len(_SERIES_STYLES)])
+        for number, item in enumerate(series)
+    }
+    sums = [sum(item["counts"][number] for item in series) for number in range(len(counts["starts"]))]
+    most = max(sums, default=0)
+    columns = max(width - 21 - len(f"{most:,}"), 10)
+    for number, start in enumerate(counts["starts"]):
+        line = Text(f"{second(start)} ", style="dim")
+        for item in series:
+            line.append(_bar(item["counts"][number], most, columns), styles[item["value"]])
+        line.append(f" {sums[number]:,}")
+        yield line
+    legend = Text(f"{counts['total']:,} logs", style="bold")
+    for item in series:
+        if item["value"] is not None:
+            legend.append("   █ ", styles[item["value"]])
+            legend.append(f"{printable(str(item['value']))} {sum(item['counts']):,}")
+    yield legend
+
+
+def _bar(count: int, most: int, columns: int) -> str:
+    eighths = round(count * columns * 8 / most) if most else 0
+    if count and not eighths:
+        eighths = 1
+    return "█" * (eighths // 8) + (_BLOCKS[eighths % 8] if eighths % 8 else "")
 
 
 def minute(moment: str | None) -> str:

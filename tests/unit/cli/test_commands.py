@@ -194,6 +194,7 @@ def test_help_loads_no_driver() -> None:
     [
         *("apps create", "apps list", "apps show", "apps rename", "apps disable", "apps enable", "apps limits"),
         *("keys create", "keys list", "keys rotate", "keys revoke", "send", "logs"),
+        *("tail", "histogram", "show"),
         *("drain", "queue", "invoke", "load"),
         *("dlq list", "dlq show", "dlq redrive", "dlq drop"),
     ],

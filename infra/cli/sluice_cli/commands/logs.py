@@ -1,49 +1,98 @@
-"""`sluice logs`: reads stored logs back."""
+"""`sluice logs` and `sluice show`: read stored logs back."""
 
-from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Annotated
 
 import typer
 
-from sluice_cli import connections
-from sluice_cli.times import past_moment
+from sluice_cli.commands.reading import (
+    Application,
+    AsJson,
+    Level,
+    Phrase,
+    Query,
+    Since,
+    Until,
+    explained,
+    make_filters,
+    open_api,
+)
+
+
+class Format(StrEnum):
+    """How logs are written."""
+
+    TEXT = "text"
+    JSON = "json"
+    CSV = "csv"
 
 
 def logs(
     context: typer.Context,
-    since: Annotated[str | None, typer.Option(help="Logs from this time on: -15m, -2h, -7d or RFC 3339.")] = None,
-    until: Annotated[str | None, typer.Option(help="Logs before this time, written likewise.")] = None,
-    level: Annotated[str | None, typer.Option(help="Levels, separated by commas.", metavar="LEVEL,...")] = None,
-    text: Annotated[str | None, typer.Option(help="Text that the message must contain, in any case.")] = None,
-    application: Annotated[
-        str | None, typer.Option("--app", help="One application, for keys with scope admin.")
-    ] = None,
+    query: Query = None,
+    since: Since = None,
+    until: Until = None,
+    level: Level = None,
+    text: Phrase = None,
+    application: Application = None,
     limit: Annotated[int, typer.Option(help="Most logs to show.", min=1)] = 100,
-    json: Annotated[bool, typer.Option("--json", help="One JSON object per line; the default into a pipe.")] = False,
+    all_logs: Annotated[bool, typer.Option("--all", help="All of them, page by page.")] = False,
+    fields: Annotated[
+        str | None, typer.Option(help="Fields to give, separated by commas; for json and csv.", metavar="FIELD,...")
+    ] = None,
+    form: Annotated[
+        Format | None,
+        typer.Option("--format", help="text on a terminal, json (one object per line) in a pipe; or csv."),
+    ] = None,
+    json: AsJson = False,
 ) -> None:
     """Show stored logs, newest first; times are UTC."""
     from sluice_cli import render
 
-    now = datetime.now(UTC)
-    wanted = {
-        "since": past_moment(since, now) if since else None,
-        "until": past_moment(until, now) if until else None,
-        "level": level,
-        "text": text,
-        "application": application,
-    }
-    filters = {name: value for name, value in wanted.items() if value is not None}
+    filters = make_filters(query, since, until, level, text, application)
     console = render.output()
-    as_json = json or not console.is_terminal
-    api = connections.current(context).api(
-        notice=lambda message: render.write_line(render.messages(), message, "yellow")
-    )
+    form = form or (Format.JSON if json or fields or not console.is_terminal else Format.TEXT)
+    chosen = {"fields": fields} if fields else {}
     count = 0
-    for log in api.logs(filters, limit):
-        count += 1
-        if as_json:
-            render.write_json(console, log)
-        else:
-            console.print(render.log_lines(log), soft_wrap=True)
+    with explained(query):
+        api = open_api(context)
+        most = None if all_logs else limit
+        if form is Format.CSV:
+            for page in api.csv_pages(filters | chosen, most):
+                console.file.write(page)
+                count += 1
+                if all_logs:
+                    render.write_line(render.messages(), f"{count} pages", "dim")
+            return
+        for log in api.logs(filters | chosen, most):
+            count += 1
+            if form is Format.JSON:
+                render.write_json(console, log)
+            else:
+                console.print(render.log_lines(log), soft_wrap=True)
+            if all_logs and count % 10_000 == 0:
+                render.write_line(render.messages(), f"{count:,} logs", "dim")
     if not count:
         render.write_line(render.messages(), "No logs match. New ones can be read after the next drain: sluice drain")
+
+
+def show(
+    context: typer.Context,
+    log_id: Annotated[str, typer.Argument(metavar="ID", help="Id of a log, as --json shows it.")],
+    around: Annotated[int, typer.Option("--context", help="How many logs before and after it.", min=0, max=200)] = 5,
+    json: AsJson = False,
+) -> None:
+    """Show one log with all it holds, among those around it."""
+    from sluice_cli import render
+
+    console = render.output()
+    with explained(None):
+        found = open_api(context).log(log_id, around)
+    if json or not console.is_terminal:
+        render.write_json(console, found)
+        return
+    for log in found["before"]:
+        console.print(render.log_lines(log), soft_wrap=True)
+    console.print(render.whole_log(found["log"]), soft_wrap=True)
+    for log in found["after"]:
+        console.print(render.log_lines(log), soft_wrap=True)

@@ -1,0 +1,92 @@
+"""What the commands that read logs share: their filters, and how a mistake in a query is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sluice_cli import connections
+from sluice_cli.errors import RefusedError
+from sluice_cli.times import past_moment
+
+if TYPE_CHECKING:
+    from sluice_cli.api import Api
+
+INTERRUPTED = 130
+
+Query = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[QUERY]",
+        help="What to look for, such as 'level:error app:checkout \"connection refused\" -healthcheck'. "
+        "One that begins with a minus goes behind --.",
+    ),
+]
+Since = Annotated[str | None, typer.Option(help="Logs from this time on: -15m, -2h, -7d or RFC 3339.")]
+Until = Annotated[str | None, typer.Option(help="Logs before this time, written likewise.")]
+Level = Annotated[str | None, typer.Option(help="Levels, separated by commas.", metavar="LEVEL,...")]
+Phrase = Annotated[str | None, typer.Option("--text", help="Text that the message must contain, in any case.")]
+Application = Annotated[str | None, typer.Option("--app", help="One application, for keys with scope admin.")]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object per line; the default into a pipe.")]
+
+
+def make_filters(
+    query: str | None,
+    since: str | None = None,
+    until: str | None = None,
+    level: str | None = None,
+    text: str | None = None,
+    application: str | None = None,
+) -> dict[str, str]:
+    """Parameters of the API. Raises SettingsError."""
+    now = datetime.now(UTC)
+    wanted = {
+        "q": query,
+        "since": past_moment(since, now) if since else None,
+        "until": past_moment(until, now) if until else None,
+        "level": level,
+        "text": text,
+        "application": application,
+    }
+    return {name: value for name, value in wanted.items() if value is not None}
+
+
+def open_api(context: typer.Context) -> Api:
+    """The API, whose waits are told on standard error."""
+    from sluice_cli import render
+
+    return connections.current(context).api(
+        notice=lambda message: render.write_line(render.messages(), message, "yellow")
+    )
+
+
+@contextmanager
+def explained(query: str | None) -> Iterator[None]:
+    """Shows where a query is wrong, and ends quietly when interrupted."""
+    from sluice_cli import render
+
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        raise typer.Exit(INTERRUPTED) from error
+    except RefusedError as error:
+        if error.code == "invalid_query" and query is not None:
+            for line in mistake_lines(query, getattr(error, "problem", {})):
+                render.write_line(render.messages(), line)
+        raise
+
+
+def mistake_lines(query: str, problem: dict[str, Any]) -> list[str]:
+    """The query, a caret under the mistake, and what was expected there."""
+    from sluice_cli import render
+
+    position = problem.get("position")
+    if not isinstance(position, int) or not 0 <= position <= len(query):
+        return []
+    shown, before = (render.printable(part).replace("\n", " ").replace("\t", " ") for part in (query, query[:position]))
+    expected = ", ".join(map(str, problem.get("expected") or []))
+    return [f"  {shown}", f"  {' ' * len(before)}^{' expected: ' + expected if expected else ''}"]
