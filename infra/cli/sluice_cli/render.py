@@ -195,12 +195,12 @@ def histogram_lines(counts: JsonObject, width: int) -> Iterator[Text]:
     most = max(sums, default=0)
     columns = max(width - 21 - len(f"{most:,}"), 10)
     for number, start in enumerate(counts["starts"]):
-        line = Text(f"{second(start)} ", style="dim")
+        line = Text.assemble((f"{second(start)} ", "dim"))
         for item in series:
             line.append(_bar(item["counts"][number], most, columns), styles[item["value"]])
         line.append(f" {sums[number]:,}")
         yield line
-    legend = Text(f"{counts['total']:,} logs", style="bold")
+    legend = Text.assemble((f"{counts['total']:,} logs", "bold"))
     for item in series:
         if item["value"] is not None:
             legend.append("   █ ", styles[item["value"]])
