@@ -111,4 +111,20 @@ DELIVERY = (
         "                break\n",
         ("tests/functions/test_drain.py::test_empties_the_queue_in_chunks",),
     ),
+    Mutation(
+        "a tail that passes running transactions",
+        "logs that commit late are never shown",
+        "layers/common/python/sluice/schema/migrations/0007_tail.pre.sql",
+        "FROM (SELECT pg_snapshot_xmin(pg_current_snapshot()), pg",
+        "FROM (SELECT pg_snapshot_xmax(pg_current_snapshot()), pg",
+        ("tests/integration/test_tail.py::test_transactions_that_commit_out_of_order",),
+    ),
+    Mutation(
+        "redriven dead letters twice in the tail",
+        "whoever reads an entry after a redrive gets the record there, and again as a latecomer",
+        "layers/common/python/sluice/tail/postgres.py",
+        "AND (is_late OR NOT EXISTS",
+        "AND (true OR NOT EXISTS",
+        ("tests/integration/test_tail.py::test_a_redriven_dead_letter_comes_late_and_once",),
+    ),
 )
