@@ -9,13 +9,15 @@ from uuid import UUID
 
 from backports import zstd
 
-from sluice.admission.model import DAY_SECONDS, Balance, Rates, Standing, certain_seconds, check_size, judge
+from sluice.admission.model import DAY_SECONDS, Balance, Rates, Standing, announced, certain_seconds, check_size, judge
+from sluice.admission.ports import Admission
 from sluice.applications.keys import is_expired
 from sluice.applications.model import ApplicationChange, KeyRecord, Limits, Scope, successor_expiry
 from sluice.chunks.model import ChunkResult, ChunkTask, Settlement
 from sluice.errors import RejectedInput, Throttled, Unavailable
 from sluice.streams.inspection import Consumer, Group, Header, PendingEntry, ShardState, share_out
 from sluice.streams.model import Claim, ClaimedEntry, QueuedRange, StreamEntry, Submission, Submitted, UnreadableEntry
+from sluice.streams.ports import SubmissionQueue
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
@@ -497,3 +499,16 @@ class ScriptedRunner:
     def run(self, task: ChunkTask) -> ChunkResult:
         self.tasks.append(task)
         return self.action(task)
+
+
+@dataclass
+class MemoryIntake:
+    """Intake, in two steps."""
+
+    admission: Admission
+    queue: SubmissionQueue
+
+    def submit(self, key: KeyRecord, body_bytes: int, submission: Submission) -> tuple[Standing, Submitted]:
+        standing = self.admission.admit(key, body_bytes)
+        with announced(standing):
+            return standing, self.queue.submit(submission)

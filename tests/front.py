@@ -7,7 +7,7 @@ from typing import Any
 
 from apps import load_app
 from aws import LambdaContext, rest_event
-from fakes import ManualClock, MemoryAdmission, MemoryKeyCache, MemoryKeyStore, MemoryQueue
+from fakes import ManualClock, MemoryAdmission, MemoryIntake, MemoryKeyCache, MemoryKeyStore, MemoryQueue
 from samples import PEPPER
 from sluice.applications.keys import hash_secret, mint_key
 from sluice.applications.lookup import KeyLookup
@@ -48,7 +48,9 @@ class Front:
         clock = ManualClock()
         lookup = KeyLookup(self.store, MemoryKeyCache(), PEPPER, clock)
         self.admission = MemoryAdmission(clock)
-        self.use_case = app.Ingest(lookup, self.admission, self.queue, self.settings, clock)
+        self.use_case = app.Ingest(
+            lookup, self.admission, self.queue, MemoryIntake(self.admission, self.queue), self.settings, clock
+        )
 
     def post(self, body: Any, *, path: str = "/api/ingest", **headers: str) -> Answer:
         wire = body if isinstance(body, bytes) else json.dumps(body).encode()

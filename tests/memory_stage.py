@@ -4,7 +4,15 @@ import json
 from typing import Any
 
 from apps import load_app
-from fakes import ManualClock, MemoryAdmission, MemoryChunkStore, MemoryKeyCache, MemoryKeyStore, MemoryQueue
+from fakes import (
+    ManualClock,
+    MemoryAdmission,
+    MemoryChunkStore,
+    MemoryIntake,
+    MemoryKeyCache,
+    MemoryKeyStore,
+    MemoryQueue,
+)
 from invocations import FunctionRunner
 from lambda_events import rest_event
 from sluice.applications.keys import hash_secret, mint_key
@@ -35,7 +43,12 @@ class MemoryStage:
             "redis://r", "postgresql://d", PEPPER, 1, 2**22, 2**24, 10_000, 2**27, 500, 2**24, 2**37, 1
         )
         admission = MemoryAdmission(self.clock)
-        runner.add("ingest", load_app("ingest").Ingest(lookup, admission, self.queue, settings, self.clock))
+        runner.add(
+            "ingest",
+            load_app("ingest").Ingest(
+                lookup, admission, self.queue, MemoryIntake(admission, self.queue), settings, self.clock
+            ),
+        )
         runner.add("process_chunk", load_app("process_chunk").ProcessChunk(self.queue, self.store), name=CHUNK_FUNCTION)
         self.limit_chunks(chunk_max_records)
 

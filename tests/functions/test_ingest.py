@@ -172,6 +172,28 @@ def test_what_is_throttled_names_its_policies_and_is_not_queued(front: Front) ->
     assert len(front.queued()) == 2
 
 
+@pytest.mark.parametrize("padding", [0, 70_000], ids=["small", "large"])
+def test_small_and_large_bodies_get_the_same_verdicts(front: Front, padding: int) -> None:
+    """One is read before it is admitted, the other is not."""
+    front.use_case = replace(
+        front.use_case, settings=replace(front.settings, max_body_bytes=10**6, max_inflated_bytes=10**6)
+    )
+    front.admission.rates = Rates(4, 10**6, 10**6, 1)
+    log = LOG | {"message": "m" * padding}
+    assert front.post(log).status == 202
+    malformed = front.post(b"{nope" + b" " * padding)
+    assert (malformed.status, malformed.headers["RateLimit"].split(";")[1]) == (400, "r=2")
+    front.queue.is_down = True
+    assert front.post(log).body["code"] == "queue_unavailable"
+    front.queue.is_down, front.queue.backlog_limit_bytes = False, 1
+    refused = front.post(log)
+    assert (refused.body["code"], refused.headers["RateLimit"].split(";")[1]) == ("batch_too_large", "r=0")
+    for body in (json.dumps(log).encode(), b"{nope" + b" " * padding):
+        front.admission._refused.clear()
+        assert front.post(body).body["code"] == "request_rate_exceeded"
+    assert len(front.queued()) == 1
+
+
 def test_what_is_refused_anyhow_is_not_inflated(front: Front) -> None:
     front.admission.rates = LIMITED
     for _ in range(3):
@@ -262,12 +284,9 @@ def test_an_unknown_failure_is_a_problem_too(front: Front, monkeypatch: pytest.M
 
 
 def test_a_large_batch_is_queued_in_parts_under_one_id(front: Front) -> None:
-    front.use_case = app.Ingest(
-        front.use_case.lookup,
-        front.admission,
-        front.queue,
-        IngestSettings("redis://r", "postgresql://d", PEPPER, 1, 10**6, 10**6, 5_000, 10**8, *RATES),
-        front.use_case.clock,
+    front.use_case = replace(
+        front.use_case,
+        settings=IngestSettings("redis://r", "postgresql://d", PEPPER, 1, 10**6, 10**6, 5_000, 10**8, *RATES),
     )
     answer = front.post([{"message": "m"}] * 2_500)
     entries = front.queued()
@@ -281,12 +300,9 @@ def test_a_large_batch_is_queued_in_parts_under_one_id(front: Front) -> None:
 
 
 def test_the_list_of_rejections_is_bounded_and_says_how_many_there_are(front: Front) -> None:
-    front.use_case = app.Ingest(
-        front.use_case.lookup,
-        front.admission,
-        front.queue,
-        IngestSettings("redis://r", "postgresql://d", PEPPER, 1, 10**6, 10**6, 5_000, 10**8, *RATES),
-        front.use_case.clock,
+    front.use_case = replace(
+        front.use_case,
+        settings=IngestSettings("redis://r", "postgresql://d", PEPPER, 1, 10**6, 10**6, 5_000, 10**8, *RATES),
     )
     answer = front.post([LOG] + [{}] * 1_500)
     assert (answer.body["accepted"], answer.body["rejected_count"]) == (1, 1_500)

@@ -2,6 +2,7 @@
 
 import gzip
 import zlib
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from google.rpc.status_pb2 import Status
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
 
 from aws import LambdaContext, rest_event
+from fakes import MemoryIntake
 from front import Answer, Front, app
 from otlp import JSON, PROTOBUF, json_request, log, protobuf_request
 from sluice.errors import Unavailable
@@ -169,9 +171,7 @@ def test_a_retry_after_an_outage_has_the_same_batch_id(front: Front) -> None:
                 raise Unavailable("queue_unavailable", "reply lost")
             return submit(submission)
 
-    front.use_case = app.Ingest(
-        front.use_case.lookup, front.admission, Forgetful(), front.settings, front.use_case.clock
-    )
+    front.use_case = replace(front.use_case, queue=Forgetful(), intake=MemoryIntake(front.admission, Forgetful()))
     assert [export(front, body).status, export(front, body).status] == [503, 200]
     assert seen[0] == seen[1]
 

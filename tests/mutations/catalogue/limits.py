@@ -49,7 +49,7 @@ LIMITS = (
     Mutation(
         "no refund",
         "repetitions against a full queue use up the day's quota",
-        "functions/ingest/app.py",
+        "functions/ingest/accept.py",
         "if error.code in FULL:",
         "if False:",
         ("tests/functions/test_ingest.py::test_what_a_full_queue_refuses_costs_nothing_of_the_day",),

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from importlib.resources import files
 
 import redis
@@ -25,6 +24,16 @@ class _Refusal:
     balances: Sequence[Balance]
 
 
+@dataclass(frozen=True, slots=True)
+class Question:
+    """An admission asked for at the moment ``asked_at``."""
+
+    rates: Rates
+    asked_at: float
+    keys: list[str]
+    arguments: list[int]
+
+
 class RedisAdmission:
     """See Admission."""
 
@@ -42,17 +51,30 @@ class RedisAdmission:
 
     def admit(self, key: KeyRecord, body_bytes: int) -> Standing:
         """See Admission.admit."""
+        question = self.question(key, body_bytes)
+        with translated():
+            answer = self._admit(question.keys, question.arguments)
+        return self.standing(key, question, answer)
+
+    def question(self, key: KeyRecord, body_bytes: int) -> "Question":
+        """What ``admit`` asks Redis. Raises RejectedInput ``body_too_large``."""
         rates, asked_at = self._rates.over(key.limits), self._clock()
         check_size(rates, body_bytes)
-        arguments = [rates.requests_per_second, rates.bytes_per_second, rates.bytes_per_day, rates.burst_seconds]
-        with translated():
-            answers = self._admit([self._name(key)], [*arguments, body_bytes])
+        numbers = (rates.requests_per_second, rates.bytes_per_second, rates.bytes_per_day, rates.burst_seconds)
+        return Question(rates, asked_at, [self._name(key)], [*numbers, body_bytes])
+
+    def standing(self, key: KeyRecord, question: "Question", answer: bytes) -> Standing:
+        """What Redis's answer says. Raises Throttled."""
+        numbers = list(map(int, answer.split()))
         balances = [
             Balance(policy, violated == 1, remaining, reset_ms)
-            for policy, (violated, remaining, reset_ms) in zip(rates.policies(), answers, strict=True)
+            for policy, violated, remaining, reset_ms in zip(
+                question.rates.policies(), numbers[::3], numbers[1::3], numbers[2::3], strict=True
+            )
         ]
         if seconds := certain_seconds(balances):
-            self._refusals[key.application_id] = _Refusal(rates, asked_at, asked_at + seconds, balances)
+            until = question.asked_at + seconds
+            self._refusals[key.application_id] = _Refusal(question.rates, question.asked_at, until, balances)
         return judge(key, balances)
 
     def recall(self, key: KeyRecord) -> None:
@@ -100,6 +122,5 @@ def _name(application_id: int, shard_count: int) -> str:
     return f"admission:{{{application_id % shard_count}}}:{application_id}"
 
 
-@cache
 def _script() -> str:
     return files("sluice.admission").joinpath("scripts", "admit.lua").read_text()

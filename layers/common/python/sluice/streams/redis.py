@@ -56,22 +56,33 @@ class RedisQueue:
 
     def submit(self, submission: Submission) -> Submitted:
         """See SubmissionQueue.submit."""
+        return self.verdict(submission, self._run("submit", *self.command(submission)))
+
+    def command(self, submission: Submission) -> tuple[list[str], list[Any]]:
+        """Keys and arguments of the script ``submit``."""
         shard = submission.application_id % self._shard_count
         keys = [_stream(shard), _accepted(shard), _backlog(shard), _fingerprint(shard, submission.batch_id)]
         keys += [_attended(shard), _woken(shard)]
         limit = self._backlog_limit_bytes // self._shard_count
-        share = min(limit, int(self._backlog_limit_bytes * _APPLICATION_SHARE))
-        arguments: list[Any] = [submission.application_id, limit, share, submission.body_hash]
+        arguments: list[Any] = [submission.application_id, limit, self._share(), submission.body_hash]
         arguments += [REPLAY_SECONDS if submission.is_idempotent else 0, self._wake_ms]
         received_at = _microseconds(submission.received_at)
         arguments += [WIRE_VERSION, submission.batch_id.hex, received_at, submission.retention_class]
         for part in submission.parts:
             bounds = [_microseconds(part.event_from), _microseconds(part.event_to)]
             arguments += [part.record_count, *bounds, part.line_bytes, part.packed]
-        submitted = _verdict(self._run("submit", keys, arguments), share)
-        if submitted is Submitted.UNATTENDED and not self._may_wake(shard):
+        return keys, arguments
+
+    def verdict(self, submission: Submission, answer: bytes) -> Submitted:
+        """What the script's answer says. Raises as SubmissionQueue.submit does."""
+        submitted = _verdict(answer, self._share())
+        if submitted is Submitted.UNATTENDED and not self._may_wake(submission.application_id % self._shard_count):
             return Submitted.QUEUED
         return submitted
+
+    def _share(self) -> int:
+        """Bytes of the backlog that one application may take."""
+        return min(self._backlog_limit_bytes // self._shard_count, int(self._backlog_limit_bytes * _APPLICATION_SHARE))
 
     def _may_wake(self, shard: int) -> bool:
         """A wake is for all shards, and shard 0 keeps the time of the last: the others, whose scripts cannot look there

@@ -2,8 +2,8 @@
 -- Decides on one request by all policies at once, and charges all of them or none. Without allow-oom: at maxmemory
 -- nobody is admitted, as nothing could be queued either. A refusal writes nothing.
 -- KEYS: the application's state. ARGV: requests per second, bytes per second, bytes per day, burst (s), bytes of the body
--- Returns for requests, bytes and bytes per day: {1 if violated, remaining, ms until it is not or, if it is not, until
--- the quota is whole}
+-- Returns for requests, bytes and bytes per day: 1 if violated, remaining, ms until it is not or, if it is not, until
+-- the quota is whole; nine numbers as text, which clients read faster than lists. And, to intake.lua, if it is admitted
 local DAY = 86400
 local request_rate, byte_rate, day_quota = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local burst, size = tonumber(ARGV[4]), tonumber(ARGV[5])
@@ -23,7 +23,8 @@ local requests, bytes = refilled(state[2], request_rate), refilled(state[3], byt
 local day_bytes = tonumber(state[4]) == day and math.max(0, tonumber(state[5])) or 0
 
 local no_request, no_bytes, no_day = requests < 1, bytes <= 0, day_bytes + size > day_quota
-if not (no_request or no_bytes or no_day) then
+local is_admitted = not (no_request or no_bytes or no_day)
+if is_admitted then
   requests, bytes, day_bytes = requests - 1, bytes - size, day_bytes + size
   redis.call('HSET', KEYS[1], 'at', string.format('%.6f', now), 'requests', string.format('%.6f', requests),
     'bytes', string.format('%.3f', bytes), 'day', string.format('%d', day), 'day_bytes', string.format('%.0f', day_bytes))
@@ -32,11 +33,12 @@ if not (no_request or no_bytes or no_day) then
 end
 
 local function balance(is_violated, remaining, wait_ms, refill)
-  return {is_violated and 1 or 0, math.max(0, math.floor(remaining)), is_violated and wait_ms or math.ceil(refill * 1000)}
+  return string.format('%d %.0f %.0f', is_violated and 1 or 0, math.max(0, math.floor(remaining)),
+    is_violated and wait_ms or math.ceil(refill * 1000))
 end
 local midnight = (day + 1) * DAY - now
-return {
+return table.concat({
   balance(no_request, requests, math.ceil((1 - requests) / request_rate * 1000), burst - requests / request_rate),
   balance(no_bytes, bytes, math.floor(-bytes / byte_rate * 1000) + 1, burst - bytes / byte_rate),
   balance(no_day, day_quota - day_bytes, math.ceil(midnight * 1000), midnight),
-}
+}, ' '), is_admitted

@@ -1,0 +1,1 @@
+"""Admission and the queue in one step, for small requests."""

@@ -1,0 +1,136 @@
+"""One contract for admission and queue in one step: the two fakes one after the other, and one script in Redis."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+import pytest
+import redis
+
+from apps import load_app
+from fakes import MemoryAdmission, MemoryIntake, MemoryKeyCache, MemoryKeyStore, MemoryQueue
+from samples import PEPPER, key_record, record, submission
+from sluice.admission.model import Rates
+from sluice.admission.ports import Admission
+from sluice.admission.redis import RedisAdmission
+from sluice.applications.keys import hash_secret, mint_key
+from sluice.applications.lookup import KeyLookup
+from sluice.applications.model import KeyRecord, Scope
+from sluice.errors import RejectedInput, Throttled
+from sluice.intake.ports import Intake
+from sluice.intake.redis import RedisIntake
+from sluice.runtime.posts import Post
+from sluice.runtime.redis import connect_redis
+from sluice.runtime.settings import IngestSettings
+from sluice.streams.model import Submitted
+from sluice.streams.ports import SubmissionQueue
+from sluice.streams.redis import RedisQueue
+
+RATES = Rates(requests_per_second=3, bytes_per_second=10_000, bytes_per_day=1_000_000, burst_seconds=1)
+KEY = key_record(1)
+
+
+@dataclass
+class Both:
+    """The two parts, and the two in one."""
+
+    admission: Admission
+    queue: Any
+    intake: Intake
+
+
+def memory() -> Both:
+    admission, queue = MemoryAdmission(rates=RATES), MemoryQueue(shard_count=2, backlog_limit_bytes=10_000)
+    return Both(admission, queue, MemoryIntake(admission, queue))
+
+
+def real(client: redis.Redis, rates: Rates = RATES) -> Both:
+    admission = RedisAdmission(client, shard_count=2, rates=rates)
+    queue = RedisQueue(client, shard_count=2, backlog_limit_bytes=10_000)
+    return Both(admission, queue, RedisIntake(client, admission, queue))
+
+
+@pytest.fixture(params=["memory", "redis"])
+def both(request: pytest.FixtureRequest) -> Both:
+    return memory() if request.param == "memory" else real(request.getfixturevalue("redis_client"))
+
+
+def test_what_is_admitted_is_queued_and_charged(both: Both) -> None:
+    standing, submitted = both.intake.submit(KEY, 100, submission(application_id=1))
+    assert submitted is not Submitted.REPLAYED
+    assert both.queue.count_entries(1) == 1
+    assert [balance.remaining for balance in standing.balances] == [2, 9_900, 999_900]
+
+
+def test_what_is_not_admitted_is_not_queued(both: Both) -> None:
+    both.intake.submit(KEY, 20_000, submission(application_id=1))
+    with pytest.raises(Throttled) as caught:
+        both.intake.submit(KEY, 1, submission(application_id=1))
+    assert (caught.value.code, caught.value.policies) == ("byte_rate_exceeded", ("bytes",))
+    assert both.queue.count_entries(1) == 1
+    with pytest.raises(Throttled):
+        both.admission.recall(KEY)
+
+
+def test_a_body_above_a_days_quota_is_not_queued(both: Both) -> None:
+    with pytest.raises(RejectedInput):
+        both.intake.submit(KEY, 1_000_001, submission(application_id=1))
+    assert both.queue.count_entries(1) == 0
+
+
+def test_a_repetition_is_charged_and_not_queued_again(both: Both) -> None:
+    sent = submission(application_id=1, batch_id=uuid4(), is_idempotent=True)
+    both.intake.submit(KEY, 1, sent)
+    standing, submitted = both.intake.submit(KEY, 1, sent)
+    assert submitted is Submitted.REPLAYED
+    assert standing.balances[0].remaining == 1
+    assert both.queue.count_entries(1) == 1
+
+
+def test_what_the_queue_refuses_says_where_the_application_stands(both: Both) -> None:
+    lines = [record(number, uuid4().hex + uuid4().hex) for number in range(56)]
+    both.intake.submit(KEY, 1, submission(lines[:28], application_id=1))
+    with pytest.raises(Throttled) as caught:
+        both.intake.submit(KEY, 1, submission(lines[28:], application_id=1))
+    assert caught.value.code == "backlog_share_exceeded"
+    assert caught.value.headers["RateLimit-Policy"].startswith('"requests";q=3')
+    assert both.queue.count_entries(1) == 1
+
+
+def commands(client: redis.Redis) -> dict[str, int]:
+    """How often each command was called, by clients and in scripts."""
+    return {name: counted["calls"] for name, counted in client.info("commandstats").items()}
+
+
+def counted(client: redis.Redis, act: Callable[[], object], names: tuple[str, ...]) -> dict[str, int]:
+    before = commands(client)
+    act()
+    after = commands(client)
+    return {name: after.get(f"cmdstat_{name}", 0) - before.get(f"cmdstat_{name}", 0) for name in names}
+
+
+def test_a_request_with_a_few_logs_is_one_command(redis_client: redis.Redis, redis_url: str) -> None:
+    """With its key known and the script loaded. A large one asks for admission before it is read: two."""
+    client = connect_redis(redis_url)
+    both = real(client, Rates(1_000, 10**9, 10**12, 1))
+    text, parts = mint_key(PEPPER)
+    known = KeyRecord(parts.key_id, hash_secret(parts.secret, PEPPER), 1, "shop", 1, frozenset([Scope.INGEST]), None)
+    lookup = KeyLookup(MemoryKeyStore({parts.key_id: known}), MemoryKeyCache(), PEPPER, lambda: datetime.now(UTC))
+    settings = IngestSettings("redis://r", "postgresql://d", PEPPER, 2, 10**6, 10**6, 5_000, 10**8, 1, 1, 1, 1)
+    app = load_app("ingest")
+    queue: SubmissionQueue = RedisQueue(client, shard_count=2, backlog_limit_bytes=10**8)
+    intake = RedisIntake(client, both.admission, queue)  # type: ignore[arg-type]
+    ingest = app.Ingest(lookup, both.admission, queue, intake, settings, lambda: datetime.now(UTC))
+    small, large = b'{"message":"m"}', b'{"message":"' + b"m" * 65_536 + b'"}'
+
+    def send(body: bytes) -> None:
+        for _ in range(10):
+            ingest.accept(Post(body, "", None, text, None), app.LOGS)
+
+    send(small)
+    send(large)
+    names = ("evalsha", "eval", "script|load", "get", "set", "ping", "hello")
+    assert counted(redis_client, lambda: send(small), names) == dict.fromkeys(names, 0) | {"evalsha": 10}
+    assert counted(redis_client, lambda: send(large), names) == dict.fromkeys(names, 0) | {"evalsha": 20}
