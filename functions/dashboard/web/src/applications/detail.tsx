@@ -21,7 +21,7 @@ export function ApplicationDetail({ name }: { name: string }) {
       {application.value ? (
         <>
           <Head application={application.value} reload={application.reload} />
-          <div class="columns">
+          <div class="side-by-side">
             <section class="card panel" aria-label="Usage">
               <h2>Today</h2>
               {own ? <UsageMeters usage={own} /> : <p class="muted">How much was sent cannot be told right now.</p>}

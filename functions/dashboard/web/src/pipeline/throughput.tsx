@@ -47,6 +47,12 @@ function data(minutes: Minute[]): uPlot.AlignedData {
   ];
 }
 
+/** "21:05", in the reader's time zone. */
+function clock(seconds: number): string {
+  const time = new Date(seconds * 1_000);
+  return [time.getHours(), time.getMinutes()].map((part) => String(part).padStart(2, "0")).join(":");
+}
+
 function options(width: number): uPlot.Options {
   const text = tokenColour("--muted");
   const font = `11px ${getComputedStyle(document.body).fontFamily}`;
@@ -66,7 +72,7 @@ function options(width: number): uPlot.Options {
     cursor: { show: false },
     scales: { y: { range: (_, __, highest) => [0, Math.max(highest, 1) * 1.05] } },
     axes: [
-      { ...axis, grid: { show: false } },
+      { ...axis, grid: { show: false }, space: 64, values: (_, splits) => splits.map(clock) },
       {
         ...axis,
         size: 48,
