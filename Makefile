@@ -24,7 +24,7 @@ WITH_COMPOSE := . build/compose/env
 UV_COMPILE := build/lock-venv/bin/uv pip compile -q --universal --python-version 3.13 --generate-hashes \
 	--custom-compile-command 'make lock'
 
-.PHONY: help demo dev test test-api test-tail test-faults test-localstack test-mutations bench check format compose-up compose-demo compose-test \
+.PHONY: help demo dev test test-api test-tail test-scale test-faults test-localstack test-mutations bench check format compose-up compose-demo compose-test \
 	compose-down compose-clean up down status logs clean distclean deploy migrate build setup screenshots openapi lock
 
 help: ## List these targets
@@ -53,6 +53,9 @@ test-api: build ## Send what schemathesis makes of the OpenAPI document: SIZE=ni
 
 test-tail: build ## Follow the live tail under load and look for what is missed or doubled: MINUTES=30 (default 5)
 	@$(WITH_VENV) SLUICE_E2E_TAIL_SECONDS=$$(( $(or $(MINUTES),5) * 60 )) $(PYTHON_VENV) -m pytest -s tests/e2e/test_tail.py $(ARGS)
+
+test-scale: setup ## Search and count a million logs, and print how long each takes: ROWS=1000000
+	@$(WITH_VENV) SLUICE_SCALE_ROWS=$(or $(ROWS),1000000) $(PYTHON_VENV) -m pytest -s tests/integration/test_query_scale.py $(ARGS)
 
 test-mutations: setup ## Damage a copy in each way of tests/mutations and see that tests notice: ARGS="word of a name"
 	@PYTHONPATH=tests $(PYTHON_VENV) -m mutations $(ARGS)
