@@ -98,7 +98,7 @@ def test_reply_to_ingest_lost(proxied_platform: Platform, redis_proxy: Proxy, sc
     deliver(platform, application, 10)
     for _ in range(SIZE.rounds_per_point):
         body, token = log_body(10), secrets.token_hex(8)
-        redis_proxy.lose_reply_to(script_call("submit"))
+        redis_proxy.lose_reply_to(script_call("intake"))
         assert platform.post(application.key, body, token).status == 503
         response = platform.post(application.key, body, token)
         assert (response.status, response.headers.get("Idempotency-Replayed")) == (202, "true")

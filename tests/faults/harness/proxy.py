@@ -8,13 +8,16 @@ from dataclasses import dataclass, field
 from hashlib import sha1
 from importlib.resources import files
 
+from sluice.intake.redis import intake_source
+
 _CHUNK_BYTES = 65_536
 COMMIT = b"COMMIT\x00"  # as libpq sends it
 
 
 def script_call(name: str) -> bytes:
-    """What a call of one of the queue's scripts is recognised by."""
-    script = files("sluice.streams").joinpath("scripts", f"{name}.lua").read_bytes()
+    """What a call of one of the queue's scripts, or of intake's, is recognised by."""
+    own = files("sluice.streams").joinpath("scripts", f"{name}.lua")
+    script = intake_source().encode() if name == "intake" else own.read_bytes()
     return sha1(script, usedforsecurity=False).hexdigest().encode()
 
 

@@ -17,7 +17,7 @@ class RedisIntake:
 
     def __init__(self, client: redis.Redis, admission: RedisAdmission, queue: RedisQueue) -> None:
         self._admission, self._queue = admission, queue
-        self._script = Script(client, _joint_source())
+        self._script = Script(client, intake_source())
 
     def submit(self, key: KeyRecord, body_bytes: int, submission: Submission) -> tuple[Standing, Submitted]:
         """See Intake.submit."""
@@ -30,7 +30,8 @@ class RedisIntake:
             return standing, self._queue.verdict(submission, answer[0])
 
 
-def _joint_source() -> str:
+def intake_source() -> str:
+    """The script."""
     parts = [("sluice.admission", "admit"), ("sluice.streams", "submit")]
     functions = [f"local function {name}(KEYS, ARGV)\n{_body(package, name)}\nend\n" for package, name in parts]
     return "".join(("#!lua\n", *functions, _source("sluice.intake", "intake")))
