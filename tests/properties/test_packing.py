@@ -4,7 +4,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fakes import NOON
@@ -71,6 +71,7 @@ def pytest_fail(name: str) -> None:
     raise AssertionError(f"{name} is no JSON")
 
 
+@settings(deadline=None)
 @given(st.integers(0, 3_000))
 def test_parts_hold_every_record_in_order(count: int) -> None:
     record = next(iter(parse_batch(b'{"message": "m"}', NOON, max_records=1).records))

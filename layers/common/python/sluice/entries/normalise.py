@@ -17,6 +17,8 @@ MAX_INTEGER_DIGITS = 400  # beyond any number that means something; Python itsel
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _INTEGERS = range(-(2**63), 2**63)
 _LARGEST, _SMALLEST = 1e30, 1e-30
+_UNTOUCHED = Flag(0)
+_ALTERED, _REPLACED = Flag.VALUES_ALTERED.value, Flag.TEXT_REPLACED.value
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
@@ -31,14 +33,15 @@ def integer(digits: str) -> int | NumberText:
 
 def storable_text(text: str) -> tuple[str, Flag]:
     """``text`` without U+0000 and lone surrogates, and TEXT_REPLACED if there were any."""
-    replaced, count = _UNSTORABLE.subn("\ufffd", text)
-    return replaced, Flag.TEXT_REPLACED if count else Flag(0)
+    if _UNSTORABLE.search(text) is None:
+        return text, _UNTOUCHED
+    return _UNSTORABLE.sub("\ufffd", text), Flag.TEXT_REPLACED
 
 
 def storable_metadata(metadata: dict[str, Any]) -> tuple[dict[str, Any], Flag]:
     """A copy of ``metadata`` (parsed JSON) in normal form, and what was changed."""
     walk = _Walk()
-    return walk.object(metadata, 1), walk.flags
+    return walk.object(metadata, 1), Flag(walk.flags)
 
 
 def short_metadata(text: str) -> tuple[str, Flag]:
@@ -65,46 +68,48 @@ class _Walk:
     """One pass over one record's metadata; ``flags`` gathers what it changed."""
 
     def __init__(self) -> None:
-        self.flags = Flag(0)
+        self.flags = 0  # plain numbers: an IntFlag's "|" costs more than the rest of a value
 
     def object(self, value: dict[str, Any], depth: int) -> dict[str, Any]:
         items = list(value.items())
         kept: dict[str, Any] = {}
         for key, item in items[:MAX_METADATA_KEYS]:
-            kept[free_key(self.text(key), kept)] = self.value(item, depth)
+            name = self.text(key)
+            kept[free_key(name, kept) if name in kept else name] = self.value(item, depth)
         if len(items) > MAX_METADATA_KEYS:
-            self.flags |= Flag.VALUES_ALTERED
+            self.flags |= _ALTERED
             kept[free_key(OVERFLOW_KEY, kept)] = self.text(json_text(dict(items[MAX_METADATA_KEYS:])))
         return kept
 
     def value(self, value: Any, depth: int) -> Any:
-        if isinstance(value, NumberText):
-            self.flags |= Flag.VALUES_ALTERED
-            return str(value)
-        if isinstance(value, str):
+        kind = type(value)
+        if kind is str:
             return self.text(value)
+        if kind is int or kind is float:
+            return self.number(value)
+        if isinstance(value, NumberText):
+            self.flags |= _ALTERED
+            return str(value)
         if isinstance(value, dict | list) and depth >= MAX_METADATA_DEPTH:
-            self.flags |= Flag.VALUES_ALTERED
+            self.flags |= _ALTERED
             return self.text(json_text(value))
         if isinstance(value, dict):
             return self.object(value, depth + 1)
         if isinstance(value, list):
             return [self.value(item, depth + 1) for item in value]
-        return self.number(value)
+        return value  # true, false, null
 
     def number(self, value: Any) -> Any:
-        is_unstorable = (
-            value not in _INTEGERS if type(value) is int else isinstance(value, float) and _is_extreme(value)
-        )
-        if is_unstorable:
-            self.flags |= Flag.VALUES_ALTERED
+        if value not in _INTEGERS if type(value) is int else _is_extreme(value):
+            self.flags |= _ALTERED
             return str(value)
         return value
 
     def text(self, text: str) -> str:
-        replaced, flag = storable_text(text)
-        self.flags |= flag
-        return replaced
+        if _UNSTORABLE.search(text) is None:
+            return text
+        self.flags |= _REPLACED
+        return _UNSTORABLE.sub("\ufffd", text)
 
 
 def _is_extreme(number: float) -> bool:

@@ -23,7 +23,11 @@ _LINES = frozenset(
     f"application/{name}" for name in ("x-ndjson", "ndjson", "jsonl", "x-jsonlines", "jsonlines", "json-seq")
 )
 # Whatever normalisation would have to touch shows in the JSON text: without a match, records skip that walk.
-_SUSPICIOUS = re.compile(r"\\u(?:0000|[dD][89a-fA-F])|[0-9]{19}|[0-9][eE][-+]?[0-9]{2}|NaN|Infinity")
+_ESCAPE = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
+# Numbers of 19 digits, and exponents of two: looked for where digits, signs and the letter e look alike, which takes a
+# tenth of the time of a regular expression.
+_SHAPE = bytes.maketrans(b"123456789E-", b"000000000e+")
+_NUMBERS = (b"0" * 19, b"0e00", b"0e+00")
 _DECODER = json.JSONDecoder(parse_int=integer)
 _BETWEEN = re.compile("[ \t\r\n\x1e]*")  # U+001E begins a record of application/json-seq
 _LINE = re.compile(r"[^\n]+")
@@ -91,7 +95,10 @@ def check_count(count: int, max_records: int) -> None:
 
 def is_suspicious(text: str) -> bool:
     """Whether JSON ``text`` may hold what normalisation has to touch."""
-    return _SUSPICIOUS.search(text) is not None
+    if "NaN" in text or "Infinity" in text or _ESCAPE.search(text):
+        return True
+    shape = text.encode("utf-8", "surrogatepass").translate(_SHAPE)
+    return any(number in shape for number in _NUMBERS)
 
 
 def judge(values: Iterable[Any], parser: RecordParser) -> Batch:
