@@ -21,6 +21,7 @@ from sluice.filters.model import Advance
 from sluice.filters.postgres import PostgresFilterStore
 from sluice.runtime.crash_points import CRASH_POINTS, CrashPoint, arm
 from sluice.runtime.postgres import Database, show_applications
+from sluice.schema.postgres import SchemaOwner
 from sluice.search import words
 from sluice.search.postgres_filters import FilteredSearch, Found, find
 from sluice.search.words import Clauses
@@ -99,6 +100,14 @@ class Shelf:
 @pytest.fixture
 def shelf(scratch: Scratch) -> Shelf:
     return Shelf(scratch)
+
+
+@pytest.fixture
+def own_shelf(empty_database: Callable[[], Scratch]) -> Shelf:
+    """In a database where nothing else is stored."""
+    database = empty_database()
+    SchemaOwner(Database(database.url("sluice_owner", direct=True))).migrate()
+    return Shelf(database)
 
 
 def messages(count: int, seed: int = 1) -> list[dict[str, Any]]:
@@ -220,6 +229,14 @@ def test_parts_stored_at_different_times_are_filtered_once(shelf: Shelf) -> None
             shelf.index()
     assert shelf.filtered_rows() == 900
     assert shelf.word("word77") == scan(shelf, "word77")
+
+
+def test_transaction_numbers_are_no_text(own_shelf: Shelf) -> None:
+    for number, stored_xid in enumerate(("100", "99")):
+        batch_id = own_shelf.put(messages(10, seed=number))
+        own_shelf.scratch.rows("UPDATE ledger SET stored_xid = %s::xid8 WHERE batch_id = %s", stored_xid, batch_id.hex)
+    own_shelf.index(max_rows=10)
+    assert own_shelf.filtered_rows() == 20
 
 
 @pytest.mark.parametrize("is_indexed", [False, True])

@@ -18,12 +18,13 @@ _MAX_ENTRIES = 5_000  # a step
 
 _LOCK = "SELECT stored_xid::text, batch_id::text, part FROM word_filter_progress FOR UPDATE SKIP LOCKED"
 
-# Below the oldest running transaction nothing can be added any more.
+# Below the oldest running transaction nothing can be added any more. (The order names the table: the bare name would be
+# the text of the output.)
 _NEXT_ENTRIES = f"""
 SELECT stored_xid::text, batch_id, part, application_id, retention_class, received_at, stored_count FROM ledger
 WHERE (stored_xid, batch_id, part) > (%s::xid8, %s::uuid, %s)
   AND stored_xid < pg_snapshot_xmin(pg_current_snapshot())
-ORDER BY stored_xid, batch_id, part LIMIT {_MAX_ENTRIES}"""
+ORDER BY ledger.stored_xid, ledger.batch_id, ledger.part LIMIT {_MAX_ENTRIES}"""
 
 _PARTS = "SELECT batch_id, part, stored_count FROM ledger WHERE batch_id = ANY (%s::uuid[])"
 
