@@ -4,6 +4,7 @@ import os
 import secrets
 import socket
 import subprocess
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -15,12 +16,14 @@ import redis
 
 from benchmarks.contender import Contender
 from benchmarks.deployment import Deployment
+from benchmarks.figures import BenchError
 from benchmarks.installation import Installation
 from benchmarks.limits import RawCopy
 from benchmarks.logs import BATCH, batch, compressed, make_logs, single
 from scratch import execute_as_superuser
 from stack import BUILD, REPOSITORY, Stack
 
+START_SECONDS = 20
 BASELINE = BUILD / "baseline" / "bin"
 # One Redis database for each contender; the deployed stack has 0.
 PRODUCT_REDIS, SMALL_REDIS, BASELINE_REDIS, BROKER_REDIS, RAW_REDIS = 1, 2, 3, 4, 5
@@ -102,9 +105,11 @@ class Bench:
         """The baseline's view behind gunicorn, in two processes; its URL."""
         _ = self.baseline, self.worker
         with socket.create_server(("127.0.0.1", 0)) as free:
-            address = f"127.0.0.1:{free.getsockname()[1]}"
+            port = free.getsockname()[1]
+        address = f"127.0.0.1:{port}"
         options = ["--workers", "2", "--threads", "4", "--worker-class", "gthread", "--keep-alive", "75"]
         self._start("server", ["gunicorn", "--bind", address, *options, "benchmarks.baseline:application"])
+        _wait_for(port)
         return f"http://{address}"
 
     @cached_property
@@ -141,3 +146,15 @@ class Bench:
 
     def _contender(self, name: str, command: list[str], environ: dict[str, str]) -> Contender:
         return self.exits.enter_context(Contender(command, environ, self.stack.state / f"{name}.log"))
+
+
+def _wait_for(port: int) -> None:
+    """Returns when a server accepts connections. Raises BenchError if none does in time."""
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        if time.monotonic() > deadline:
+            raise BenchError("the baseline's server does not start")
+        time.sleep(0.05)
