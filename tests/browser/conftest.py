@@ -4,12 +4,13 @@ import os
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, ViewportSize, sync_playwright
+from playwright.sync_api import Browser, ViewportSize, expect, sync_playwright
 
 from chromium import NoBrowserError, provide_chromium
 from visitor import WIDE, Visit, Visitor
 
 STEP_MILLISECONDS = 10_000
+expect.set_options(timeout=STEP_MILLISECONDS)
 
 
 # Not for the session: while it lives, no other test of this process can run a loop of asyncio.

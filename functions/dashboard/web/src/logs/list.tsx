@@ -38,8 +38,16 @@ export function LogList() {
     if (index > 0 && found.value.pages.length === 1) {
       setCurrent(linkedId);
       virtualizer.scrollToIndex(index, { align: "center" });
+    } else if (found.value.pages.length === 1) {
+      scroller.current!.scrollTop = 0; // another answer begins at its beginning
     }
   }, [found.value.pages[0]]);
+  useEffect(() => {
+    isAtNewest.value = true;
+    return () => {
+      isAtNewest.value = true;
+    };
+  }, []);
 
   function go(to: number) {
     const index = Math.min(logs.length - 1, Math.max(0, to));
@@ -100,26 +108,31 @@ export function LogList() {
     >
       <Head columns={columns} />
       <div class="rows" role="rowgroup" style={{ height: `${virtualizer.getTotalSize()}px` }}>
-        <div class="window" role="presentation" style={{ transform: `translateY(${items[0]?.start ?? 0}px)` }}>
-          {items.map(({ index, key }) => {
-            const log = logs[index]!;
-            return (
-              <div key={key} role="presentation" data-index={index} ref={virtualizer.measureElement}>
-                <Row
-                  log={log}
-                  columns={columns}
-                  wraps={wraps}
-                  withDay={withDay}
-                  at={index}
-                  isOpen={expanded.value.has(log.id)}
-                  isCurrent={log.id === current}
-                  isTabStop={log.id === current || (at < 0 && index === 0)}
-                  onToggle={() => flip(log.id)}
-                />
-              </div>
-            );
-          })}
-        </div>
+        {items.map(({ index, key, start }) => {
+          const log = logs[index]!;
+          return (
+            <div
+              key={key}
+              class="place"
+              role="presentation"
+              data-index={index}
+              ref={virtualizer.measureElement}
+              style={{ transform: `translateY(${start}px)` }}
+            >
+              <Row
+                log={log}
+                columns={columns}
+                wraps={wraps}
+                withDay={withDay}
+                at={index}
+                isOpen={expanded.value.has(log.id)}
+                isCurrent={log.id === current}
+                isTabStop={log.id === current || (at < 0 && index === 0)}
+                onToggle={() => flip(log.id)}
+              />
+            </div>
+          );
+        })}
       </div>
       <End />
     </div>
