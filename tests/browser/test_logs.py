@@ -293,6 +293,7 @@ def test_ten_thousand_rows_scroll(visitor: Visitor, many: Sender) -> None:
     assert visitor.page.locator(".list").evaluate("list => list.scrollHeight") > MANY * 20
     visitor.page.evaluate("() => document.querySelector('.list').scrollTo(0, 0)")
     expect(rows(visitor).first).to_contain_text("number 9999")
+    assert visitor.layout_shift() < 0.05
 
 
 def test_an_empty_platform_says_how_to_begin(visitor: Visitor, make_key: Callable[..., str], url: str) -> None:

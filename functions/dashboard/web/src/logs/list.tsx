@@ -134,7 +134,7 @@ export function LogList() {
           );
         })}
       </div>
-      <End />
+      <End key={logs.length} />
     </div>
   );
 }
