@@ -28,8 +28,8 @@ QUEUE = (
         "a claim counts as a run",
         "a drain that dies with a large backlog has all of it stored entry by entry",
         f"{_SCRIPTS}/claim.lua",
-        "'RETRYCOUNT', deliveries - 1, 'JUSTID'",
-        "'RETRYCOUNT', deliveries, 'JUSTID'",
+        "    set_deliveries(ids, 0)\n",
+        "    set_deliveries(ids, 1)\n",
         (f"{_CONTRACT}::test_a_claim_that_starts_no_run_is_no_delivery",),
     ),
     Mutation(

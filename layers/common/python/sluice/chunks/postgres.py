@@ -23,7 +23,13 @@ _CRASHED = "process_chunk died each time it worked on this entry, also on this e
 _CLAIM_LEDGER = """
 INSERT INTO ledger (batch_id, part, application_id, shard, retention_class, first_sequence, record_count, stored_count,
                     received_at, stream_id, body_hash, first_position, last_position)
-VALUES %s ON CONFLICT (batch_id, part) DO NOTHING RETURNING shard, stream_id"""
+SELECT batch_id, part, application_id, shard, retention_class, first_sequence, record_count, record_count, received_at,
+       stream_id, body_hash, first_position, last_position
+FROM unnest(%s::uuid[], %s::int[], %s::int[], %s::int[], %s::smallint[], %s::bigint[], %s::int[], %s::timestamptz[],
+            %s::text[], %s::bytea[], %s::int[], %s::int[])
+     AS entry (batch_id, part, application_id, shard, retention_class, first_sequence, record_count, received_at,
+               stream_id, body_hash, first_position, last_position)
+ON CONFLICT (batch_id, part) DO NOTHING RETURNING shard, stream_id"""
 
 _FIND_LEDGER = """
 SELECT batch_id::text, part, shard, stream_id, body_hash FROM ledger
@@ -210,13 +216,13 @@ def _claim_ledger(open_cursor: cursor, entries: Sequence[StreamEntry]) -> set[tu
     ledger_rows = [
         (
             *(entry.batch_id.hex, entry.part, entry.application_id, entry.shard, entry.retention_class),
-            *(entry.first_sequence, entry.record_count, entry.record_count),
+            *(entry.first_sequence, entry.record_count),
             *(entry.received_at, entry.entry_id, entry.body_hash, *rows.position_range(entry)),
         )
         for entry in entries
     ]
-    claimed = execute_values(open_cursor, _CLAIM_LEDGER, ledger_rows, page_size=len(ledger_rows), fetch=True)
-    return set(claimed)
+    open_cursor.execute(_CLAIM_LEDGER, [list(column) for column in zip(*ledger_rows, strict=True)])
+    return set(open_cursor.fetchall())
 
 
 def _count_dead(open_cursor: cursor, entries: Sequence[StreamEntry]) -> None:

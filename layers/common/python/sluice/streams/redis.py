@@ -4,9 +4,9 @@ Keys carry the shard in braces, so that a Redis Cluster keeps what one script to
 """
 
 import contextlib
+import json
 import zlib
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from itertools import islice
@@ -37,6 +37,12 @@ _APPLICATION_SHARE = 0.2  # of the backlog limit
 _RANGES_PAGE = 4  # entries whose records one call copies inside Redis, where it holds up everybody
 _MAX_CONSUMERS = 100  # shown by an inspection; Sluice itself has one
 _RELEASED_IDLE_MS = 86_400_000
+# As scripts/read.lua has them.
+_HEADER = (
+    *("version", "application", "retention_class", "batch", "part"),
+    *("received_at", "event_from", "event_to", "count", "sequence"),
+)
+_INFLATING = (zlib.error, zstd.ZstdError)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -98,8 +104,8 @@ class RedisQueue:
         arguments = [GROUP, CONSUMER, int(min_idle_seconds * 1000), max_records, max_bytes]
         headers, reclaimed_count, vanished_count = self._run("claim", [_stream(shard)], arguments)
         entries = (
-            ClaimedEntry(entry_id.decode(), int(application) if application else None, count, size, deliveries)
-            for entry_id, application, count, size, deliveries in headers
+            ClaimedEntry(entry_id, int(application) if application else None, count, size, deliveries)
+            for entry_id, application, count, size, deliveries in json.loads(headers)
         )
         return Claim(tuple(entries), reclaimed_count, vanished_count)
 
@@ -150,6 +156,14 @@ class RedisQueue:
 
     def read(self, shard: int, entry_ids: Sequence[str]) -> list[StreamEntry | UnreadableEntry]:
         """See ChunkQueue.read."""
+        headers, payload = self._run("read", [_stream(shard)], entry_ids)
+        try:
+            return list(_unpack(shard, json.loads(headers), memoryview(payload)))
+        except (ValueError, OverflowError, *_INFLATING):  # one that nobody of ours wrote, or that is damaged
+            return self._read_each(shard, entry_ids)
+
+    def _read_each(self, shard: int, entry_ids: Sequence[str]) -> list[StreamEntry | UnreadableEntry]:
+        """The same in the form that shows what is wrong with an entry."""
         with translated():
             pipeline = self._client.pipeline(transaction=False)
             for entry_id in entry_ids:
@@ -215,7 +229,7 @@ def _microseconds(moment: datetime) -> int:
     return (moment - _EPOCH) // _MICROSECOND
 
 
-def _moment(microseconds: bytes) -> datetime:
+def _moment(microseconds: str) -> datetime:
     return _EPOCH + int(microseconds) * _MICROSECOND
 
 
@@ -267,49 +281,64 @@ def _verdict(answer: bytes, share: int) -> Submitted:
             raise error.violating("backlog")
 
 
+def _unpack(shard: int, headers: Sequence[Sequence[Any]], payload: memoryview) -> Iterator[StreamEntry]:
+    """The entries that scripts/read.lua returned. Raises ValueError, OverflowError or an error of inflating if
+    one is not as ours are."""
+    start = 0
+    for entry_id, *values, hash_bytes, record_bytes in headers:
+        records = start + hash_bytes
+        end = records + record_bytes
+        fields = dict(zip(_HEADER, values, strict=True))
+        yield _entry(shard, entry_id, fields, bytes(payload[start:records]), payload[records:end])
+        start = end
+
+
 def _read_entry(shard: int, entry_id: bytes, fields: dict[bytes, bytes]) -> StreamEntry | UnreadableEntry:
-    header = None
+    texts = {name.decode("latin-1"): value.decode("latin-1") for name, value in fields.items()}
+    name, header = entry_id.decode(), None
     try:
-        header = _read_header(shard, entry_id, fields)
-        lines = _inflated(fields)
-        if lines.count(b"\n") != header.record_count or not lines.endswith(b"\n"):
-            raise ValueError("record count and records differ")
-        return replace(header, lines=lines)
-    except (KeyError, ValueError, OverflowError, zlib.error, zstd.ZstdError) as error:
+        size = len(fields[b"records"])
+        header = _header(shard, name, texts, fields[b"body_hash"], b"", size)
+        return _entry(shard, name, texts, fields[b"body_hash"], memoryview(fields[b"records"]))
+    except (KeyError, ValueError, OverflowError, *_INFLATING) as error:
         raw = b" ".join(name + b"=" + value for name, value in fields.items())
-        return UnreadableEntry(entry_id.decode(), shard, raw, f"{type(error).__name__}: {error}", header)
+        return UnreadableEntry(name, shard, raw, f"{type(error).__name__}: {error}", header)
 
 
-def _inflated(fields: dict[bytes, bytes]) -> bytes:
-    packed = fields[b"records"]
-    return zlib.decompress(packed) if int(fields[b"version"]) == 1 else zstd.decompress(packed)
+def _entry(shard: int, entry_id: str, fields: Mapping[str, str], body_hash: bytes, records: memoryview) -> StreamEntry:
+    lines = zlib.decompress(records) if int(fields["version"]) == 1 else zstd.decompress(records)
+    entry = _header(shard, entry_id, fields, body_hash, lines, len(records))
+    if lines.count(b"\n") != entry.record_count or not lines.endswith(b"\n"):
+        raise ValueError("record count and records differ")
+    return entry
 
 
-def _read_header(shard: int, entry_id: bytes, fields: dict[bytes, bytes]) -> StreamEntry:
-    """The entry without its lines. Raises KeyError, ValueError or OverflowError, and ContractError for a version that
-    only newer functions know."""
-    version = int(fields[b"version"])
+def _header(
+    shard: int, entry_id: str, fields: Mapping[str, str], body_hash: bytes, lines: bytes, size_bytes: int
+) -> StreamEntry:
+    """Raises KeyError, ValueError or OverflowError, and ContractError for a version that only newer functions know."""
+    version = int(fields["version"])
     if version > WIRE_VERSION:
-        raise ContractError("wire_version", f"entry {entry_id.decode()} has version {version}")
+        raise ContractError("wire_version", f"entry {entry_id} has version {version}")
     return StreamEntry(
-        entry_id=entry_id.decode(),
+        entry_id=entry_id,
         shard=shard,
-        application_id=_integer(fields[b"application"], 31),
-        retention_class=_integer(fields[b"retention_class"], 15),
-        batch_id=UUID(fields[b"batch"].decode()),
-        part=_integer(fields[b"part"], 31),
-        received_at=_moment(fields[b"received_at"]),
-        event_from=_moment(fields[b"event_from"]),
-        event_to=_moment(fields[b"event_to"]),
-        body_hash=fields[b"body_hash"],
-        record_count=_integer(fields[b"count"], 31),
-        first_sequence=_integer(fields[b"sequence"], 62),
-        lines=b"",
-        size_bytes=len(fields[b"records"]),
+        application_id=_integer(fields["application"], 31),
+        retention_class=_integer(fields["retention_class"], 15),
+        batch_id=UUID(fields["batch"]),
+        part=_integer(fields["part"], 31),
+        received_at=_moment(fields["received_at"]),
+        event_from=_moment(fields["event_from"]),
+        event_to=_moment(fields["event_to"]),
+        body_hash=body_hash,
+        record_count=_integer(fields["count"], 31),
+        first_sequence=_integer(fields["sequence"], 62),
+        lines=lines,
+        size_bytes=size_bytes,
     )
 
 
-def _integer(text: bytes, bits: int) -> int:
+def _integer(text: str, bits: int) -> int:
     number = int(text)
     if not 0 <= number < 2**bits:
         raise ValueError(f"{number} is out of range")

@@ -1,13 +1,24 @@
 #!lua flags=allow-oom
 -- Claims entries and returns their headers; the records stay here.
 -- KEYS: stream. ARGV: group, consumer, min idle (ms), max records, max bytes of lines
--- Returns {{id, application, count, bytes, deliveries with the next}...}, reclaimed count, vanished count
+-- Returns JSON: [id, application ('' if unreadable), count, bytes, deliveries with the next] per entry; then the reclaimed
+--         and the vanished count
 local PAGE = 16
 local group, consumer = ARGV[1], ARGV[2]
 local max_records, max_bytes = tonumber(ARGV[4]), tonumber(ARGV[5])
 local headers, records, bytes = {}, 0, 0
 
+-- Redis counts a claim as a delivery. It is none until a run is started with the entry: one drain claims far ahead, and its
+-- death would bring all of that under suspicion.
+local function set_deliveries(ids, deliveries)
+  for _, option in ipairs({'RETRYCOUNT', deliveries, 'JUSTID'}) do
+    ids[#ids + 1] = option
+  end
+  redis.call('XCLAIM', KEYS[1], group, consumer, 0, unpack(ids))
+end
+
 local function take(entries, is_new)
+  local ids = {}
   for _, entry in ipairs(entries) do
     local fields = {}
     for i = 1, #entry[2], 2 do
@@ -15,11 +26,17 @@ local function take(entries, is_new)
     end
     local count, size = tonumber(fields.count) or 1, tonumber(fields.line_bytes) or #(fields.records or '')
     local deliveries = is_new and 1 or redis.call('XPENDING', KEYS[1], group, entry[1], entry[1], 1)[1][4]
-    -- Redis counts a claim as a delivery. It is none until a run is started with the entry: one drain claims far ahead, and
-    -- its death would bring all of that under suspicion.
-    redis.call('XCLAIM', KEYS[1], group, consumer, 0, entry[1], 'RETRYCOUNT', deliveries - 1, 'JUSTID')
-    headers[#headers + 1] = {entry[1], fields.application or '', count, size, deliveries}
+    if is_new then
+      ids[#ids + 1] = entry[1]
+    else
+      set_deliveries({entry[1]}, deliveries - 1)
+    end
+    local application = string.match(fields.application or '', '^%d+$') or ''
+    headers[#headers + 1] = {entry[1], application, count, size, deliveries}
     records, bytes = records + count, bytes + size
+  end
+  if #ids > 0 then
+    set_deliveries(ids, 0)
   end
 end
 
@@ -47,4 +64,4 @@ while not is_full(1) do
   end
   take(read[1][2], true)
 end
-return {headers, reclaimed, vanished}
+return {#headers > 0 and cjson.encode(headers) or '[]', reclaimed, vanished}
