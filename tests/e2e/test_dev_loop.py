@@ -129,7 +129,7 @@ def answered(url: str, key: str) -> dict[str, Any]:
     return answer
 
 
-ANSWER = '        "accepted": len(accepted.batch.records),\n'
+ANSWER = '        "accepted": len(accepted.batch.lines),\n'
 APP = "functions/ingest/app.py"
 
 
@@ -150,12 +150,12 @@ def test_what_is_saved_runs_and_what_is_broken_does_not(
 
     for broken, problem in (("def (:\n", "SyntaxError"), ("import no_such_module\n", "ModuleNotFoundError")):
         printed = len(session.output)
-        session.edit(APP, "import secrets\n", f"{broken}import secrets\n")
+        session.edit(APP, "from functools import cache\n", f"{broken}from functools import cache\n")
         session.wait_for(problem, printed)
         session.wait_for("not updated: ingest would not start", printed)
         assert post(url, key)["edited"] == "once"
         printed = len(session.output)
-        session.edit(APP, f"{broken}import secrets\n", "import secrets\n")
+        session.edit(APP, f"{broken}from functools import cache\n", "from functools import cache\n")
         session.wait_for("ingest updated", printed)
 
     printed = len(session.output)
@@ -257,7 +257,7 @@ def test_a_breakpoint_in_the_working_tree_is_hit(start: Callable[..., Session], 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--debug", "nothing"], "there is no function nothing: DEBUG is one of admin, drain"),
+        (["--debug", "nothing"], "there is no function nothing: DEBUG is one of admin, dashboard, drain"),
         (["--only", "nothing"], "no log is called nothing"),
     ],
 )
