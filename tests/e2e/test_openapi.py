@@ -80,7 +80,7 @@ def example_query(document: dict[str, Any], operation: Any) -> dict[str, Any]:
 
 
 def test_every_example_is_answered_as_documented(document: dict[str, Any], url: str, all_scopes_key: str) -> None:
-    headers = {"X-API-Key": all_scopes_key}
+    headers = {"X-API-Key": all_scopes_key, "X-Sluice-Page": "1"}
     application = f"example-{secrets.token_hex(4)}"
     made = requests.post(f"{url}/api/applications", json={"name": application}, headers=headers, timeout=30)
     assert made.status_code == 201
