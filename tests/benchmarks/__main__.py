@@ -15,7 +15,6 @@ from benchmarks.figures import FIGURES, BenchError, Measured
 from stack import BUILD, embedded, running_stack
 
 STATE, RESULT = BUILD / "bench-stack", BUILD / "bench.json"
-QUICK_ROWS = 1_000_000
 GROUPS: dict[str, tuple[tuple[str, ...], Callable[[Bench], dict[str, Measured]]]] = {
     "taking in": (("ingest_single_vs_baseline", "ingest_batch_vs_baseline"), ingest.measure),
     "storing": (("store_vs_copy", "store_vs_baseline"), store.measure),
@@ -45,7 +44,7 @@ def run(keys: frozenset[str], *, is_quick: bool) -> tuple[dict[str, Measured], l
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help=f"fewer rounds, at most {QUICK_ROWS:,} rows")
+    parser.add_argument("--quick", action="store_true", help=f"fewer rounds, at most {scale.QUICK_MANY:,} rows")
     parser.add_argument("--only", metavar="KEY,...", help="measure these alone, and write no file")
     arguments = parser.parse_args()
     every = frozenset(figure.key for figure in FIGURES)
@@ -61,7 +60,7 @@ def main() -> int:
     for note in notes:
         console.print(f"  {note}", style="dim", soft_wrap=True)
     if keys == every:
-        report.write(RESULT, report.document(measured, QUICK_ROWS if arguments.quick else None))
+        report.write(RESULT, report.document(measured, scale.QUICK_MANY if arguments.quick else None))
     return 0
 
 

@@ -15,6 +15,7 @@ from benchmarks.clients import CLIENTS
 from benchmarks.figures import BenchError
 from stack import REPOSITORY, Stack
 
+FUNCTION_PREFIX = "sluice-local-"
 PROGRAMS = REPOSITORY / "build" / "venv" / "bin"
 # No limit is reached, as in deployed.py. The benchmark itself has the queue drained, except where it measures that.
 PARAMETERS = {
@@ -32,15 +33,13 @@ class Deployment:
 
     def __init__(self, stack: Stack) -> None:
         self.stack = stack
-        self.url = self._deploy(PARAMETERS)
-        session = boto3.Session("test", "test", region_name="us-east-1")
-        config = Config(read_timeout=120, retries={"total_max_attempts": 1}, max_pool_connections=CLIENTS)
-        self._lambda: Any = session.client("lambda", endpoint_url=stack.aws_endpoint_url, config=config)
+        self.url = self._deploy()
+        self._lambda = self._client("lambda")
         self.keys = [self._create_key(f"client-{number}") for number in range(CLIENTS)]
 
-    def _deploy(self, parameters: dict[str, Any]) -> str:
+    def _deploy(self) -> str:
         """The API's URL, without a trailing slash."""
-        options = [option for name, value in parameters.items() for option in ("--parameter", f"{name}={value}")]
+        options = [option for name, value in PARAMETERS.items() for option in ("--parameter", f"{name}={value}")]
         done = subprocess.run(
             [sys.executable, "-m", "deploy", "up", "--state", str(self.stack.state), *options],
             env=os.environ
@@ -55,13 +54,26 @@ class Deployment:
             raise BenchError(f"the product cannot be deployed: {done.stdout}{done.stderr}")
         return done.stdout.strip().splitlines()[-1].rstrip("/")
 
-    def choose_mode(self, mode: str) -> None:
-        """How drains start from now on: "wake" or "tick"."""
-        self._deploy({"DrainMode": mode})
+    def have_ingest_wake(self) -> None:
+        """As with DrainMode=wake, but without a deployment: ingest knows whom to wake, and no schedule ticks."""
+        ingest = f"{FUNCTION_PREFIX}ingest"
+        environment = self._lambda.get_function_configuration(FunctionName=ingest)["Environment"]
+        environment["Variables"]["DRAIN_FUNCTION"] = f"{FUNCTION_PREFIX}drain"
+        self._lambda.update_function_configuration(FunctionName=ingest, Environment=environment)
+        events = self._client("events")
+        for rule in events.list_rules()["Rules"]:
+            targets = events.list_targets_by_rule(Rule=rule["Name"])["Targets"]
+            if any("ticks" in json.loads(target.get("Input", "{}")) for target in targets):
+                events.disable_rule(Name=rule["Name"])
+
+    def _client(self, service: str) -> Any:
+        session: Any = boto3.Session("test", "test", region_name="us-east-1")
+        config = Config(read_timeout=120, retries={"total_max_attempts": 1}, max_pool_connections=CLIENTS)
+        return session.client(service, endpoint_url=self.stack.aws_endpoint_url, config=config)
 
     def invoke(self, function: str, event: dict[str, Any]) -> Any:
         """A function's answer. Raises BenchError with its error."""
-        response = self._lambda.invoke(FunctionName=f"sluice-local-{function}", Payload=json.dumps(event))
+        response = self._lambda.invoke(FunctionName=FUNCTION_PREFIX + function, Payload=json.dumps(event))
         answer = json.loads(response["Payload"].read())
         if "FunctionError" in response:
             raise BenchError(f"{function}: {answer}")

@@ -7,21 +7,25 @@ from benchmarks.logs import BATCH
 from benchmarks.rounds import interleave, ratio
 
 SINGLES, BATCHES, VIEWS = 1_500, 60, 800
+QUICK_SINGLES, QUICK_BATCHES, QUICK_VIEWS = 1_000, 40, 500
 
 
 def measure(bench: Bench) -> dict[str, Measured]:
     """Logs per second of both, and of raw XADD for comparison."""
+    single_count, batch_count, view_count = (
+        (QUICK_SINGLES, QUICK_BATCHES, QUICK_VIEWS) if bench.is_quick else (SINGLES, BATCHES, VIEWS)
+    )
 
     def singles(number: int) -> float:
         bench.product.empty()
-        return SINGLES / float(bench.product.ask("ingest_single", count=SINGLES, seed=number))
+        return single_count / float(bench.product.ask("ingest_single", count=single_count, seed=number))
 
     def batches(number: int) -> float:
         bench.product.empty()
-        return BATCHES * BATCH / float(bench.product.ask("ingest_batches", count=BATCHES, seed=number))
+        return batch_count * BATCH / float(bench.product.ask("ingest_batches", count=batch_count, seed=number))
 
     def view(number: int) -> float:
-        return VIEWS / float(bench.baseline.ask("view", count=VIEWS, seed=number))
+        return view_count / float(bench.baseline.ask("view", count=view_count, seed=number))
 
     contenders = {"view": view}
     if bench.wants("ingest_single_vs_baseline"):
