@@ -24,7 +24,7 @@ WITH_COMPOSE := . build/compose/env
 UV_COMPILE := build/lock-venv/bin/uv pip compile -q --universal --python-version 3.13 --generate-hashes \
 	--custom-compile-command 'make lock'
 
-.PHONY: help demo dev test test-api test-tail test-scale test-faults test-localstack test-mutations bench check format compose-up compose-demo compose-test \
+.PHONY: help demo dev test test-api test-tail test-scale test-faults test-localstack test-mutations bench evaluate check format compose-up compose-demo compose-test \
 	compose-down compose-clean up down status logs clean distclean deploy migrate build setup screenshots openapi lock
 
 help: ## List these targets
@@ -63,6 +63,10 @@ test-mutations: setup ## Damage a copy in each way of tests/mutations and see th
 bench: setup ## Measure speed against the physical limit and a classic architecture: QUICK=1, ONLY=store_vs_copy
 	@infra/setup.sh baseline
 	@$(WITH_VENV) PYTHONPATH=tests:infra:localstack $(PYTHON_VENV) -m benchmarks $(if $(QUICK),--quick) $(if $(ONLY),--only '$(ONLY)')
+
+evaluate: setup ## Measure mining by an evaluation kit: EVALUATION=folder [LABELS=khan,mut:1] writes build/evaluation.json
+	@$(WITH_VENV) PYTHONPATH=infra $(PYTHON_VENV) -m evaluation '$(EVALUATION)' --output build/evaluation.json \
+		$(if $(LABELS),--labels '$(LABELS)')
 
 check: setup ## Format, lint, types, import rules and template: whether the code may be committed
 	@$(WITH_VENV) ruff format --check .

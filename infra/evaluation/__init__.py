@@ -1,0 +1,1 @@
+"""Runs an evaluation kit over the product's own code."""

@@ -1,0 +1,29 @@
+"""What the miner knows and decides."""
+
+from dataclasses import dataclass
+
+WILDCARD = "<*>"
+OVERFLOW_TEXT = WILDCARD  # the template of every line that comes when an application has too many templates
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A cluster of masked lines. All of it has to be stored for a miner to be rebuilt.
+
+    ``text`` may become more general; ``template_id`` never changes; a template that was merged stays, and leads on.
+    """
+
+    template_id: int  # counts from 1 within an application
+    text: str  # constants and ``<*>``, words separated by one blank
+    members: tuple[str, ...] = ()  # some distinct masked lines of the cluster, oldest first: what it is judged by
+    merged_into: int | None = None  # the template that took its place
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """What became of one masked line."""
+
+    template_id: int  # of a template that is not merged into another
+    is_new: bool  # this line made the template
+    changed: tuple[Template, ...]  # templates to be stored: new, with another text or members, or now merged
+    is_overflow: bool = False  # there are too many templates, so the line went to the one for all the rest
