@@ -10,7 +10,7 @@ import pytest
 from sluice.entries.model import Level
 from sluice.errors import RejectedInput
 from sluice.search.describe import language_document
-from sluice.search.language import MAX_CHARACTERS, MAX_DEPTH, MAX_TERMS, parse_condition
+from sluice.search.language import LEVEL_ALIASES, MAX_CHARACTERS, MAX_DEPTH, MAX_TERMS, parse_condition
 from sluice.search.model import EVERYTHING, AllOf, AnyOf, Condition, Field, Has, Levels, Not, Text
 
 ERROR = Levels(Level.ERROR, Level.ERROR)
@@ -89,6 +89,10 @@ def test_a_text_and_its_meaning(text: str, condition: Condition) -> None:
         ("a user_id:42", 2, "metadata.KEY"),
         ("http://x", 0, "level"),
         ("level:loud", 6, "error"),
+        ("level:eror", 6, "error"),  # which ingest takes for an error
+        ("level:>=eror", 8, "error"),
+        ("a level:all", 8, "error"),
+        ("level:40", 6, "error"),
         ("level:>critical", 6, "error"),
         ("level:<debug", 6, "error"),
         ("level:", 6, "error"),
@@ -110,6 +114,29 @@ def test_a_mistake_is_answered_with_its_place_and_what_was_expected(text: str, p
     assert caught.value.code == "invalid_query"
     assert caught.value.members["position"] == position
     assert expected in caught.value.members["expected"]
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("level:eror", "error"),
+        ("level:WARNNING", "warning"),
+        ("level:>=fatl", "fatal"),
+        ("level:x", None),
+        ("aplication:shop", "application"),
+        ("http://x", None),
+    ],
+)
+def test_what_was_probably_meant_is_said(text: str, meant: str | None) -> None:
+    with pytest.raises(RejectedInput) as caught:
+        parse_condition(text)
+    assert ("did you mean" in caught.value.detail) == (meant is not None)
+    assert meant is None or f"did you mean {meant}?" in caught.value.detail
+
+
+def test_levels_have_the_usual_short_names() -> None:
+    for name, level in LEVEL_ALIASES.items():
+        assert parse_condition(f"level:{name}") == parse_condition(f"level:{level}")
 
 
 def test_the_description_is_true() -> None:

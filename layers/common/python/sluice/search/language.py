@@ -11,10 +11,10 @@ Time is linear in the text's length, which is bounded, as are its depth and the 
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from difflib import get_close_matches
 from typing import NamedTuple
 
-from sluice.entries.levels import level_from_text
 from sluice.entries.model import Level
 from sluice.errors import RejectedInput
 from sluice.search.model import (
@@ -39,6 +39,14 @@ MAX_TERMS = 64
 ALIASES = {"app": "application", "trace": "trace_id", "span": "span_id", "session": "session_id"}
 FIELD_NAMES = ("level", *FIELDS, *ALIASES, f"{METADATA}KEY", "has")
 LEVEL_NAMES = tuple(level.name.lower() for level in Level)
+LEVEL_ALIASES = {
+    "trace": "debug",
+    "notice": "info",
+    "warn": "warning",
+    "err": "error",
+    "crit": "critical",
+    "fatal": "critical",
+}
 CONDITION = ("a word", '"a phrase"', "field:value", "(", "-")
 
 # Each piece of text can be matched in one way only, so no input makes them go back.
@@ -88,6 +96,24 @@ def text_of(condition: Condition) -> str:
             return " ".join(parts) or "*"
         case AnyOf(conditions):
             return " OR ".join(map(text_of, conditions))
+
+
+def level_named(text: str) -> Level | None:
+    """The level of that name or alias, in any case. Only these: what senders write in a hundred ways, and some by
+    mistake, is known by its name once it is stored."""
+    name = text.lower()
+    name = LEVEL_ALIASES.get(name, name)
+    return Level[name.upper()] if name in LEVEL_NAMES else None
+
+
+def no_level(text: str) -> str:
+    """What is wrong with ``text``, which names no level."""
+    return f"{text!r} is no level{_meant(text, (*LEVEL_NAMES, *LEVEL_ALIASES))}"
+
+
+def _meant(text: str, names: Iterable[str]) -> str:
+    """Asks whether the nearest of ``names`` was meant, if one is near."""
+    return "".join(f"; did you mean {name}?" for name in get_close_matches(text.lower(), names, 1))
 
 
 def _mistake(position: int, problem: str, *expected: str) -> RejectedInput:
@@ -202,7 +228,8 @@ def _field_name(text: str, start: int) -> str:
         return text
     if text in ALIASES:
         return ALIASES[text]
-    raise _mistake(start, f"there is no field {text!r}, and text with a colon needs quotes", *FIELD_NAMES)
+    problem = f"there is no field {text!r}, and text with a colon needs quotes{_meant(text, FIELD_NAMES)}"
+    raise _mistake(start, problem, *FIELD_NAMES)
 
 
 def _value(text: str, start: int) -> tuple[str, bool]:
@@ -217,9 +244,10 @@ def _value(text: str, start: int) -> tuple[str, bool]:
 
 def _levels(text: str, start: int) -> Condition:
     found = _COMPARISON.fullmatch(text)
-    level = level_from_text(found[2].strip('"')) if found else None
+    name = found[2].strip('"') if found else text
+    level = level_named(name)
     if found is None or level is None:
-        raise _mistake(start, f"{text!r} is no level", *LEVEL_NAMES, ">=warning")
+        raise _mistake(start + len(text) - len(text.lstrip("<>=")), no_level(name), *LEVEL_NAMES, ">=warning")
     match found[1]:
         case ">=":
             return Levels(level, Level.CRITICAL)

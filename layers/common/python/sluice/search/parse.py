@@ -5,12 +5,11 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sluice.entries.levels import level_from_text
 from sluice.entries.model import MAX_FIELD_CHARACTERS, Level
 from sluice.entries.normalise import storable_text
 from sluice.entries.timestamps import timestamp_from_text
 from sluice.errors import RejectedInput
-from sluice.search.language import LEVEL_NAMES, parse_condition
+from sluice.search.language import LEVEL_NAMES, level_named, no_level, parse_condition
 from sluice.search.model import (
     DEFAULT_LIMIT,
     MAX_LIMIT,
@@ -127,9 +126,9 @@ def _words(text: str | None) -> Iterable[str]:
 
 
 def _level(word: str) -> Level:
-    level = level_from_text(word)
+    level = level_named(word)
     if level is None:
-        raise RejectedInput("invalid_level", f"{word!r} is no level: use {', '.join(LEVEL_NAMES)}")
+        raise RejectedInput("invalid_level", f"{no_level(word)}; expected: {', '.join(LEVEL_NAMES)}")
     return level
 
 
