@@ -1,0 +1,22 @@
+"""In-memory stand-ins for the ports. Each passes the same contract suite (tests/contracts) as the real adapter."""
+
+from fakes.admission import MemoryAdmission
+from fakes.chunks import MemoryChunkStore, ScriptedRunner
+from fakes.clock import NOON, ManualClock
+from fakes.intake import MemoryIntake
+from fakes.keys import MemoryKeyCache, MemoryKeyStore
+from fakes.queue import MemoryQueue
+from fakes.register import MemoryRegister
+
+__all__ = [
+    "NOON",
+    "ManualClock",
+    "MemoryAdmission",
+    "MemoryChunkStore",
+    "MemoryIntake",
+    "MemoryKeyCache",
+    "MemoryKeyStore",
+    "MemoryQueue",
+    "MemoryRegister",
+    "ScriptedRunner",
+]
