@@ -13,9 +13,21 @@ from sluice.templates.parameters import parameters
     ("message", "masked"),
     [
         ("order 1234 shipped", "order <*> shipped"),
-        ("took   12ms", "took <*>"),
+        ("took   12ms of 1.5 s, 99%", "took <*> of <*> s, <*>%"),
         ("no value at all", "no value at all"),
         ("", ""),
+        ("from 10.1.2.3:80 to [fe80:0:0:1:2:3:4:5] by 0a:1b:2c:3d:4e:5f", "from <*> to [<*>] by <*>"),
+        ("at 2026-11-24T10:00:00Z and Mon Nov 24 10:00:00 2026 end", "at <*> and <*> end"),
+        ("read /var/lib/a-b.txt and/or C:\\data\\x", "read <*> and/or <*>"),
+        ("path:/x/y?z=1&w=2 https://a.example/b?c=d, done", "path:<*> <*>, done"),
+        ("id 7f9c24e8-3b12-4fef-91e0-56a2d5a3e6b1 0xff deadbeef12", "id <*> <*> <*>"),
+        ("job_7 task-001 block_a1b2 gave true", "job_7 <*> <*> gave <*>"),
+        ("node7x:8080 is up, worker:12 is not", "<*> is up, worker:<*> is not"),
+        ("core.123 by Thing@1f2e #7 app-1.2.3", "core.<*> by Thing@<*> #<*> app-<*>"),
+        ("user=ann uid=0 host=a.b.c mode=", "user=ann uid=<*> host=<*> mode="),
+        ('"GET /a HTTP/1.1" 200 17', '"GET <*>" <*> <*>'),
+        ("en0 up, ipv6 down", "en0 up, ipv6 down"),
+        ("took <*> of <*>", "took <*> of <*>"),
     ],
 )
 def test_values_are_masked_by_their_shape(message: str, masked: str) -> None:
@@ -34,14 +46,67 @@ def test_keys_are_64_bits_with_sign_and_differ_by_application() -> None:
     assert all(-(2**63) <= key < 2**63 for key in keys)
 
 
-def test_a_similar_line_generalises_a_template_and_another_makes_one() -> None:
+def mined(*lines: str) -> list[str]:
+    """The final text of the template of each line."""
+    miner = Miner()
+    numbers = [miner.assign(line).template_id for line in lines]
+    templates = {template.template_id: template for template in miner.templates}
+
+    def final(number: int) -> str:
+        merged_into = templates[number].merged_into
+        return templates[number].text if merged_into is None else final(merged_into)
+
+    return [final(number) for number in numbers]
+
+
+def test_a_line_makes_a_template_once() -> None:
     miner = Miner()
     first = miner.assign("disk <*> of rack alpha is nearly full")
     assert first.is_new
     assert first.changed == miner.templates
     again = miner.assign("disk <*> of rack alpha is nearly full")
     assert (again.template_id, again.is_new, again.changed) == (first.template_id, False, ())
-    assert miner.assign("a user signed in").template_id != first.template_id
+
+
+@pytest.mark.parametrize(
+    ("lines", "text"),
+    [
+        ([f"session opened for {name} by system" for name in ("ann", "ben", "cid", "dan", "eve")], "for <*> by"),
+        (["login refused user=ann", "login refused user=ben"], "user=<*>"),
+        (["resolved db.example.org ok", "resolved www.example.net ok"], "resolved <*> ok"),
+        (["link en0 is up", "link en1 is up", "link en2 is up"], "link <*> is up"),
+        (["open of <*> failed", "open of something failed"], "of <*> failed"),
+        (["deleted <*> <*> of it", "deleted <*> <*> <*> of it"], "deleted <*> of it"),
+        (["at [<*>, <*>] now", "at [<*>] now"], "at [<*>] now"),
+    ],
+)
+def test_a_place_with_enough_different_words_is_a_variable(lines: list[str], text: str) -> None:
+    (found,) = set(mined(*lines))
+    assert text in found
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["session opened for <*>", "session closed for <*>"],
+        ["state is now STARTED", "state is now PAUSED", "state is now RESUMED", "state is now STOPPED"],
+        ["starting <*>", "stopping <*>", "loading <*>", "killing <*>", "joining <*>", "leaving <*>"],
+        ["alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta"],
+        ["link IPv4 is up", "link IPv6 is up"],
+        ["pair <*> <*> of it", "pair <*>-<*> of it"],
+    ],
+)
+def test_constants_stay_apart(lines: list[str]) -> None:
+    assert mined(*lines) == lines
+
+
+def test_merged_templates_lead_to_the_oldest() -> None:
+    miner = Miner()
+    numbers = [miner.assign(f"session opened for {name}").template_id for name in ("ann", "ben", "cid", "dan")]
+    last = miner.assign("session opened for eve")
+    assert (last.template_id, last.is_new) == (numbers[0], False)
+    assert {each.template_id: each.merged_into for each in last.changed} == {1: None, 2: 1, 3: 1, 4: 1}
+    assert miner.assign("session opened for fay").changed == ()
 
 
 def test_beyond_the_limit_all_lines_share_one_template() -> None:
@@ -54,7 +119,8 @@ def test_beyond_the_limit_all_lines_share_one_template() -> None:
 
 
 def test_a_miner_is_rebuilt_from_what_was_stored() -> None:
-    lines = ["user ann signed in again", "user ben signed in again", "queue empty", "user cid signed in again"] * 3
+    lines = [f"user {name} signed in {how}" for how in ("again", "late") for name in "abcdefg"]
+    lines += ["queue empty", "sent <*>", "sent <*>, <*>", "sent <*>, <*>, <*>", *lines]
     whole, stored = Miner(), dict[int, Template]()
     for line in lines:
         rebuilt = Miner(stored.values()).assign(line)

@@ -1,26 +1,121 @@
-"""Values in a message, recognised by their shape, become ``<*>``.
+"""Values in a message, recognised by their shape alone, become ``<*>``: numbers, addresses, paths, identifiers, dates.
 
-Pure and linear: only the first characters of a message count, and no pattern can match in two ways.
+Pure and linear: only the first characters of a message count, and no pattern can match in two ways. What may be a value
+and may be a constant (``en0``, ``user=root``) is left to the miner, which sees more than one line.
 """
 
 import re
 
 from sluice.templates.model import WILDCARD
 
-MASK_VERSION = 1  # of the rules below: a line masked by other rules has another key
+MASK_VERSION = 2  # of the rules below: a line masked by other rules has another key
 MAX_CHARACTERS = 4096  # of a message; what follows is one value
 
-_TOKEN = re.compile(r"[^\s=,;()\[\]{}<>\"'|]+")
-_HAS_DIGIT = re.compile(r"\d").search
+_CACHED_CHUNKS = 50_000
+_CACHED_CHARACTERS = 100
+
+_CHUNK = re.compile(
+    r"""=?(?:[A-Za-z][A-Za-z0-9+.-]{0,20}:)?//?[^\s,;()\[\]{}<>"'|]*"""  # a path or URL: with its query
+    r"""|=?[^\s,;=()\[\]{}<>"'|]+"""
+)
+_CALENDAR_DATE = re.compile(
+    r"\b(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? (?:\d{1,2} )?(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\b"
+    r"(?: {1,2}\d{1,2}\b)?(?: \d{4}\b)?(?: \d{1,2}:\d\d(?::\d\d)?)?(?: [A-Z]{3,4}\b)?(?: \d{4}\b)?(?: [+-]\d{4}\b)?"
+)
+_JOINED = re.compile(r"<\*>(?:[.:/@+#-]?<\*>)+")
+_QUOTED_RUN = re.compile(r'("[^"]*")')
+_DIGIT = re.compile(r"\d")
+_PATH = re.compile(
+    r"(?:[A-Za-z][A-Za-z0-9+.-]*://|(?:file:|jar:file:)/|[A-Za-z]:[\\/]|~?/+|\.{1,2}/)[^/\\].*", re.DOTALL
+)
+_COLONS = re.compile(r"(?<![\w:])(?:[0-9A-Fa-f]{1,4}::?){3,}[0-9A-Fa-f]{0,4}(?!\w)")
+_NUMBERED = re.compile(r"([^\W\d][^\d]*[.@#$]+|[#*@$]+)[0-9A-Fa-f]*\d[0-9A-Fa-f]*")
+_VERSIONED = re.compile(r"([^\W\d]+-)v?\d+(?:\.\w+)+")
+_NUMBER_AND_WORD = re.compile(r"[+-]?\d+(-[^\W\d_]+)")
+_NUMBER = re.compile(r"[+-]?\d")
+_NUMBER_AND_SIGN = re.compile(r"[+-]?\d[\d.]*([%°])")
+_HEXADECIMAL = re.compile(r"[0-9a-fA-F]{8,}")
+_LITERALS = frozenset({"true", "false", "null", "True", "False", "TRUE", "FALSE", "NULL"})
+_HOST = re.compile(r"[^\W_][\w-]*(?:\.[\w-]+){2,}")
 
 
 def mask(message: str) -> str:
     """The message with its values as ``<*>``, blanks squeezed; at most 2 * MAX_CHARACTERS long."""
-    head = message[:MAX_CHARACTERS].replace(WILDCARD, " * ")
-    masked = " ".join(_TOKEN.sub(_mask_token, head).split())
+    head = message[:MAX_CHARACTERS]
+    masked = _CHUNK.sub(_mask_match, _CALENDAR_DATE.sub(WILDCARD, head))
+    masked = " ".join(_JOINED.sub(WILDCARD, masked).split())
+    if '"' in masked:
+        masked = _QUOTED_RUN.sub(_join_quoted, masked)
     return f"{masked} {WILDCARD}" if len(message) > MAX_CHARACTERS else masked
 
 
-def _mask_token(match: re.Match[str]) -> str:
-    token = match[0]
-    return WILDCARD if _HAS_DIGIT(token) else token
+class _Chunks(dict[str, str]):
+    """Masked chunks by chunk; forgets all when it is full."""
+
+    def __missing__(self, chunk: str) -> str:
+        masked = _mask_chunk(chunk)
+        if len(chunk) <= _CACHED_CHARACTERS:
+            if len(self) >= _CACHED_CHUNKS:
+                self.clear()
+            self[chunk] = masked
+        return masked
+
+
+_chunks = _Chunks()
+
+
+def _mask_match(match: re.Match[str]) -> str:
+    return _chunks[match[0]]
+
+
+def _join_quoted(match: re.Match[str]) -> str:
+    quoted = match[0]
+    while f"{WILDCARD} {WILDCARD}" in quoted:
+        quoted = quoted.replace(f"{WILDCARD} {WILDCARD}", WILDCARD)
+    return quoted
+
+
+def _mask_chunk(chunk: str) -> str:
+    if chunk[0] != "=":
+        return _mask_value(chunk)
+    value = chunk[1:]
+    core = value.rstrip(".:!?")
+    if value.count(".") >= 2 or "/" in value or "\\" in value or "@" in value or _DIGIT.search(value):
+        return f"={WILDCARD}{value[len(core) :]}" if core else chunk
+    return "=" + _mask_value(value)
+
+
+def _mask_value(text: str) -> str:
+    core = text.rstrip(".:!?")
+    tail = text[len(core) :]
+    if _PATH.fullmatch(core):
+        return WILDCARD + tail.lstrip(".")
+    if ":" not in core:
+        return _mask_part(core) + tail
+    parts = _COLONS.sub(WILDCARD, core).split(":")
+    masked = [_mask_part(part) for part in parts]
+    for index in range(len(parts) - 1):
+        if masked[index + 1] == WILDCARD and (_HOST.fullmatch(parts[index]) or _DIGIT.search(parts[index])):
+            masked[index] = WILDCARD
+    return ":".join(masked) + tail
+
+
+def _mask_part(part: str) -> str:
+    if part in _LITERALS or _PATH.fullmatch(part):
+        return WILDCARD
+    digits = len(_DIGIT.findall(part))
+    if "/" in part and (digits or "." in part):
+        return WILDCARD
+    if _HEXADECIMAL.fullmatch(part):
+        return WILDCARD
+    if not digits:
+        return part
+    if found := _NUMBERED.fullmatch(part):
+        return found[1] + WILDCARD
+    if found := _VERSIONED.fullmatch(part):
+        return found[1] + WILDCARD
+    if found := _NUMBER_AND_WORD.fullmatch(part) or _NUMBER_AND_SIGN.fullmatch(part):
+        return WILDCARD + found[1]
+    if digits >= 3 or len(part) >= 6 or _NUMBER.match(part):
+        return WILDCARD
+    return part

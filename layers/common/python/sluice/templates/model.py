@@ -15,7 +15,6 @@ class Template:
 
     template_id: int  # counts from 1 within an application
     text: str  # constants and ``<*>``, words separated by one blank
-    members: tuple[str, ...] = ()  # some distinct masked lines of the cluster, oldest first: what it is judged by
     merged_into: int | None = None  # the template that took its place
 
 
@@ -25,5 +24,5 @@ class Assignment:
 
     template_id: int  # of a template that is not merged into another
     is_new: bool  # this line made the template
-    changed: tuple[Template, ...]  # templates to be stored: new, with another text or members, or now merged
+    changed: tuple[Template, ...]  # templates to be stored: new, with another text, or now merged
     is_overflow: bool = False  # there are too many templates, so the line went to the one for all the rest
