@@ -1,6 +1,7 @@
 # Everything a developer or operator does with Sluice. `make` alone lists it.
 #
 # Variables: SUITE=unit limits `make test` to tests/unit; ARGS is handed to pytest; STAGE is what is deployed (local);
+# SHARD_COUNT=4 deploys with so many streams, also for `make test` (without it a deployment keeps what it has);
 # NAME and FOLLOW=1 are for `make logs`, ONLY, DEBUG, DEBUG_PORT and WAIT=1 for `make dev`, LEVEL, GREP and METRICS=1 for
 # both; MONITORING=1 adds Prometheus and Grafana to `make compose-up`; PYTHON is the Python 3.13 to use.
 
@@ -19,6 +20,7 @@ IS_SET_UP := [ -e build/venv/.complete ]
 # `sam build` looks for python3.13 on PATH, `sam validate` for a region.
 WITH_VENV := PATH="$(CURDIR)/build/venv/bin:$$PATH"
 DEPLOY := $(WITH_VENV) PYTHONPATH=infra $(PYTHON_VENV) -m deploy
+SHARDS = $(if $(SHARD_COUNT),--parameter ShardCount=$(SHARD_COUNT))
 COMPOSE := docker compose --file localstack/compose.yaml --env-file localstack/.env $(if $(MONITORING),--profile monitoring)
 WITH_COMPOSE := . build/compose/env
 UV_COMPILE := build/lock-venv/bin/uv pip compile -q --universal --python-version 3.13 --generate-hashes \
@@ -83,7 +85,7 @@ format: setup ## Format the code and repair what lint can repair
 
 up: setup ## Start the servers and the emulator, deploy, and print the API URL
 	@$(EMBEDDED) up --state $(STATE)
-	@$(DEPLOY) up --state $(STATE)
+	@$(DEPLOY) up --state $(STATE) $(SHARDS)
 
 # These must work where nothing has been set up: then nothing runs, and nothing is stored.
 down: ## Stop the servers; what they stored stays
@@ -124,7 +126,7 @@ compose-clean: ## Stop the containers and delete what they stored, and their pas
 	@$(COMPOSE) --profile monitoring down --volumes && rm -rf build/compose localstack/.env
 
 deploy: setup ## Build and deploy to what AWS_ENDPOINT_URL names, by default the local emulator
-	@$(DEPLOY) up --state $(STATE)
+	@$(DEPLOY) up --state $(STATE) $(SHARDS)
 
 migrate: setup ## Bring the database's schema up to date
 	@$(DEPLOY) migrate --state $(STATE)

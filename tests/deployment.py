@@ -1,7 +1,7 @@
 """What tests of a whole deployment aim at: the embedded stack, deployed by this session; or any other deployment.
 
 SLUICE_E2E_URL names another one, SLUICE_E2E_KEY and SLUICE_E2E_OTHER_KEY two applications' keys (scopes ingest and read
-each), SLUICE_E2E_ADMIN_KEY a key with the scopes read and admin.
+each), SLUICE_E2E_ADMIN_KEY a key with the scopes read and admin. SHARD_COUNT is for the deployment that is made here.
 """
 
 import json
@@ -53,7 +53,9 @@ else:
 
         path = f"{ENVIRONMENT}{os.pathsep}{os.environ['PATH']}"
         deploying = os.environ | {"PYTHONPATH": str(REPOSITORY / "infra"), "PATH": path} | stack.environment
-        url = run(sys.executable, "-m", "deploy", "up", "--state", str(stack.state), environment=deploying)
+        command = [sys.executable, "-m", "deploy", "up", "--state", str(stack.state)]
+        command += ["--parameter", f"ShardCount={os.environ.get('SHARD_COUNT') or 1}"]
+        url = run(*command, environment=deploying)
         stop_ticking()
         return deploying | {"SLUICE_URL": url.splitlines()[-1]}
 

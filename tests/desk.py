@@ -34,7 +34,7 @@ class Desk:
         self.applications = PostgresApplications(Database(scratch.url("sluice_owner", direct=True)))
         database = Database(scratch.url("sluice_reader"))
         lookup = KeyLookup(PostgresKeyStore(database), None, PEPPER, lambda: datetime.now(UTC))
-        operations = app.Operations(database, self.queue, self.queue, 1, app.logger)
+        operations = app.Operations(database, self.queue, self.queue, app.logger)
         usage = RedisUsageReader(client, shard_count=1, rates=RATES)
         pipeline = app.Pipeline(database, usage, RATES, 10**9, app.logger, lambda: datetime.now(UTC))
         reads = app.Reads(database, lambda: datetime.now(UTC))

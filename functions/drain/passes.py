@@ -63,7 +63,8 @@ class Drain:
         Once it is empty, goes on looking for more until ``linger_seconds`` from the start. Stops early when something
         that all need seems to be down; failures of a chunk's own do not count for that.
         """
-        current = _Pass(self, report, has_time)
+        shards = self.queue.shards()
+        current = _Pass(self, shards, report, has_time)
         try:
             current.run_rounds(linger_seconds)
             current.run_suspects()
@@ -72,9 +73,9 @@ class Drain:
             current.release()
         if __debug__:
             crash_point("drain.before_trim")
-        for shard in range(self.settings.shard_count):
+        for shard in shards:
             self.queue.trim(shard)
-        report.backlog_entries = sum(map(self.queue.count_entries, range(self.settings.shard_count)))
+        report.backlog_entries = sum(map(self.queue.count_entries, shards))
 
     def claim(self, shard: int) -> Claim:
         """As much as fills the chunks in flight once."""
@@ -92,6 +93,7 @@ class _Pass:
     """What is going on in one pass."""
 
     drain: Drain
+    shards: list[int]
     report: Report
     has_time: Callable[[], bool]
     suspects: list[Chunk] = field(default_factory=list)  # their last run died: they wait for everybody else
@@ -121,7 +123,7 @@ class _Pass:
         """As many chunks of each shard as are in flight at once; False if there was none."""
         settings = self.drain.settings
         chunks: list[Chunk] = []
-        for shard in range(settings.shard_count):
+        for shard in self.shards:
             suspects = self._fill_line(shard)
             taken = self.lines[shard].take(
                 settings.chunk_max_records * settings.chunk_concurrency,

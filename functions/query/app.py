@@ -165,7 +165,7 @@ def _dependencies() -> Query:
     lookup = KeyLookup(PostgresKeyStore(database), cache, settings.key_pepper, utc_now)
     client = connect_redis(settings.redis_url)
     queue = RedisQueue(client, shard_count=settings.shard_count)
-    operations = Operations(database, queue, queue, settings.shard_count, logger)
+    operations = Operations(database, queue, queue, logger)
     rates = Rates(
         settings.requests_per_second, settings.bytes_per_second, settings.bytes_per_day, settings.burst_seconds
     )

@@ -24,7 +24,6 @@ class Operations:
     database: Database
     queue: QueueLedger
     inspection: QueueInspection
-    shard_count: int
     logger: Logger
 
     def ledger(self, key: KeyRecord) -> dict[str, Any]:
@@ -49,12 +48,10 @@ class Operations:
         The event may have ``max_entries`` (to read the headers of, over all shards) and ``max_pending`` (to list per
         shard). Raises RejectedInput ``invalid_event``.
         """
-        max_entries = _bound(event, "max_entries", QUEUE_READ_ENTRIES, QUEUE_READ_ENTRIES) // self.shard_count
+        shards = self.inspection.shards()
+        max_entries = _bound(event, "max_entries", QUEUE_READ_ENTRIES, QUEUE_READ_ENTRIES) // len(shards)
         max_pending = _bound(event, "max_pending", 20, QUEUE_MAX_PENDING)
-        states = [
-            self.inspection.inspect(shard, max_entries=max_entries, max_pending=max_pending)
-            for shard in range(self.shard_count)
-        ]
+        states = [self.inspection.inspect(shard, max_entries=max_entries, max_pending=max_pending) for shard in shards]
         names: dict[int, str] = {}
         try:
             names = PostgresLedger(self.database, None).application_names() if max_entries else {}

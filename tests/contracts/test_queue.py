@@ -1,6 +1,7 @@
 """One contract for the queue: the in-memory fake and Redis Streams."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from uuid import uuid4
 
 import pytest
@@ -189,6 +190,28 @@ def test_an_idempotent_submission_is_queued_once(queue: Queue) -> None:
         queue.submit(submission(batch_id=batch_id, is_idempotent=True, body_hash=b"other body hash!"))
     assert (caught.value.status, caught.value.code) == (422, "idempotency_key_reused")
     assert queue.accepted() == {(1, 1): 2}
+
+
+def with_shards(queue: Queue, count: int) -> Queue:
+    """The same queue where the setting is another."""
+    if isinstance(queue, MemoryQueue):
+        return replace(queue, shard_count=count)
+    return RedisQueue(queue._client, shard_count=count, backlog_limit_bytes=LIMIT)
+
+
+def test_shards_are_those_in_use_and_those_that_ever_were(queue: Queue) -> None:
+    assert queue.shards() == [0, 1]
+    fewer = with_shards(queue, 1)
+    assert fewer.shards() == [0]
+    queue.submit(submission([record(0), record(1)], application_id=7))
+    assert fewer.shards() == [0, 1]
+    assert fewer.queued_ranges() == [QueuedRange(7, 1, 1, 2)]
+    fewer.submit(submission(application_id=7))
+    assert fewer.accepted() == {(7, 1): 2, (7, 0): 1}
+    fewer.acknowledge(1, claimed(fewer))
+    assert fewer.accepted() == {(7, 1): 2, (7, 0): 1}, "what was accepted there is still accounted for"
+    with_shards(queue, 64).submit(submission(application_id=63))
+    assert fewer.shards() == [0, 1, 63]
 
 
 def fill(queue: Queue, application_ids: Iterable[int]) -> None:

@@ -103,6 +103,10 @@ class MemoryQueue:
         self._check_up()
         return len(self._shard(shard))
 
+    def shards(self) -> list[int]:
+        self._check_up()
+        return sorted({*range(self.shard_count), *(shard for _, shard in self._accepted)})
+
     def read(self, shard: int, entry_ids: Sequence[str]) -> list[StreamEntry | UnreadableEntry]:
         self._check_up()
         return [self._shard(shard)[entry_id].entry for entry_id in entry_ids if entry_id in self._shard(shard)]

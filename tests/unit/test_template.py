@@ -24,6 +24,7 @@ from sluice.runtime.settings import (
     ProcessChunkSettings,
     QuerySettings,
 )
+from sluice.streams.redis import MAX_SHARDS
 
 SETTINGS: dict[str, Any] = {
     "IngestFunction": IngestSettings,
@@ -250,6 +251,10 @@ def test_time_outs() -> None:
         "DashboardFunction": 20,
     }
     assert environment("DrainFunction")["PROCESS_CHUNK_TIMEOUT_SECONDS"] == str(found["ProcessChunkFunction"])
+
+
+def test_every_shard_that_may_be_deployed_is_looked_for() -> None:
+    assert template()["Parameters"]["ShardCount"]["MaxValue"] == MAX_SHARDS
 
 
 def test_schedules() -> None:

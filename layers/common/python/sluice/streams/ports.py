@@ -58,6 +58,9 @@ class DrainQueue(Protocol):
     def count_entries(self, shard: int) -> int:
         """Entries queued, claimed ones included."""
 
+    def shards(self) -> list[int]:
+        """All shards that may hold entries: those in use, and those that were when there were more."""
+
 
 class ChunkQueue(Protocol):
     """The side that process_chunk stores from."""
@@ -70,7 +73,7 @@ class ChunkQueue(Protocol):
 
 
 class QueueLedger(Protocol):
-    """What the queue knows of the accepted sequences."""
+    """What the queue knows of the accepted sequences, on all shards that were ever in use."""
 
     def accepted(self) -> dict[tuple[int, int], int]:
         """The last accepted sequence number by (application id, shard)."""
@@ -82,6 +85,9 @@ class QueueLedger(Protocol):
 
 class QueueInspection(Protocol):
     """The side that an operator looks at."""
+
+    def shards(self) -> list[int]:
+        """See DrainQueue.shards."""
 
     def inspect(self, shard: int, *, max_entries: int, max_pending: int) -> ShardState:
         """What the shard is like now; changes nothing. At most ``max_entries`` entries, the oldest, are read for their

@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
-from itertools import islice
+from itertools import compress, islice
 from typing import Any
 from uuid import UUID
 
@@ -31,6 +31,7 @@ from sluice.streams.model import (
 )
 
 GROUP = "log_consumers"
+MAX_SHARDS = 64  # as template.yaml allows
 CONSUMER = "drain"  # one fixed name: consumers come and go with invocations, their pending entries must not
 REPLAY_SECONDS = 900
 _APPLICATION_SHARE = 0.2  # of the backlog limit
@@ -154,6 +155,16 @@ class RedisQueue:
         with translated():
             return int(self._client.xlen(_stream(shard)))
 
+    def shards(self) -> list[int]:
+        """See DrainQueue.shards. Whether a shard was ever used shows in its accepted counters, which stay."""
+        used = range(self._shard_count)
+        others = range(self._shard_count, MAX_SHARDS)
+        with translated():
+            pipeline = self._client.pipeline(transaction=False)
+            for shard in others:
+                pipeline.exists(_accepted(shard))
+            return [*used, *compress(others, pipeline.execute())]
+
     def read(self, shard: int, entry_ids: Sequence[str]) -> list[StreamEntry | UnreadableEntry]:
         """See ChunkQueue.read."""
         headers, payload = self._run("read", [_stream(shard)], entry_ids)
@@ -184,7 +195,7 @@ class RedisQueue:
     def accepted(self) -> dict[tuple[int, int], int]:
         """See QueueLedger.accepted."""
         counters: dict[tuple[int, int], int] = {}
-        for shard in range(self._shard_count):
+        for shard in self.shards():
             with translated():
                 shard_counters = self._client.hgetall(_accepted(shard))
             counters |= {(int(application), shard): int(last) for application, last in shard_counters.items()}
@@ -192,7 +203,7 @@ class RedisQueue:
 
     def queued_ranges(self) -> list[QueuedRange]:
         """See QueueLedger.queued_ranges."""
-        return [queued for shard in range(self._shard_count) for queued in self._shard_ranges(shard)]
+        return [queued for shard in self.shards() for queued in self._shard_ranges(shard)]
 
     def inspect(self, shard: int, *, max_entries: int, max_pending: int) -> ShardState:
         """See QueueInspection.inspect."""
