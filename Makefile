@@ -23,6 +23,7 @@ DEPLOY := $(WITH_VENV) PYTHONPATH=infra $(PYTHON_VENV) -m deploy
 SHARDS = $(if $(SHARD_COUNT),--parameter ShardCount=$(SHARD_COUNT))
 COMPOSE := docker compose --file localstack/compose.yaml --env-file localstack/.env $(if $(MONITORING),--profile monitoring)
 WITH_COMPOSE := . build/compose/env
+IN_TWO := --numprocesses 2 --dist loadgroup
 UV_COMPILE := build/lock-venv/bin/uv pip compile -q --universal --python-version 3.13 --generate-hashes \
 	--custom-compile-command 'make lock'
 
@@ -40,7 +41,7 @@ dev: up ## Run what is saved within seconds, and show all logs: ONLY=ingest,drai
 		$(if $(DEBUG),--debug '$(DEBUG)') $(if $(DEBUG_PORT),--port '$(DEBUG_PORT)') $(if $(WAIT),--wait)
 
 test: build ## Run all tests, or those of one suite: make test SUITE=unit ARGS="-k name"
-	@$(WITH_VENV) $(PYTHON_VENV) -m pytest tests$(if $(SUITE),/$(SUITE)) $(ARGS)
+	@$(WITH_VENV) $(PYTHON_VENV) -m pytest tests$(if $(SUITE),/$(SUITE), $(IN_TWO)) $(ARGS)
 
 test-faults: setup ## Kill and break everything in turn, and print what it cost: SIZE=ci (default), smoke or nightly
 	@$(WITH_VENV) FAULTS_SIZE=$(or $(SIZE),ci) $(PYTHON_VENV) -m pytest tests/faults $(ARGS)

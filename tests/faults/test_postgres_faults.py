@@ -20,7 +20,8 @@ pytestmark = pytest.mark.timeout(900)
 
 SLACK_SECONDS = 5.0
 OUTAGE_SECONDS = {"smoke": 1.0, "ci": 4.0, "nightly": 120.0}[SIZE.name]
-CATCH_UP_FACTOR = 3  # how much faster than the load a backlog must be drained
+# How much faster than the load a backlog must be drained; least where other tests run beside.
+CATCH_UP_FACTOR = {"smoke": 1.5, "ci": 3, "nightly": 3}[SIZE.name]
 
 
 def finish(

@@ -18,7 +18,7 @@ METHODS = {"get", "post", "put", "patch", "delete"}
 
 def operations() -> Iterator[tuple[str, str, dict[str, Any]]]:
     for path, item in DOCUMENT["paths"].items():
-        for method in item.keys() & METHODS:
+        for method in sorted(item.keys() & METHODS):
             yield method, path, item[method]
 
 
