@@ -101,9 +101,11 @@ class Ingest:
     def _read(self, key: KeyRecord, post: Post, door: Door, body: bytes) -> tuple[PackedBatch, Submission]:
         received_at = self.clock()
         batch = door.pack(body, received_at, max_records=self.settings.max_batch_records, media_type=post.media_type)
-        body_hash = blake2b(body, digest_size=16).digest()
         token = post.idempotency_key
-        if token is None and door.repeats_are_retries and batch.is_timed:
+        may_come_again = token is not None or (door.repeats_are_retries and batch.is_timed)
+        # What is never compared with another request's needs no look at the inflated body, which is much larger.
+        body_hash = blake2b(body if may_come_again else post.wire, digest_size=16).digest()
+        if token is None and may_come_again:
             token = f"\0{body_hash.hex()}"  # no header can hold U+0000
         submission = Submission(
             application_id=key.application_id,

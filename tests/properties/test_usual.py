@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from fakes import NOON
 from sluice.entries.model import OPTIONAL_FIELDS
+from sluice.entries.normalise import json_text
 from sluice.entries.packing import PackedBatch, pack_batch
 from sluice.entries.parse import parse_batch
-from sluice.entries.usual import pack_body, pack_usual
+from sluice.entries.usual import _metadata_text, pack_body, pack_usual
 from sluice.errors import RejectedInput
 
 texts = st.text(max_size=20) | st.sampled_from(
@@ -82,6 +83,7 @@ usual_logs = st.fixed_dictionaries(
     },
 )
 several = st.lists(usual_logs, max_size=4) | st.lists(logs, max_size=4)
+moments = st.datetimes(NOON.replace(tzinfo=None) - timedelta(days=2), NOON.replace(tzinfo=None) + timedelta(days=2))
 forms = st.sampled_from(["array", "one", "envelope", "lines", "spaced"])
 
 
@@ -116,6 +118,42 @@ def assert_equal_or_left(body: bytes) -> None:
 @given(forms, several, st.booleans())
 def test_it_reads_what_the_careful_parser_reads(form: str, records: list[dict[str, Any]], ascii_only: bool) -> None:
     assert_equal_or_left(body_of(form, records, ascii_only=ascii_only))
+
+
+@given(
+    st.sampled_from(["seconds", "milliseconds", "microseconds"]),
+    st.sampled_from(["Z", "+00:00", "+05:30", "", "+0000", "z"]),
+    st.lists(moments, min_size=1, max_size=3),
+    st.none()
+    | st.sampled_from(
+        [
+            "2026-03-01T12:00:00Z\n",
+            "2026-03-01T12:00:00.5Z",
+            "2026-03-01T12:00:00+05:00",
+            "2026-02-30T12:00:00Z",
+            "2026-03-01T24:00:00Z",
+            "٢٠٢٦",
+        ]
+    ),
+)
+def test_times_of_one_form(precision: str, zone: str, moments: list[datetime], other: str | None) -> None:
+    times = [moment.isoformat(timespec=precision) + zone for moment in moments] + ([] if other is None else [other])
+    body = json.dumps([{"message": "m", "timestamp": time} for time in times[-3:]]).encode()
+    packed = pack_usual(body, NOON, max_records=3)
+    assert packed == careful(body)
+
+
+@given(st.lists(st.dictionaries(texts, values, max_size=3), min_size=1, max_size=3))
+@example([{"a": [{"b": 1}]}, {"a": "5c9e-4e2e-07"}, {"a": 0.00001}])
+@example([{str(number): number for number in range(257)}])
+@example([{"a": {str(number): number for number in range(257)}}])
+@example([{"a": "x" * 65_536}, {"a": 1}])
+@example([{"a": json.loads("[" * 18 + "{}" + "]" * 18)}])
+@example([{"a": json.loads("[" * 19 + "{}" + "]" * 19)}])
+@example([{"a": json.loads("[" * 20 + "{}" + "]" * 20)}])
+@example([{"a": json.loads("[" * 20 + "1" + "]" * 20)}])
+def test_metadata_of_any_shape(metadata: list[dict[str, Any]]) -> None:
+    assert_equal_or_left(json.dumps([{"message": "m", "metadata": item} for item in metadata]).encode())
 
 
 @given(forms, several, st.booleans(), st.data())
@@ -179,3 +217,9 @@ def test_the_usual_forms_are_read_in_one_pass(form: str, special: dict[str, Any]
     packed = pack_usual(body, NOON, max_records=3)
     assert packed is not None
     assert packed == careful(body)
+
+
+def test_nested_metadata_are_written_by_the_faster_writer() -> None:
+    item = {"a": {"b": [1, 2.5, "c", None, True], "d": {}}, "e": 1}
+    assert _metadata_text(item) == json_text(item)
+    assert _metadata_text({"a": {"b": [1e16]}}) == ""

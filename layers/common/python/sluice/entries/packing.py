@@ -21,7 +21,7 @@ NULL = "\\N"
 class PackedBatch:
     """A Batch on its way to the queue. The lists have an item for each record."""
 
-    lines: list[str]
+    lines: list[str]  # without their line feeds
     event_times: list[datetime]
     characters: list[int]  # of message and metadata
     rejections: tuple[Rejection, ...]
@@ -41,20 +41,24 @@ def pack_batch(batch: Batch) -> PackedBatch:
 
 def pack_record(record: Record) -> bytes:
     """The record's line, with its line feed."""
-    return record_line(record).encode()
+    return f"{record_line(record)}\n".encode()
 
 
 def record_line(record: Record) -> str:
-    """The same as text."""
+    """The same as text, without its line feed."""
     position, event_at, level, number, severity_text, flags, original_length, *columns, message, metadata = record
     severity = f"{level:d}\t{NULL if number is None else number}\t{_optional(severity_text)}"
     length = NULL if original_length is None else original_length
     texts = "\t".join([NULL if column is None else escape(column) for column in columns])
     # JSON text holds no other special character than backslashes.
     escaped = metadata.replace("\\", "\\\\")
-    return (
-        f"{position}\t{event_at.isoformat()}\t{severity}\t{flags:d}\t{length}\t{texts}\t{escape(message)}\t{escaped}\n"
-    )
+    time = packed_time(event_at)
+    return f"{position}\t{time}\t{severity}\t{flags:d}\t{length}\t{texts}\t{escape(message)}\t{escaped}"
+
+
+def packed_time(moment: datetime) -> str:
+    """A time (aware, UTC) as a field's content, with all of its digits."""
+    return moment.isoformat(timespec="microseconds")
 
 
 def unpack_records(packed: bytes) -> Iterable[Record]:

@@ -1,11 +1,14 @@
-"""Bodies of the usual form, read and packed in one pass: JSON logs with fields of our own names and types.
+"""Bodies of the usual form, read and packed field by field: JSON logs with fields of our own names and types.
 
 What this reads it reads as ``parse`` and ``packing`` would, to the byte; every other body it leaves to them. A record
-with a special level, time or metadata costs only itself: the careful parser reads that one.
+with a special level, time or metadata costs only itself: the careful parser reads that one. What is the same for all
+records is done for all at once, one field after the other, so that little of it runs in Python.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from itertools import repeat
+from operator import add
 from typing import Annotated, Any
 
 import msgspec
@@ -16,17 +19,22 @@ from sluice.entries.model import (
     MAX_FIELD_CHARACTERS,
     MAX_MESSAGE_CHARACTERS,
     MAX_METADATA_CHARACTERS,
+    MAX_METADATA_DEPTH,
     MAX_METADATA_KEYS,
     Flag,
 )
 from sluice.entries.normalise import MAX_INTEGER_DIGITS
-from sluice.entries.packing import NULL, PackedBatch, escape, pack_batch, record_line
+from sluice.entries.packing import NULL, PackedBatch, escape, pack_batch, packed_time, record_line
 from sluice.entries.parse import TEXT, check_size, parse_batch
 from sluice.entries.record import MAX_SKEW, RecordParser, read_level
 from sluice.entries.timestamps import MAX_CHARACTERS, in_utc, timestamp_from_number
 
+_INTEGERS = 2**63
+_SMALLEST, _LARGEST = 1e-4, 1e16  # floats that Python writes without an exponent
 _Column = Annotated[str, msgspec.Meta(max_length=MAX_FIELD_CHARACTERS)] | None
 _Time = Annotated[str, msgspec.Meta(max_length=MAX_CHARACTERS)] | int | float | None
+_Integer = Annotated[int, msgspec.Meta(ge=-_INTEGERS, le=_INTEGERS - 1)]
+_Float = Annotated[float, msgspec.Meta(gt=-_LARGEST, lt=_LARGEST)]
 
 
 class _Log(msgspec.Struct, forbid_unknown_fields=True, gc=False):
@@ -45,20 +53,49 @@ class _Log(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     metadata: dict[str, Any] | None = None
 
 
-class _Envelope(msgspec.Struct, forbid_unknown_fields=True):
-    logs: list[_Log]
+class _FlatLog(_Log, forbid_unknown_fields=True, gc=False):
+    metadata: dict[str, str | _Integer | _Float | bool | None] | None = None
 
 
-_ONE = msgspec.json.Decoder(_Log)
-_ARRAY = msgspec.json.Decoder(list[_Log])
-_ENVELOPE = msgspec.json.Decoder(_Envelope)
-_encode = msgspec.json.encode
+class _Decoders:
+    """Of the forms that a body of logs of this ``kind`` may have."""
+
+    def __init__(self, kind: type[_Log]) -> None:
+        self._one = msgspec.json.Decoder(kind)
+        self._array = msgspec.json.Decoder(list[kind])  # type: ignore[valid-type]
+        self._envelope = msgspec.json.Decoder(
+            msgspec.defstruct("_Envelope", [("logs", list[kind])], forbid_unknown_fields=True)  # type: ignore[valid-type]
+        )
+
+    def logs(self, body: bytes) -> Sequence[_Log]:
+        begin = body[:32].lstrip()
+        if begin.startswith(b"["):
+            return self._array.decode(body)
+        if begin.startswith(b'{"logs"'):
+            return self._envelope.decode(body).logs  # type: ignore[attr-defined,no-any-return]
+        try:
+            return [self._one.decode(body)]
+        except msgspec.ValidationError:
+            raise
+        except msgspec.DecodeError:  # perhaps one of several
+            return self._one.decode_lines(body)
+
+
+_FLAT, _ANY = _Decoders(_FlatLog), _Decoders(_Log)
+_encode, _encode_lines = msgspec.json.Encoder().encode, msgspec.json.Encoder().encode_lines
+_AT_ONCE_BYTES = 2**21  # of a body whose metadata are encoded at once, for which each is in memory twice
 _MISSING, _SKEWED = f"{Flag.TIMESTAMP_MISSING:d}", f"{Flag.CLOCK_SKEWED:d}"
-_INTEGERS = 2**63
-_SMALLEST, _LARGEST = 1e-4, 1e16  # floats that Python writes without an exponent
 _STEP = 16  # between the characters that are looked at for a long number
 _LONG = b"0" * (MAX_INTEGER_DIGITS // _STEP)
 _DIGITS_AS_ZEROS = bytes.maketrans(b"123456789", b"0" * 9)
+# In numbers below _SMALLEST, as msgspec writes them, and with their digits as zeros; and in some others, and words.
+_TINY, _TINY_EXPONENT = b"0.0000", b"0e-0"
+# Times in UTC that differ from the packed form in their end alone: how much of them is kept, and what follows.
+_TIME_FORMS = {
+    f"0000-00-00T00:00:00{fraction}{zone}".encode(): (19 + len(fraction), f"{rest}+00:00")
+    for fraction, rest in (("", ".000000"), (".000", "000"), (".000000", ""))
+    for zone in ("Z", "+00:00")
+}
 
 
 def _packed_level(sent: str | int | None) -> str:
@@ -78,13 +115,21 @@ def pack_usual(body: bytes, received_at: datetime, *, max_records: int) -> Packe
     # JSON numbers and texts that the two readers of JSON understand differently, and texts with stand-ins.
     if b"\\u0000" in body or _LONG in body[::_STEP].translate(_DIGITS_AS_ZEROS):
         return None
+    is_flat = True
     try:
-        logs = _decoded(body)
+        try:
+            logs = _FLAT.logs(body)
+        except msgspec.ValidationError:
+            is_flat = False
+            logs = _ANY.logs(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     if not 0 < len(logs) <= max_records:
         return None
-    return _packed(logs, received_at, is_plain=b"\\" not in body)
+    fields = list(zip(*map(astuple, logs), strict=True))
+    is_plain = b"\\" not in body
+    metadata = _flat_texts(fields[-1]) if is_flat and len(body) <= _AT_ONCE_BYTES else None
+    return _packed(logs, fields, metadata or list(map(_metadata_text, fields[-1])), received_at, is_plain=is_plain)
 
 
 def pack_body(body: bytes, received_at: datetime, *, max_records: int, media_type: str = "") -> PackedBatch:
@@ -97,54 +142,92 @@ def pack_body(body: bytes, received_at: datetime, *, max_records: int, media_typ
     return pack_batch(parse_batch(body, received_at, max_records=max_records, media_type=media_type))
 
 
-def _decoded(body: bytes) -> Sequence[_Log]:
-    begin = body[:32].lstrip()
-    if begin.startswith(b"["):
-        return _ARRAY.decode(body)
-    if begin.startswith(b'{"logs"'):
-        return _ENVELOPE.decode(body).logs
-    try:
-        return [_ONE.decode(body)]
-    except msgspec.ValidationError:
-        raise
-    except msgspec.DecodeError:  # perhaps one of several
-        return _ONE.decode_lines(body)
-
-
-def _packed(logs: Sequence[_Log], received_at: datetime, *, is_plain: bool) -> PackedBatch:
-    """``is_plain``: no text needs an escape."""
-    lines: list[str] = []
-    event_times: list[datetime] = []
-    characters: list[int] = []
-    is_timed = True
+def _packed(
+    logs: Sequence[_Log],
+    fields: Sequence[tuple[Any, ...]],
+    metadata: list[str],
+    received_at: datetime,
+    *,
+    is_plain: bool,
+) -> PackedBatch:
+    """``is_plain``: no text needs an escape. ``metadata`` are JSON text; an empty one is for the careful parser."""
+    messages, *columns, sent_times, sent_levels, numbers, severity_texts, _ = fields
+    times, event_times, flags = _times(sent_times, received_at)
+    levels = list(map(_LEVELS.get, sent_levels, repeat("")))
+    characters = list(map(add, map(len, messages), map(len, metadata)))
+    is_timed = None not in sent_times
+    nulls = repeat(NULL)
+    texts = [
+        *(nulls if column.count(None) == len(column) else _texts(column, is_plain=is_plain) for column in columns),
+        messages if is_plain else map(escape, messages),
+        metadata if is_plain else [text.replace("\\", "\\\\") for text in metadata],
+    ]
+    positions = map(str, range(len(logs)))
+    lines = list(map("\t".join, zip(positions, times, levels, flags, nulls, *texts, strict=False)))
+    special = _places(None, numbers, unlike=True) | _places(None, severity_texts, unlike=True)
+    for values in (times, levels, metadata):
+        special |= _places("", values)
     careful = RecordParser(received_at, clean=False)
-    for position, log in enumerate(logs):
-        message, *columns, time, sent_level, number, severity_text, metadata = astuple(log)
-        event_at = received_at if time is None else _event_at(time)
-        level = _LEVELS.get(sent_level)
-        text = "{}" if metadata is None else _metadata_text(metadata)
-        if event_at is None or level is None or text is None or number is not None or severity_text is not None:
-            record = careful.record(position, _fields(log))
-            is_timed = is_timed and record.is_timed
-            lines.append(record_line(record))
-            event_times.append(record.event_at)
-            characters.append(len(record.message) + len(record.metadata))
-            continue
-        flags = _MISSING if time is None else _SKEWED if abs(event_at - received_at) > MAX_SKEW else "0"
-        is_timed = is_timed and time is not None
-        characters.append(len(message) + len(text))
-        event_times.append(event_at)
-        if is_plain:
-            texts = "\t".join([NULL if column is None else column for column in columns])
-        else:
-            texts = "\t".join([NULL if column is None else escape(column) for column in columns])
-            message, text = escape(message), text.replace("\\", "\\\\")
-        lines.append(f"{position}\t{event_at.isoformat()}\t{level}\t{flags}\t{NULL}\t{texts}\t{message}\t{text}\n")
+    for position in special:
+        record = careful.record(position, _fields(logs[position]))
+        is_timed = is_timed and record.is_timed
+        lines[position], event_times[position] = record_line(record), record.event_at
+        characters[position] = len(record.message) + len(record.metadata)
     return PackedBatch(lines, event_times, characters, (), is_timed)
 
 
-def _event_at(sent: str | float) -> datetime | None:
+def _places(wanted: Any, values: Sequence[Any], *, unlike: bool = False) -> set[int]:
+    """Where ``values`` are ``wanted``, or are not."""
+    count = values.count(wanted)
+    if count == (len(values) if unlike else 0):
+        return set()
+    return {place for place, value in enumerate(values) if (value == wanted) != unlike}
+
+
+def _texts(column: Sequence[str | None], *, is_plain: bool) -> Iterable[str]:
+    if is_plain:
+        return [NULL if text is None else text for text in column]
+    return [NULL if text is None else escape(text) for text in column]
+
+
+def _times(sent: Sequence[Any], received_at: datetime) -> tuple[list[str], list[datetime], Iterable[str]]:
+    """Event times as they are packed and as such, and the flags. An empty text is for the careful parser."""
+    alike = _times_alike(sent)
+    if alike is None:
+        times = [_event_at(time, received_at) for time in sent]
+        event_times = [received_at if moment is None else moment for moment in times]
+        texts = ["" if moment is None else packed_time(moment) for moment in times]
+    else:
+        texts, event_times = alike
+        if max(event_times) - received_at <= MAX_SKEW and received_at - min(event_times) <= MAX_SKEW:
+            return texts, event_times, repeat("0")
+    flags = [
+        _MISSING if time is None else _SKEWED if abs(event_at - received_at) > MAX_SKEW else "0"
+        for time, event_at in zip(sent, event_times, strict=True)
+    ]
+    return texts, event_times, flags
+
+
+def _times_alike(sent: Sequence[Any]) -> tuple[list[str], list[datetime]] | None:
+    """The times as they are packed and as such, if all have the same of _TIME_FORMS."""
+    try:
+        digits = "\n".join(sent).encode("ascii").translate(_DIGITS_AS_ZEROS)
+        form = digits.partition(b"\n")[0]
+        if form not in _TIME_FORMS or digits != b"\n".join([form] * len(sent)):
+            return None
+        event_times = list(map(datetime.fromisoformat, sent))
+    except (TypeError, ValueError):
+        return None
+    if {moment.tzinfo for moment in event_times} != {UTC}:
+        return None
+    kept, end = _TIME_FORMS[form]
+    return [f"{time[:kept]}{end}" for time in sent], event_times
+
+
+def _event_at(sent: str | float | None, received_at: datetime) -> datetime | None:
     """None if it is for the careful parser to read."""
+    if sent is None:
+        return received_at
     try:
         if not isinstance(sent, str):
             return timestamp_from_number(sent)
@@ -156,22 +239,41 @@ def _event_at(sent: str | float) -> datetime | None:
     return moment
 
 
-def _metadata_text(metadata: dict[str, Any]) -> str | None:
-    """JSON text; None if it has nested values, or such that have stand-ins or that the two writers of JSON write
-    differently."""
-    if len(metadata) > MAX_METADATA_KEYS:
+def _flat_texts(metadata: Sequence[dict[str, Any] | None]) -> list[str] | None:
+    """``_metadata_text`` of each; None if one may need a closer look."""
+    encoded = _encode_lines([{} if item is None else item for item in metadata])
+    if _TINY in encoded or _TINY_EXPONENT in encoded.translate(_DIGITS_AS_ZEROS):
         return None
-    for value in metadata.values():
-        kind = type(value)
-        if kind is str or kind is bool or value is None:
-            continue
-        if kind is int:
-            if not -_INTEGERS <= value < _INTEGERS:
-                return None
-        elif kind is not float or not (value == 0 or _SMALLEST <= abs(value) < _LARGEST):
-            return None
+    texts = encoded.decode().split("\n")[:-1]
+    if len(encoded) > MAX_METADATA_CHARACTERS and max(map(len, texts)) > MAX_METADATA_CHARACTERS:
+        return None
+    return texts if max(map(len, filter(None, metadata)), default=0) <= MAX_METADATA_KEYS else None
+
+
+def _metadata_text(metadata: dict[str, Any] | None) -> str:
+    """JSON text; empty if metadata have values with stand-ins, or such that the two writers of JSON write
+    differently."""
+    if metadata is None:
+        return "{}"
+    if not _is_written_alike(metadata, 1):
+        return ""
     text = _encode(metadata).decode()
-    return text if len(text) <= MAX_METADATA_CHARACTERS else None
+    return text if len(text) <= MAX_METADATA_CHARACTERS else ""
+
+
+def _is_written_alike(value: Any, depth: int) -> bool:
+    """Whether a value, with all that is in an object or array at that ``depth``, needs no stand-in and is the same text
+    by either writer of JSON."""
+    kind = type(value)
+    if kind is str or kind is bool or value is None:
+        return True
+    if kind is int:
+        return bool(-_INTEGERS <= value < _INTEGERS)
+    if kind is float:
+        return bool(value == 0 or _SMALLEST <= abs(value) < _LARGEST)
+    if depth > MAX_METADATA_DEPTH or (kind is dict and len(value) > MAX_METADATA_KEYS):
+        return False
+    return all(_is_written_alike(item, depth + 1) for item in (value.values() if kind is dict else value))
 
 
 def _fields(log: _Log) -> dict[str, Any]:

@@ -27,7 +27,7 @@ class Submission:
     retention_class: int
     batch_id: UUID
     received_at: datetime
-    body_hash: bytes  # 16 bytes, of the inflated request body
+    body_hash: bytes  # 16 bytes, of the request body; of the inflated one, if a repetition is to be recognised
     parts: tuple[Part, ...]
     is_idempotent: bool  # the client sent an Idempotency-Key, so a repetition is to be recognised
 

@@ -29,11 +29,14 @@ def compress(lines: bytes) -> bytes:
 
 def _part(batch: PackedBatch, span: slice) -> Part:
     times = batch.event_times[span]
-    lines = "".join(batch.lines[span]).encode()
+    lines = f"{'\n'.join(batch.lines[span])}\n".encode()
     return Part(len(times), min(times), max(times), len(lines), compress(lines))
 
 
 def _spans(characters: Sequence[int]) -> Iterator[slice]:
+    if 0 < len(characters) <= PART_MAX_RECORDS and sum(characters) <= PART_MAX_CHARACTERS:
+        yield slice(0, len(characters))
+        return
     start = size = 0
     for position, count in enumerate(characters):
         if position > start and (position - start == PART_MAX_RECORDS or size + count > PART_MAX_CHARACTERS):
