@@ -47,9 +47,9 @@ def cluster(tmp_path: Path) -> Iterator[redis.Redis]:
 
 def _is_up(client: redis.Redis) -> bool:
     try:
-        info = client.execute_command("CLUSTER INFO")
+        info = client.execute_command("CLUSTER INFO")  # type: ignore[no-untyped-call]
         if info["cluster_slots_assigned"] == "0":
-            client.execute_command("CLUSTER ADDSLOTSRANGE", 0, 16_383)
+            client.execute_command("CLUSTER ADDSLOTSRANGE", 0, 16_383)  # type: ignore[no-untyped-call]
         return bool(info["cluster_state"] == "ok")
     except redis.ConnectionError:
         return False
@@ -83,11 +83,16 @@ def exercise(client: redis.Redis) -> None:
     assert len(usage.used(dict.fromkeys(range(1, SHARDS + 1), Limits()))) == SHARDS
 
 
+def keys_of(client: redis.Redis, command: str) -> list[str]:
+    keys: list[str] = client.execute_command("COMMAND GETKEYS", *command.split(" "))  # type: ignore[no-untyped-call]
+    return keys
+
+
 def test_all_keys_of_a_script_are_in_one_slot(cluster: redis.Redis) -> None:
     scripts: list[list[str]] = []  # what each run was called with, and the commands in it
     with cluster.monitor() as monitor:  # type: ignore[no-untyped-call]
         exercise(cluster)
-        cluster.echo("over")  # type: ignore[no-untyped-call]
+        cluster.echo("over")
         for seen in monitor.listen():
             command = seen["command"]
             if command.startswith("ECHO"):
@@ -98,7 +103,7 @@ def test_all_keys_of_a_script_are_in_one_slot(cluster: redis.Redis) -> None:
                 scripts[-1].append(command)
     assert len(scripts) >= 8 * SHARDS
     for commands in scripts:
-        keys = {key for command in commands for key in cluster.execute_command("COMMAND GETKEYS", *command.split(" "))}
+        keys = {key for command in commands for key in keys_of(cluster, command)}
         assert len({key_slot(key.encode()) for key in keys}) == 1, keys
 
 
