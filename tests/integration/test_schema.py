@@ -8,10 +8,13 @@ import psycopg2
 import psycopg2.errors
 import pytest
 
+from samples import record, stream_entry
 from scratch import Scratch
-from sluice.errors import ContractError
+from sluice.chunks.postgres import PostgresChunkStore
+from sluice.entries.packing import pack_record
+from sluice.errors import ContractError, Poison
 from sluice.runtime.postgres import Database
-from sluice.schema.postgres import SchemaOwner
+from sluice.schema.postgres import SchemaOwner, shipped_migrations
 
 MakeDatabase = Callable[[], Scratch]
 
@@ -73,6 +76,49 @@ def test_partitions_are_created_ahead_once(empty_database: MakeDatabase) -> None
     assert owner.create_partitions(date(2026, 12, 31)) == ["log_entries_1_20270107"]
 
 
+def test_rows_survive_their_rewriting(empty_database: MakeDatabase) -> None:
+    database = empty_database()
+    for migration in shipped_migrations():
+        if migration.version == 8:
+            days = ("2026-11-23", "2026-11-24")
+            database.rows(
+                "SELECT ensure_partition(1::smallint, day::date) FROM unnest(ARRAY [%s, %s]) AS of (day)", *days
+            )
+            database.rows(OLD_ROWS, *days)
+            before = database.rows(CONTENT)
+        with Database(database.url("sluice_owner", direct=True)).transaction() as cursor:
+            cursor.execute(migration.sql)
+    assert database.rows(CONTENT) == before
+    assert len(before) == 4
+    assert database.rows("SELECT count(*) FROM log_entries_1_20261123") == [(2,)]
+    assert database.rows("SELECT nspname FROM pg_namespace WHERE starts_with(nspname, 'before')") == []
+    writer = PostgresChunkStore(Database(database.url("sluice_writer")))
+    assert writer.store([stream_entry([pack_record(record(0))])]).result.stored == 1
+    assert seen(database, "log_entries", "2", 1, 2) == [2]
+
+
+def test_fixed_columns_need_no_padding(scratch: Scratch) -> None:
+    """Each is as long as a multiple of the one behind it, up to the first of variable length."""
+    columns = scratch.rows(
+        "SELECT attname, attlen, attalign FROM pg_attribute WHERE attrelid = 'log_entries'::regclass AND attnum > 0"
+        " AND attnotnull ORDER BY attnum"
+    )
+    offset, alignments = 0, {"c": 1, "s": 2, "i": 4, "d": 8}
+    for name, length, alignment in columns:
+        if length < 0:
+            assert offset % 2 == 0
+            break
+        assert offset % alignments[alignment] == 0, name
+        offset += length
+
+
+@pytest.mark.parametrize("metadata", [r'{"a": "\ud800"}', r'{"a": "\u0000"}', '{"a": 1'])
+def test_metadata_that_could_not_be_read_are_refused(scratch: Scratch, metadata: str) -> None:
+    application_id = scratch.create_application()
+    with pytest.raises(Poison):
+        scratch.rows(SECURED["log_entries"].format(id=application_id).replace("'{}'", f"'{metadata}'"))
+
+
 @pytest.mark.parametrize(
     ("role", "statement"),
     [
@@ -106,6 +152,16 @@ def test_what_a_role_may_not_do(scratch: Scratch, role: str, statement: str) -> 
         cursor.execute(statement)
     connection.close()
 
+
+# Rows of two applications on two days, as they were before migration 8.
+OLD_ROWS = """
+INSERT INTO log_entries (application_id, position, batch_id, received_at, event_at, retention_class, level, flags,
+                         trace_id, message, metadata)
+SELECT application, 0, gen_random_uuid(), day, day, 1, 20, 0, 'abc', 'it''s', '{"b": [1.50, null], "a": "\\u001f\\\\"}'
+FROM unnest(ARRAY [%s, %s]::timestamptz[]) AS of (day), generate_series(1, 2) AS series (application)"""
+CONTENT = """
+SELECT application_id, position, batch_id::text, received_at, event_at, retention_class, level, severity_number, flags,
+       original_length, severity_text, trace_id, span_id, host, message, metadata FROM log_entries ORDER BY batch_id"""
 
 SECURED = {
     "applications": "SELECT 1",

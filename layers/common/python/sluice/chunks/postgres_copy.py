@@ -1,7 +1,7 @@
 """COPY that survives poison: what the database can never take comes back, and everything else is in.
 
-The whole text goes first. If that fails, the metadata of all rows are checked in one query, since jsonb is the one
-column whose text can be refused for many reasons; the rest is bisected.
+The whole text goes first. If that fails, the metadata of all rows are checked in one query, since they are the one
+column whose text can be refused for many reasons (the table's check is jsonb's, too); the rest is bisected.
 """
 
 import io

@@ -117,7 +117,7 @@ def _folded(text: bytes) -> bytes:
 def _metadata_tokens(documents: bytes) -> set[bytes]:
     try:
         decoded = _DECODER.decode(b"[" + documents + b"]")
-    except msgspec.DecodeError as error:  # jsonb wrote it: cannot be
+    except msgspec.DecodeError as error:  # Postgres checked it: cannot be
         raise ContractError("unreadable_metadata", str(error)) from error
     found: list[str] = []
     for document in decoded:

@@ -62,10 +62,11 @@ class SchemaOwner:
             open_cursor.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))
             open_cursor.execute(_BOOKKEEPING)
             open_cursor.execute("SELECT version, checksum FROM schema_migrations")
-            return pending_migrations(_shipped(), dict(open_cursor.fetchall()))
+            return pending_migrations(shipped_migrations(), dict(open_cursor.fetchall()))
 
 
-def _shipped() -> list[Migration]:
+def shipped_migrations() -> list[Migration]:
+    """The migrations that come with this release, in order."""
     folder = files("sluice.schema").joinpath("migrations")
     return read_migrations({file.name: file.read_text() for file in folder.iterdir() if file.name.endswith(".sql")})
 

@@ -30,7 +30,7 @@ GROUP BY GROUPING SETS ((value), ()) ORDER BY 1 DESC, value IS NULL DESC, 3 DESC
 _KEYS = """
 SELECT grouping(value), value, count(*), count(*) FILTER (WHERE coalesce(n, 1) = 1) FROM (
     SELECT left(key, {characters}) AS value, n FROM log_entries
-    LEFT JOIN LATERAL jsonb_object_keys(metadata) WITH ORDINALITY AS keys (key, n) ON true WHERE {conditions}) AS found
+    LEFT JOIN LATERAL json_object_keys(metadata) WITH ORDINALITY AS keys (key, n) ON true WHERE {conditions}) AS found
 GROUP BY GROUPING SETS ((value), ()) ORDER BY 1 DESC, value IS NULL DESC, 3 DESC LIMIT {limit}"""
 
 
