@@ -28,6 +28,9 @@ from sluice.templates.parameters import parameters
         ('"GET /a HTTP/1.1" 200 17', '"GET <*>" <*> <*>'),
         ("en0 up, ipv6 down", "en0 up, ipv6 down"),
         ("took <*> of <*>", "took <*> of <*>"),
+        ("enable......0, threshold.....x7y9z1", "enable......<*>, threshold.....<*>"),
+        ("at /a/b.c. then /d/e. Then", "at <*> then <*>. Then"),
+        ("init7x() of IPv4x77 after <1 sec (action:https://a.b)", "init7x() of <*> after <*> (action:<*>)"),
     ],
 )
 def test_values_are_masked_by_their_shape(message: str, masked: str) -> None:
@@ -77,6 +80,9 @@ def test_a_line_makes_a_template_once() -> None:
         (["link en0 is up", "link en1 is up", "link en2 is up"], "link <*> is up"),
         (["open of <*> failed", "open of something failed"], "of <*> failed"),
         (["deleted <*> <*> of it", "deleted <*> <*> <*> of it"], "deleted <*> of it"),
+        ([f"from {a} to {b}{b} in time" for a, b in zip("abcdef", "uvwxyz", strict=True)], "from <*> to <*> in time"),
+        (["job com.acme.a.b done", "job com.acme.c done"], "job com.acme.<*> done"),
+        (["as mode=fast now", "as mode=<*> now", "as mode=slow now"], "as mode=<*> now"),
         (["at [<*>, <*>] now", "at [<*>] now"], "at [<*>] now"),
     ],
 )
@@ -93,6 +99,9 @@ def test_a_place_with_enough_different_words_is_a_variable(lines: list[str], tex
         ["starting <*>", "stopping <*>", "loading <*>", "killing <*>", "joining <*>", "leaving <*>"],
         ["alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta"],
         ["link IPv4 is up", "link IPv6 is up"],
+        [f"task moved from {a}{a} to {b}{b} now" for a, b in zip("abcdefg", "bcdefgh", strict=True)],
+        ["<*>", "done", "failed"],
+        ["known == yes", "known == no"],
         ["pair <*> <*> of it", "pair <*>-<*> of it"],
     ],
 )

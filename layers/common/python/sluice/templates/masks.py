@@ -14,10 +14,13 @@ MAX_CHARACTERS = 4096  # of a message; what follows is one value
 _CACHED_CHUNKS = 50_000
 _CACHED_CHARACTERS = 100
 
+# A path or URL with its query, and without a stop that no sentence ends with; the name of a function; or anything else.
 _CHUNK = re.compile(
-    r"""=?(?:[A-Za-z][A-Za-z0-9+.-]{0,20}:)?//?[^\s,;()\[\]{}<>"'|]*"""  # a path or URL: with its query
-    r"""|=?[^\s,;=()\[\]{}<>"'|]+"""
+    r"""=?(?:[A-Za-z][A-Za-z0-9+.-]{0,20}:)?//?[^\s,;()\[\]{}<>"'|]*(?:((?<=\.)(?=\s[a-z])))?"""
+    r"""|=?[^\s,;=()\[\]{}<>"'|]+\(?"""
 )
+_FUNCTION = re.compile(r"[^\W\d][\w.:$]*\(")
+_SHORT_TIME = re.compile(r"(?<![^\s(])<\d+ ?[a-z]{1,4}\b")
 _CALENDAR_DATE = re.compile(
     r"\b(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? (?:\d{1,2} )?(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\b"
     r"(?: {1,2}\d{1,2}\b)?(?: \d{4}\b)?(?: \d{1,2}:\d\d(?::\d\d)?)?(?: [A-Z]{3,4}\b)?(?: \d{4}\b)?(?: [+-]\d{4}\b)?"
@@ -29,6 +32,7 @@ _PATH = re.compile(
     r"(?:[A-Za-z][A-Za-z0-9+.-]*://|(?:file:|jar:file:)/|[A-Za-z]:[\\/]|~?/+|\.{1,2}/)[^/\\].*", re.DOTALL
 )
 _COLONS = re.compile(r"(?<![\w:])(?:[0-9A-Fa-f]{1,4}::?){3,}[0-9A-Fa-f]{0,4}(?!\w)")
+_LEADER = re.compile(r"(\.{2,})")
 _NUMBERED = re.compile(r"([^\W\d][^\d]*[.@#$]+|[#*@$]+)[0-9A-Fa-f]*\d[0-9A-Fa-f]*")
 _VERSIONED = re.compile(r"([^\W\d]+-)v?\d+(?:\.\w+)+")
 _NUMBER_AND_WORD = re.compile(r"[+-]?\d+(-[^\W\d_]+)")
@@ -42,7 +46,7 @@ _HOST = re.compile(r"[^\W_][\w-]*(?:\.[\w-]+){2,}")
 def mask(message: str) -> str:
     """The message with its values as ``<*>``, blanks squeezed; at most 2 * MAX_CHARACTERS long."""
     head = message[:MAX_CHARACTERS]
-    masked = _CHUNK.sub(_mask_match, _CALENDAR_DATE.sub(WILDCARD, head))
+    masked = _CHUNK.sub(_mask_match, _CALENDAR_DATE.sub(WILDCARD, _SHORT_TIME.sub(WILDCARD, head)))
     masked = " ".join(_JOINED.sub(WILDCARD, masked).split())
     if '"' in masked:
         masked = _QUOTED_RUN.sub(_join_quoted, masked)
@@ -65,7 +69,7 @@ _chunks = _Chunks()
 
 
 def _mask_match(match: re.Match[str]) -> str:
-    return _chunks[match[0]]
+    return _chunks[match[0][:-1] if match.lastindex else match[0]]
 
 
 def _join_quoted(match: re.Match[str]) -> str:
@@ -76,6 +80,8 @@ def _join_quoted(match: re.Match[str]) -> str:
 
 
 def _mask_chunk(chunk: str) -> str:
+    if chunk[-1] == "(":
+        return chunk if _FUNCTION.fullmatch(chunk) else (_mask_chunk(chunk[:-1]) if len(chunk) > 1 else "") + "("
     if chunk[0] != "=":
         return _mask_value(chunk)
     value = chunk[1:]
@@ -89,7 +95,12 @@ def _mask_value(text: str) -> str:
     core = text.rstrip(".:!?")
     tail = text[len(core) :]
     if _PATH.fullmatch(core):
-        return WILDCARD + tail.lstrip(".")
+        return WILDCARD + tail
+    if "://" in core:
+        start = core.rfind(":", 0, core.find("://")) + 1
+        return (_mask_value(core[:start]) if start else "") + WILDCARD + tail
+    if ".." in core:
+        return "".join(map(_mask_value, _LEADER.split(core))) + tail
     if ":" not in core:
         return _mask_part(core) + tail
     parts = _COLONS.sub(WILDCARD, core).split(":")

@@ -7,11 +7,15 @@ siblings become one template. So clusters only ever grow: nothing is split, and 
 
 import re
 from collections.abc import Iterable, Sequence
+from heapq import nlargest
+from itertools import combinations, takewhile
+from typing import Self
 
 from sluice.templates.model import OVERFLOW_TEXT, WILDCARD, Assignment, Template
 
 MAX_TEMPLATES = 5_000
 MAX_TOKENS = 256  # of a line; the rest is one variable
+MAX_RELATIVES = 64  # templates that a new line is compared with
 
 # How many different words make a place a variable.
 _ENOUGH = 5
@@ -19,10 +23,14 @@ _ENOUGH_NUMBERED = 3  # words with digits in them
 _ENOUGH_EVIDENT = 2  # values after "=", names with dots, or a masked value among words
 _ENOUGH_FIRST = 12
 
-_TOKEN = re.compile(r"""<\*>(?:(?: |, ?)<\*>)*|[^\s,;=()\[\]{}<>"'|:]+|.""", re.DOTALL)
-_WORD = re.compile(r"""<\*>|[^\s,;=()\[\]{}<>"'|:]""")
+# A list of values, which is a value; a word with a value at its end; a word; or what stands between words.
+_TOKEN = re.compile(
+    r"""<\*>(?:(?: |, ?)<\*>)*|\.{2,}|(?:(?!\.{2})[^\s,;=()\[\]{}<>"'|:])+(?:(?<=[.@#$/_-])<\*>)?|.""", re.DOTALL
+)
+_WORD = re.compile(r"""<\*>|(?!\.{2})[^\s,;=()\[\]{}<>"'|:]""")
 _DIGIT = re.compile(r"\d")
 _DOTTED = re.compile(r"\w[\w$-]*(?:\.[\w$-]+){2,}")
+_ASSIGNED = re.compile(r"""(?<![=!<>])= ?["']?$""")
 _LETTERS = re.compile(r"[^\W\d_]{2}")
 
 type _Tokens = tuple[str, ...]
@@ -37,6 +45,7 @@ class Miner:
         self._active: dict[int, _Tokens] = {}  # the tokens of templates that are not merged
         self._tree = _Node()
         self._siblings: dict[tuple[int, int, int], dict[str, int]] = {}
+        self._relatives: dict[int, set[int]] = {}
         for template in sorted(templates, key=lambda template: template.template_id):
             self._templates[template.template_id] = template
             if template.merged_into is None and template.text != OVERFLOW_TEXT:
@@ -55,11 +64,12 @@ class Miner:
         if number is not None:
             changed = self._generalise(number, tokens)
         else:
-            while found := self._variable(tokens):
-                place, numbers = found
-                tokens = (*tokens[:place], WILDCARD, *tokens[place + 1 :])
-                if (same := self._find(tokens)) is not None:
-                    numbers.add(same)
+            while found := self._siblings_of(tokens) or self._relatives_of(tokens):
+                places, numbers = found
+                tokens = self._generalised(tokens, places, numbers)
+                numbers |= {
+                    other for other in self._relatives.get(_outline(tokens), ()) if _covers(tokens, self._active[other])
+                }
                 number = min(numbers)
                 changed |= self._merge(number, numbers, tokens)
                 tokens = self._active[number]
@@ -89,10 +99,17 @@ class Miner:
         self._templates[number] = Template(number, "".join(after))
         return {number: self._templates[number]}
 
+    def _generalised(self, tokens: _Tokens, places: Iterable[int], numbers: Iterable[int]) -> _Tokens:
+        joined = list(tokens)
+        for place in places:
+            joined[place] = _common([tokens[place], *(self._active[number][place] for number in numbers)])
+        return _tokens("".join(joined))
+
     def _merge(self, number: int, numbers: set[int], tokens: _Tokens) -> dict[int, Template]:
         changed = {}
         for other in sorted(numbers):
-            tokens = _joined(tokens, self._active[other])
+            if len(self._active[other]) == len(tokens):
+                tokens = _joined(tokens, self._active[other])
             self._remove(other)
             if other != number:
                 changed[other] = Template(other, self._templates[other].text, number)
@@ -101,37 +118,61 @@ class Miner:
         self._templates.update(changed)
         return changed
 
-    def _variable(self, tokens: _Tokens) -> tuple[int, set[int]] | None:
+    def _siblings_of(self, tokens: _Tokens) -> tuple[tuple[int], set[int]] | None:
         """A place that is a variable after all, and the templates that differ there only."""
         for place, key in _places(tokens):
             siblings = self._siblings.get(key)
             label = _label(tokens[place])
             if siblings and siblings.keys() - {label} and _is_variable(tokens, place, {*siblings, label}):
-                return place, set(siblings.values())
+                return (place,), set(siblings.values())
+        return None
+
+    def _relatives_of(self, tokens: _Tokens) -> tuple[Sequence[int], set[int]] | None:
+        """Several places that are variables after all, and the templates that differ there only."""
+        labels = [_label(token) for token in tokens]
+        letters = {place for place, label in enumerate(labels) if _LETTERS.match(label)}
+        differing: dict[int, frozenset[int]] = {}
+        for number in nlargest(MAX_RELATIVES, self._relatives.get(_outline(tokens), ())):
+            others = self._active[number]
+            places = frozenset(i for i, label in enumerate(labels) if label != _label(others[i]))
+            if 0 < len(places) <= len(letters - places):
+                differing[number] = places
+        for places in sorted(set(differing.values()), key=lambda places: (len(places), sorted(places))):
+            numbers = {number for number, others in differing.items() if others <= places}
+            columns = {
+                place: {labels[place], *(_label(self._active[number][place]) for number in numbers)} for place in places
+            }
+            if all(_is_variable(tokens, place, words) for place, words in columns.items()) and _are_unlike(columns):
+                return sorted(places), numbers
         return None
 
     def _find(self, tokens: _Tokens) -> int | None:
         """The template that describes a line; where several do, that with the earliest constant."""
-        waiting = [(self._tree, 0)]
+        waiting = [(self._tree, 0, False)]
         while waiting:
-            node, depth = waiting.pop()
+            node, depth, is_wide = waiting.pop()
             if depth == len(tokens):
-                if node.number is not None:
+                if node.number is not None and not (is_wide and node.is_vague):
                     return node.number
                 continue
             label = _label(tokens[depth])
             if label != WILDCARD and _WORD.match(label) and WILDCARD in node.children:
-                waiting.append((node.children[WILDCARD], depth + 1))
+                waiting.append((node.children[WILDCARD], depth + 1, True))
+            waiting.extend(
+                (node.children[start], depth + 1, is_wide) for start in node.starts if _accepts(start, label)
+            )
             if label in node.children:
-                waiting.append((node.children[label], depth + 1))
+                waiting.append((node.children[label], depth + 1, is_wide))
         return None
 
     def _add(self, number: int, tokens: _Tokens) -> None:
         self._active[number] = tokens
         node = self._tree
         for token in tokens:
-            node = node.children.setdefault(_label(token), _Node())
+            node = node.child(_label(token))
         node.number = number
+        node.is_vague = not any(map(_LETTERS.match, tokens))
+        self._relatives.setdefault(_outline(tokens), set()).add(number)
         for place, key in _places(tokens):
             self._siblings.setdefault(key, {})[_label(tokens[place])] = number
 
@@ -145,7 +186,8 @@ class Miner:
         for node, label in zip(reversed(path[:-1]), reversed(labels), strict=True):
             if node.children[label].number is not None or node.children[label].children:
                 break
-            del node.children[label]
+            node.drop(label)
+        self._relatives[_outline(tokens)].remove(number)
         for place, key in _places(tokens):
             siblings = self._siblings[key]
             if siblings.get(labels[place]) == number:
@@ -157,11 +199,25 @@ class Miner:
 class _Node:
     """A word in the tree of all templates; ``number`` is of the template that ends here."""
 
-    __slots__ = ("children", "number")
+    __slots__ = ("children", "is_vague", "number", "starts")
 
     def __init__(self) -> None:
-        self.children: dict[str, _Node] = {}
+        self.children: dict[str, Self] = {}
+        self.starts: list[str] = []  # labels of children that any word with this start is
         self.number: int | None = None
+        self.is_vague = False  # the template has no word: nobody knows what its values may be
+
+    def child(self, label: str) -> Self:
+        if label not in self.children:
+            self.children[label] = type(self)()
+            if label.endswith(WILDCARD) and label != WILDCARD:
+                self.starts.append(label)
+        return self.children[label]
+
+    def drop(self, label: str) -> None:
+        del self.children[label]
+        if label in self.starts:
+            self.starts.remove(label)
 
 
 def _label(token: str) -> str:
@@ -169,8 +225,40 @@ def _label(token: str) -> str:
     return WILDCARD if token.startswith(WILDCARD) else token
 
 
+def _common(words: list[str]) -> str:
+    """What stands for all these words: a variable, perhaps after a start of a dotted name that all have."""
+    names = [word.split(".") for word in words]
+    shared = sum(1 for _ in takewhile(lambda same: len(set(same)) == 1, zip(*names, strict=False)))
+    depth = max(map(len, names)) - 1
+    return ".".join((*names[0][: min(shared, depth)], WILDCARD)) if shared >= min(2, depth) > 0 else WILDCARD
+
+
+def _are_unlike(columns: dict[int, set[str]]) -> bool:
+    """Whether no two places have the same words; places of states that follow each other do."""
+    return all(
+        2 * len(one & other) < min(len(one), len(other))
+        for one, other in combinations([words - {WILDCARD} for words in columns.values()], 2)
+        if one and other
+    )
+
+
+def _outline(tokens: _Tokens) -> int:
+    """What lines have in common that differ in words only."""
+    return hash(tuple("" if _WORD.match(token) else token for token in tokens))
+
+
+def _covers(tokens: _Tokens, others: _Tokens) -> bool:
+    """Whether a template describes all that another one does."""
+    return all(_accepts(_label(one), _label(other)) for one, other in zip(tokens, others, strict=True))
+
+
+def _accepts(label: str, word: str) -> bool:
+    return label in (word, WILDCARD) or (label.endswith(WILDCARD) and word.startswith(label[: -len(WILDCARD)]))
+
+
 def _joined(one: _Tokens, other: _Tokens) -> _Tokens:
-    return tuple(a if a == b else WILDCARD for a, b in zip(one, other, strict=True))
+    """The first tokens, with one variable where lists of values are not equally long."""
+    return tuple(a if _accepts(a, b) else WILDCARD for a, b in zip(one, other, strict=True))
 
 
 def _tokens(text: str) -> _Tokens:
@@ -202,11 +290,10 @@ def _is_variable(tokens: _Tokens, place: int, words: set[str]) -> bool:
 def _enough(tokens: Sequence[str], place: int, words: set[str]) -> int:
     if WILDCARD in words or all(_DOTTED.fullmatch(word) for word in words):
         return _ENOUGH_EVIDENT
-    before = "".join(tokens[max(place - 2, 0) : place]).rstrip("\"' ")
-    if before.endswith("="):
+    if _ASSIGNED.search("".join(tokens[max(place - 4, 0) : place])):
         return _ENOUGH_EVIDENT
     if any(_DIGIT.search(word) for word in words):
         return _ENOUGH_NUMBERED
-    if place == 0:
+    if place == 0 and sum(1 for token in tokens[1:] if _LETTERS.match(token)) < 4:
         return _ENOUGH_FIRST
     return _ENOUGH
