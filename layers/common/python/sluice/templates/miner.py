@@ -258,7 +258,9 @@ def _accepts(label: str, word: str) -> bool:
 
 def _joined(one: _Tokens, other: _Tokens) -> _Tokens:
     """The first tokens, with one variable where lists of values are not equally long."""
-    return tuple(a if _accepts(a, b) else WILDCARD for a, b in zip(one, other, strict=True))
+    return tuple(
+        a if a == b or (_label(a) != WILDCARD and _accepts(a, b)) else WILDCARD for a, b in zip(one, other, strict=True)
+    )
 
 
 def _tokens(text: str) -> _Tokens:
