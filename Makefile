@@ -54,8 +54,8 @@ test-localstack: setup ## Run the end-to-end tests on LocalStack, as a plain pro
 test-api: build ## Send what schemathesis makes of the OpenAPI document: SIZE=nightly for 10,000 requests instead of 500
 	@$(WITH_VENV) SLUICE_E2E_CASES=$(if $(filter nightly,$(SIZE)),10000,500) $(PYTHON_VENV) -m pytest tests/e2e/test_openapi.py $(ARGS)
 
-test-tail: build ## Follow the live tail under load and look for what is missed or doubled: MINUTES=30 (default 5)
-	@$(WITH_VENV) SLUICE_E2E_TAIL_SECONDS=$$(( $(or $(MINUTES),5) * 60 )) $(PYTHON_VENV) -m pytest -s tests/e2e/test_tail.py $(ARGS)
+test-tail: build ## Follow the live tail under load, look for what is missed or doubled, print how late: MINUTES=5 RATE=1000
+	@$(WITH_VENV) SLUICE_E2E_TAIL_SECONDS=$$(( $(or $(MINUTES),5) * 60 )) SLUICE_E2E_TAIL_RATE=$(or $(RATE),1000) $(PYTHON_VENV) -m pytest -s tests/e2e/test_tail.py $(ARGS)
 
 test-scale: setup ## Search and count a million logs, and print how long each takes: ROWS=1000000
 	@$(WITH_VENV) SLUICE_SCALE_ROWS=$(or $(ROWS),1000000) $(PYTHON_VENV) -m pytest -s tests/integration/test_query_scale.py $(ARGS)

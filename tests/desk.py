@@ -19,7 +19,7 @@ from sluice.applications.postgres import PostgresApplications, PostgresKeyStore
 from sluice.chunks.postgres import PostgresChunkStore
 from sluice.runtime.postgres import Database
 from sluice.streams.redis import RedisQueue
-from sluice.tail.redis import RedisSeats
+from sluice.tail.redis import RedisNews, RedisSeats
 
 app = load_app("query")
 RATES = Rates(requests_per_second=10, bytes_per_second=1_000, bytes_per_day=10_000, burst_seconds=2)
@@ -38,7 +38,8 @@ class Desk:
         usage = RedisUsageReader(client, shard_count=1, rates=RATES)
         pipeline = app.Pipeline(database, usage, RATES, 10**9, app.logger, lambda: datetime.now(UTC))
         reads = app.Reads(database, lambda: datetime.now(UTC))
-        tail = app.Tail(database, reads, RedisSeats(client, 2), time.monotonic, time.sleep)
+        news = RedisNews(client, shard_count=1)
+        tail = app.Tail(database, reads, RedisSeats(client, 10), news, time.monotonic, time.sleep)
         self.use_case = app.Query(lookup, reads, operations, pipeline, tail)
 
     def new_application(self) -> tuple[int, str]:

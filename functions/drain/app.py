@@ -31,6 +31,7 @@ else:
 logger = Logger()
 metrics = Metrics(namespace="Sluice")
 
+HANDOVER_SHARE = 0.4  # of a tick: how long a drain goes on looking for, while the next one starts
 GRACE_SECONDS = 10  # between the end of the slowest chunk and the end of this function
 
 
@@ -47,7 +48,8 @@ def run(drain: Drain, event: Mapping[str, Any], remaining_seconds: Callable[[], 
         return remaining_seconds() > reserve
 
     if event.get("lingers") is True:
-        return _linger(drain, tick_seconds, has_time, lambda: remaining_seconds() - tick_seconds > reserve)
+        pass_seconds = (1 + HANDOVER_SHARE) * tick_seconds
+        return _linger(drain, tick_seconds, has_time, lambda: remaining_seconds() - pass_seconds > reserve)
     report, start, failure = Report(), time.monotonic(), None
     for tick in range(ticks):
         pause = max(start + tick * tick_seconds - time.monotonic(), 0)
@@ -88,7 +90,7 @@ def _linger(
     """Passes of ``tick_seconds`` each that look for entries all the time, until one finds none or time is used up.
 
     Ingest wakes nobody meanwhile, and at most one drain in ``tick_seconds``: a drain that has found nothing for so long
-    leaves when ingest may wake the next.
+    leaves when ingest may wake the next. One that leaves while entries come goes on looking until the next has started.
     """
     report, has_found = Report(), True
     with _attending(drain.queue, tick_seconds):
@@ -97,6 +99,8 @@ def _linger(
             failure = _try(drain, report, has_time, linger_seconds=tick_seconds)
             has_found = failure is not None or report.claimed_entries > before
             time.sleep(max(end - time.monotonic(), 0))  # an outage ended the pass early: the next tick tries again
+    if has_found:
+        _try(drain, report, has_time, linger_seconds=HANDOVER_SHARE * tick_seconds)
     # What came after the last look was taken for attended to, and has woken nobody.
     failure = _try(drain, report, has_time)
     if failure is not None:

@@ -27,7 +27,7 @@ from sluice.runtime.redis import connect_redis
 from sluice.runtime.settings import QuerySettings
 from sluice.search.describe import language_document
 from sluice.streams.redis import RedisQueue
-from sluice.tail.redis import RedisSeats
+from sluice.tail.redis import RedisNews, RedisSeats
 
 if TYPE_CHECKING:  # several functions have such files, which only the type checker sees together
     from functions.query.operations import Operations
@@ -174,7 +174,8 @@ def _dependencies() -> Query:
     reads = Reads(database, utc_now)
     seats = RedisSeats(client, settings.tail_seats)
     soon = Database(settings.database_url, deadline_seconds=TAIL_DATABASE_SECONDS)
-    tail = Tail(soon, reads, seats, time.monotonic, time.sleep)
+    news = RedisNews(client, shard_count=settings.shard_count)
+    tail = Tail(soon, reads, seats, news, time.monotonic, time.sleep)
     return Query(lookup, reads, operations, shown, tail)
 
 

@@ -1,11 +1,11 @@
 """GET /api/tail: what was stored since the last answer, or as soon as it comes.
 
-A request waits by asking again and again in short transactions: between them it holds no connection of the database,
-only its own execution environment. That costs money and concurrency while nothing happens, so only so many may wait at
-a time; the others are answered at once and told when to come again.
+A request waits by asking the queue again and again whether something was stored, and then the database, in short
+transactions: between them it holds no connection, only its own execution environment. That costs money and concurrency
+while nothing happens, so only so many may wait at a time; the others are answered at once and told when to come again.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ from sluice.runtime.postgres import Database
 from sluice.search.model import Filters, Visible
 from sluice.search.parse import parse_filters, parse_limit
 from sluice.tail.model import MAX_LIMIT, MAX_WAIT_SECONDS, Cursor, Page
-from sluice.tail.ports import Seats
+from sluice.tail.ports import News, Seats
 from sluice.tail.ports import Tail as Order
 from sluice.tail.postgres import PostgresTail
 
@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 else:
     from reads import Reads
 
-POLL_SECONDS = 0.5
+NEWS_SECONDS = 0.1  # between two looks for news
+POLL_SECONDS = 1  # between two looks into the database without any
+HELD_SECONDS = 0.2  # the same while an older transaction runs: its end is no news
 PAUSE_SECONDS = 2  # for who found no seat
 
 
@@ -34,6 +36,7 @@ class Tail:
     database: Database
     reads: Reads
     seats: Seats
+    news: News
     clock: Callable[[], float]  # monotonic seconds
     sleep: Callable[[float], object]
     open_order: Callable[[Database, Visible, Filters], Order] = PostgresTail
@@ -45,26 +48,44 @@ class Tail:
         limit = parse_limit("limit", parameters.get("limit"), MAX_LIMIT, MAX_LIMIT)
         wait = parse_limit("wait", parameters.get("wait"), MAX_WAIT_SECONDS, MAX_WAIT_SECONDS, lowest=0)
         cursor = Cursor.from_text(parameters["cursor"]) if parameters.get("cursor") else None
-        order = self.open_order(self.database, self.reads.visible(key, filters.applications), filters)
+        visible = self.reads.visible(key, filters.applications)
+        order = self.open_order(self.database, visible, filters)
         if cursor is None:
             return _answer([], order.begin(), is_behind=False)
-        started_at = self.clock()
+        watch = _Watch(self, visible.ids, self.clock() + wait)
         page = order.read(order.check(cursor), limit)
         is_seated = True
         if not page.logs and wait:
-            with self.seats.take(wait) as is_seated:
-                page = self._wait(order, page, limit, started_at + (wait if is_seated else 0))
+            with self.seats.take(key.application_id, wait) as is_seated:
+                while is_seated and not page.logs and watch.has_time():
+                    if not page.has_more:
+                        watch.pause(page)
+                    page = order.read(page.place, limit)
         place = Cursor(cursor.history, page.place)
         is_behind = page.has_more or page.is_held_back
         return _answer(page.logs, place, is_behind=is_behind, pause_seconds=0 if is_seated else PAUSE_SECONDS)
 
-    def _wait(self, order: Order, page: Page, limit: int, until: float) -> Page:
-        """The first page with logs on it, or the one at the end of the time."""
-        while not page.logs and (left := until - self.clock()) > 0:
-            if not page.has_more:
-                self.sleep(min(POLL_SECONDS, left))
-            page = order.read(page.place, limit)
-        return page
+
+class _Watch:
+    """Waits for what is worth another look into the database, until the moment ``until``. What it knew when it was made
+    or last paused is older than a page read after that: nothing stored in between is missed."""
+
+    def __init__(self, tail: Tail, application_ids: Sequence[int], until: float) -> None:
+        self._tail, self._ids, self._until = tail, application_ids, until
+        self._mark = tail.news.mark(application_ids)
+
+    def has_time(self) -> bool:
+        return self._tail.clock() < self._until
+
+    def pause(self, page: Page) -> None:
+        """Until something was stored since ``page``, or it is time to look whatever the news."""
+        tail = self._tail
+        end = min(tail.clock() + (POLL_SECONDS if page.is_complete else HELD_SECONDS), self._until)
+        while (left := end - tail.clock()) > 0:
+            tail.sleep(min(NEWS_SECONDS, left))
+            before, self._mark = self._mark, tail.news.mark(self._ids)
+            if self._mark != before:
+                return
 
 
 def _answer(logs: list[dict[str, Any]], cursor: Cursor, *, is_behind: bool, pause_seconds: int = 0) -> dict[str, Any]:

@@ -99,6 +99,33 @@ def test_ends_in_time_for_one_more_look(line: Line) -> None:
     assert report.backlog_entries == 0
 
 
+def test_it_goes_on_looking_while_its_successor_starts(line: Line) -> None:
+    """When time is up while entries come, ingest may wake the next drain before this one ends."""
+    reserve = line.settings.process_chunk_timeout_seconds + app.GRACE_SECONDS
+    end = time.monotonic() + 5 * TICK_SECONDS
+    left_at: list[float] = []
+    good = line.runner.action
+
+    def run(task: ChunkTask) -> ChunkResult:
+        if not left_at:
+            line.submit()
+        return good(task)
+
+    def leave_and_submit() -> None:
+        left_at.append(time.monotonic())
+        line.queue.attended_until = line.queue.clock()
+        line.queue.clock.advance(TICK_SECONDS)
+        threading.Timer(TICK_SECONDS / 4, lambda: answers.append(line.submit())).start()
+
+    answers: list[Submitted] = []
+    line.runner.action, line.queue.leave = run, leave_and_submit  # type: ignore[method-assign]
+    line.submit()
+    report = line.linger(lambda: reserve + end - time.monotonic())
+    assert answers == [Submitted.UNATTENDED]
+    assert report.result.stored == 2 * len(line.runner.tasks)
+    assert report.backlog_entries == 0
+
+
 def test_what_failed_is_tried_again_once_in_a_tick(line: Line) -> None:
     line.submit()
     good, tried = line.runner.action, []

@@ -1,6 +1,6 @@
 """The live tail's waiting, with fakes: how long, how often, and who may."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import SimpleNamespace
@@ -19,13 +19,14 @@ app = load_app("query")
 KEY = key_record()
 
 
-def page(*messages: str, xid: int = 1, has_more: bool = False, is_held_back: bool = False) -> Page:
-    return Page([{"message": text} for text in messages], Place(xid), has_more, is_held_back)
+def page(*messages: str, xid: int = 1, has_more: bool = False, is_complete: bool = True, **more: bool) -> Page:
+    logs = [{"message": text} for text in messages]
+    return Page(logs, Place(xid), has_more, more.get("is_held_back", False), is_complete)
 
 
 @dataclass
 class Queue:
-    """A tail whose pages are given, the last one again and again; and one seat."""
+    """A tail whose pages are given, the last one again and again; one seat; and news at these times."""
 
     pages: list[Page]
     has_seat: bool = True
@@ -33,6 +34,8 @@ class Queue:
     slept: list[float] = field(default_factory=list)
     read_from: list[int] = field(default_factory=list)
     taken: list[float] = field(default_factory=list)
+    news_at: tuple[float, ...] = ()
+    read_at: list[float] = field(default_factory=list)
 
     def begin(self) -> Cursor:
         return Cursor("7-1", Place(1))
@@ -42,11 +45,17 @@ class Queue:
 
     def read(self, place: Place, limit: int) -> Page:
         self.read_from.append(place.xid)
+        self.read_at.append(round(self.now, 1))
         self.now += 0.01
         return self.pages.pop(0) if len(self.pages) > 1 else self.pages[0]
 
+    def mark(self, application_ids: Sequence[int]) -> object:
+        assert application_ids == [1]
+        return sum(at <= self.now for at in self.news_at)
+
     @contextmanager
-    def take(self, seconds: float) -> Iterator[bool]:
+    def take(self, application_id: int, seconds: float) -> Iterator[bool]:
+        assert application_id == KEY.application_id
         self.taken.append(seconds)
         yield self.has_seat
 
@@ -56,7 +65,7 @@ class Queue:
 
     def follow(self, **parameters: str) -> dict[str, Any]:
         reads = SimpleNamespace(now=lambda: NOON, visible=lambda *_: Visible({1: "shop"}))
-        tail = app.Tail(None, reads, self, lambda: self.now, self.sleep, lambda *_: self)
+        tail = app.Tail(None, reads, self, self, lambda: self.now, self.sleep, lambda *_: self)
         answer: dict[str, Any] = tail.follow(KEY, {"cursor": self.begin().to_text(), **parameters})
         return answer
 
@@ -80,7 +89,28 @@ def test_it_answers_as_soon_as_there_are_logs() -> None:
     queue = Queue([page(xid=2), page(xid=3), page("a", xid=4)])
     assert [log["message"] for log in queue.follow()["logs"]] == ["a"]
     assert queue.read_from == [1, 2, 3]  # each time from where it got to
-    assert queue.slept == [0.5, 0.5]
+    assert queue.read_at == [0, 1, 2]
+
+
+def test_it_looks_as_soon_as_it_hears_that_something_was_stored() -> None:
+    queue = Queue([page(), page(), page("a")], news_at=(2.35, 7))
+    queue.follow()
+    assert queue.read_at == [0, 1, 2]
+    queue = Queue([page(), page("a")], news_at=(0.35,))
+    queue.follow()
+    assert queue.read_at == [0, 0.4]
+
+
+def test_what_was_stored_while_it_read_is_news() -> None:
+    queue = Queue([page(), page("a")], news_at=(0.005,))
+    queue.follow()
+    assert queue.read_at == [0, 0.1]
+
+
+def test_it_does_not_wait_for_news_where_an_older_transaction_runs() -> None:
+    queue = Queue([page(is_complete=False), page(is_complete=False), page("a")])
+    queue.follow()
+    assert queue.read_at == [0, 0.2, 0.4]
 
 
 @pytest.mark.parametrize(("wait", "seconds"), [("20", 20), ("3", 3), ("0", 0)])

@@ -16,7 +16,7 @@ import psycopg2
 import pytest
 import redis
 
-from samples import record, stream_entry
+from samples import record, stream_entry, submission
 from scratch import Scratch
 from sluice.chunks.postgres import PostgresChunkStore
 from sluice.deadletters.model import Selection
@@ -28,9 +28,10 @@ from sluice.runtime.redis import connect_redis
 from sluice.search.model import Filters, Visible
 from sluice.search.parse import parse_filters
 from sluice.streams.model import StreamEntry
+from sluice.streams.redis import RedisQueue
 from sluice.tail.model import Cursor, Place
 from sluice.tail.postgres import PostgresTail
-from sluice.tail.redis import RedisSeats
+from sluice.tail.redis import RedisNews, RedisSeats
 
 _numbers = count(1)
 
@@ -421,16 +422,60 @@ class _Explainer:
 def test_seats_are_limited_and_given_back(redis_client: redis.Redis) -> None:
     now = [1_000.0]
     seats = RedisSeats(redis_client, 2, lambda: now[0])
-    with seats.take(20) as first, seats.take(20) as second, seats.take(20) as third:
+    with seats.take(1, 20) as first, seats.take(2, 20) as second, seats.take(3, 20) as third:
         assert (first, second, third) == (True, True, False)
         now[0] += 26  # whoever took them is gone without a word
-        with seats.take(20) as later:
+        with seats.take(1, 20) as later:
             assert later
-    with seats.take(20) as again:
+    with seats.take(1, 20) as again:
         assert again
 
 
-def test_without_redis_there_are_no_seats() -> None:
+def test_one_application_does_not_take_all_seats(redis_client: redis.Redis) -> None:
+    seats = RedisSeats(redis_client, 10)
+    with seats.take(1, 20) as first, seats.take(1, 20) as second, seats.take(1, 20) as third:
+        assert (first, second, third) == (True, True, False)
+        with seats.take(2, 20) as other:
+            assert other
+    with seats.take(1, 20) as again:
+        assert again
+
+
+def test_without_redis_there_are_no_seats_and_no_news() -> None:
     nowhere = connect_redis("redis://127.0.0.1:9", timeout_seconds=1)
-    with RedisSeats(nowhere, 2).take(1) as is_seated:
+    with RedisSeats(nowhere, 2).take(1, 1) as is_seated:
         assert not is_seated
+    news = RedisNews(nowhere, shard_count=1)
+    assert news.mark([1]) == news.mark([1])
+
+
+@pytest.mark.parametrize("shard_count", [1, 3])
+def test_it_is_news_of_an_application_that_something_was_stored(redis_client: redis.Redis, shard_count: int) -> None:
+    queue = RedisQueue(redis_client, shard_count=shard_count, backlog_limit_bytes=10**9)
+    news = RedisNews(redis_client, shard_count=shard_count)
+
+    def store(application_id: int) -> None:
+        shard = application_id % shard_count
+        queue.submit(submission(application_id=application_id))
+        claimed = queue.claim(shard, min_idle_seconds=0, max_records=10, max_bytes=10**6).entries
+        queue.acknowledge(shard, queue.read(shard, [entry.entry_id for entry in claimed]))
+
+    before = [news.mark(ids) for ids in ([7], [8], [7, 8])]
+    queue.submit(submission(application_id=9))
+    assert [news.mark(ids) for ids in ([7], [8], [7, 8])] == before
+    store(7)
+    after = [news.mark(ids) for ids in ([7], [8], [7, 8])]
+    assert [old == new for old, new in zip(before, after, strict=True)] == [False, True, False]
+    assert news.mark([7]) == after[0]
+
+
+def test_a_page_is_complete_unless_something_is_being_stored(shore: Shore) -> None:
+    follower = Follower(shore.tail())
+    follower.read()
+    assert follower.page.is_complete
+    with shore.storing(shore.entry()):
+        shore.store(shore.entry())
+        follower.read()
+        assert not follower.page.is_complete
+    follower.read()
+    assert follower.page.is_complete

@@ -3,7 +3,8 @@
 import json
 import os
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -301,11 +302,48 @@ def run_in_child(work: Callable[[], object], point: CrashPoint) -> int:
     return os.waitpid(child, 0)[1] & 0x7F
 
 
+class Interrupted(Database):
+    """A database that calls ``action`` when the rows were read of which filters are made."""
+
+    def __init__(self, url: str, action: Callable[[], object]) -> None:
+        super().__init__(url)
+        self.action = action
+
+    @contextmanager
+    def transaction(self) -> Iterator[Any]:
+        with super().transaction() as cursor:
+            yield _Interrupted(cursor, self.action)
+
+
+class _Interrupted:
+    def __init__(self, cursor: Any, action: Callable[[], object]) -> None:
+        self._cursor, self._action = cursor, action
+
+    def copy_expert(self, *arguments: Any) -> None:
+        self._cursor.copy_expert(*arguments)
+        self._action()
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._cursor)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._cursor, name)
+
+
 def test_a_second_run_at_the_same_time_does_nothing(shelf: Shelf, scratch: Scratch) -> None:
     shelf.put(messages(10))
-    with Database(scratch.url("sluice_indexer")).transaction() as cursor:
-        cursor.execute("SELECT 1 FROM word_filter_progress FOR UPDATE")
-        assert shelf.filters.advance(100) == Advance(is_busy=True)
-    assert shelf.filters.lag().entries > 0
-    shelf.index()
+    seen: list[Advance] = []
+    interrupted = Interrupted(scratch.url("sluice_indexer"), lambda: seen.append(shelf.filters.advance(100)))
+    assert PostgresFilterStore(interrupted).advance(100).entries == 1
+    assert seen == [Advance(is_busy=True)]
     assert shelf.filters.lag().entries == 0
+
+
+def test_who_follows_the_order_of_storing_is_not_held_back_meanwhile(shelf: Shelf, scratch: Scratch) -> None:
+    """Nobody goes further than the oldest transaction that has a number: this one gets it when it writes."""
+    shelf.put(messages(10))
+    seen: list[Any] = []
+    state = "SELECT oldest_running = newest FROM storing_state('0', 100)"
+    interrupted = Interrupted(scratch.url("sluice_indexer"), lambda: seen.extend(scratch.rows(state)))
+    assert PostgresFilterStore(interrupted).advance(100).entries == 1
+    assert seen == [(True,)]

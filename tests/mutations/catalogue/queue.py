@@ -44,7 +44,7 @@ QUEUE = (
         "MULTI around acknowledgements",
         "at maxmemory nothing can be acknowledged, so nothing is ever freed again",
         _ADAPTER,
-        '        return int(self._run("acknowledge", [_stream(shard), _backlog(shard)], arguments))',
+        '        return int(self._run("acknowledge", [_stream(shard), _backlog(shard), stored_key(shard)], arguments))',
         """        with translated():
             pipeline = self._client.pipeline(transaction=True)
             for entry_id, application_id, size in zip(*(arguments[i::3] for i in (1, 2, 3)), strict=True):

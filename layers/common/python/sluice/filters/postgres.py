@@ -16,7 +16,11 @@ from sluice.search import words
 
 _MAX_ENTRIES = 5_000  # a step
 
-_LOCK = "SELECT stored_xid::text, batch_id::text, part FROM word_filter_progress FOR UPDATE SKIP LOCKED"
+# Not a lock of the row: that would give the transaction its number before all the reading, and hold back as long who
+# follows the order of storing.
+_LOCK = """
+SELECT stored_xid::text, batch_id::text, part FROM word_filter_progress
+WHERE pg_try_advisory_xact_lock(hashtext('sluice.word_filters'))"""
 
 # Below the oldest running transaction nothing can be added any more. (The order names the table: the bare name would be
 # the text of the output.)

@@ -190,7 +190,7 @@ class RedisQueue:
         for entry in entries:
             header = entry if isinstance(entry, StreamEntry) else entry.header
             arguments += [entry.entry_id, *((header.application_id, header.size_bytes) if header else ("", 0))]
-        return int(self._run("acknowledge", [_stream(shard), _backlog(shard)], arguments))
+        return int(self._run("acknowledge", [_stream(shard), _backlog(shard), stored_key(shard)], arguments))
 
     def accepted(self) -> dict[tuple[int, int], int]:
         """See QueueLedger.accepted."""
@@ -254,6 +254,11 @@ def _accepted(shard: int) -> str:
 
 def _backlog(shard: int) -> str:
     return f"logs:backlog:{{{shard}}}"
+
+
+def stored_key(shard: int) -> str:
+    """A hash of how often something of an application was acknowledged: it changes when something was stored."""
+    return f"logs:stored:{{{shard}}}"
 
 
 def _fingerprint(shard: int, batch_id: UUID) -> str:

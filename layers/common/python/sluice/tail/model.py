@@ -61,10 +61,12 @@ class Page:
     """What was stored behind a place, as JSON objects, the first stored first; ``place`` is where the next page begins.
 
     ``has_more``: there is more that could be shown at once. ``is_held_back``: more is stored, but a transaction that
-    began before it is still running, and what that will have stored comes first.
+    began before it is still running, and what that will have stored comes first. ``is_complete``: nothing else was
+    stored that could be shown later, so that there is nothing to look for until something is stored.
     """
 
     logs: list[dict[str, Any]]
     place: Place
     has_more: bool
     is_held_back: bool
+    is_complete: bool = False

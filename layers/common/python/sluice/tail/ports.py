@@ -1,5 +1,6 @@
 """Contracts of what a waiting reader needs."""
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -22,8 +23,17 @@ class Tail(Protocol):
 
 
 class Seats(Protocol):
-    """How many requests may wait at the same time, over all execution environments."""
+    """How many requests may wait at the same time, over all execution environments; a fifth of them (one at least) for
+    the same application."""
 
-    def take(self, seconds: float) -> AbstractContextManager[bool]:
+    def take(self, application_id: int, seconds: float) -> AbstractContextManager[bool]:
         """Whether there was a seat; it is given back at the end of the block, and by itself ``seconds`` and a little
         later. Never raises: where seats cannot be counted, there are none."""
+
+
+class News(Protocol):
+    """Where one learns, for less than a look into the database, that something was stored."""
+
+    def mark(self, application_ids: Sequence[int]) -> object:
+        """Another value than before when something of these applications was stored since; what is redriven may be left
+        out. Never raises: where nothing can be learnt, the value stays."""

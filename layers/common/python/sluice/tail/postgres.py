@@ -140,7 +140,8 @@ class PostgresTail:
             last = spans[-1].place(spans[-1].last)
         if last is not None:
             return Page(logs, last, True, state.is_held_back)
-        return Page(logs, Place(state.horizon), state.horizon < state.oldest_running, state.is_held_back)
+        has_more, is_complete = state.horizon < state.oldest_running, state.horizon == state.newest
+        return Page(logs, Place(state.horizon), has_more, state.is_held_back, is_complete)
 
     @contextmanager
     def _reading(self) -> Iterator[cursor]:

@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
 -- Acknowledges and deletes entries; must work when memory is full, since it is what frees it.
--- KEYS: stream, backlog bytes. ARGV: group, then id, application ('' if unreadable) and bytes per entry
+-- KEYS: stream, backlog bytes, counts of acknowledgements. ARGV: group, then id, application ('' if unreadable) and bytes per entry
 -- Returns how many entries were still there.
 local deleted, total, freed = 0, 0, {}
 for i = 2, #ARGV, 3 do
@@ -16,6 +16,7 @@ for i = 2, #ARGV, 3 do
 end
 for application, bytes in pairs(freed) do
   redis.call('HINCRBY', KEYS[2], application, -bytes)
+  redis.call('HINCRBY', KEYS[3], application, 1) -- what waits for news of it looks there
 end
 redis.call('HINCRBY', KEYS[2], 'total', -total)
 if redis.call('XLEN', KEYS[1]) == 0 then
