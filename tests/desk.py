@@ -36,7 +36,7 @@ class Desk:
         lookup = KeyLookup(PostgresKeyStore(database), None, PEPPER, lambda: datetime.now(UTC))
         operations = app.Operations(database, self.queue, self.queue, app.logger)
         usage = RedisUsageReader(client, shard_count=1, rates=RATES)
-        pipeline = app.Pipeline(database, usage, RATES, 10**9, app.logger, lambda: datetime.now(UTC))
+        pipeline = app.Pipeline(database, usage, RATES, 10**9, "wake", app.logger, lambda: datetime.now(UTC))
         reads = app.Reads(database, lambda: datetime.now(UTC))
         news = RedisNews(client, shard_count=1)
         tail = app.Tail(database, reads, RedisSeats(client, 10), news, time.monotonic, time.sleep)

@@ -42,12 +42,14 @@ def run(drain: Drain, event: Mapping[str, Any], remaining_seconds: Callable[[], 
     and RejectedInput ``invalid_event``.
     """
     ticks, tick_seconds = _ticks(event)
+    is_woken = event.get("lingers") is True
+    drain.queue.note_start(is_woken=is_woken)
     reserve = drain.settings.process_chunk_timeout_seconds + GRACE_SECONDS  # for the chunks in flight
 
     def has_time() -> bool:
         return remaining_seconds() > reserve
 
-    if event.get("lingers") is True:
+    if is_woken:
         pass_seconds = (1 + HANDOVER_SHARE) * tick_seconds
         return _linger(drain, tick_seconds, has_time, lambda: remaining_seconds() - pass_seconds > reserve)
     report, start, failure = Report(), time.monotonic(), None

@@ -129,7 +129,10 @@ def ledger(request: Request) -> Response:
 def pipeline(request: Request) -> Response:
     """How the pipeline is doing."""
     query, _ = _admitted(request, Scope.ADMIN)
-    return json_response(query.pipeline.show(query.operations.inspect_queue({})["shards"]))
+    operations = query.operations
+    return json_response(
+        query.pipeline.show(operations.inspection.drain_state(), operations.inspect_queue({})["shards"])
+    )
 
 
 @api.route("GET", "/api/usage")
@@ -170,7 +173,8 @@ def _dependencies() -> Query:
         settings.requests_per_second, settings.bytes_per_second, settings.bytes_per_day, settings.burst_seconds
     )
     usage_reader = RedisUsageReader(client, shard_count=settings.shard_count, rates=rates)
-    shown = Pipeline(database, usage_reader, rates, settings.backlog_limit_bytes, logger, utc_now)
+    limit = settings.backlog_limit_bytes
+    shown = Pipeline(database, usage_reader, rates, limit, settings.drain_mode, logger, utc_now)
     reads = Reads(database, utc_now)
     seats = RedisSeats(client, settings.tail_seats)
     soon = Database(settings.database_url, deadline_seconds=TAIL_DATABASE_SECONDS)

@@ -13,6 +13,7 @@ from sluice.errors import Unavailable
 from sluice.ledger.postgres_throughput import PostgresPipeline
 from sluice.runtime.observability import Logger
 from sluice.runtime.postgres import Database
+from sluice.streams.inspection import DrainState
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +24,14 @@ class Pipeline:
     usage_reader: UsageReader
     rates: Rates  # where nothing is set for an application
     backlog_limit_bytes: int
+    drain_mode: str
     logger: Logger
     clock: Clock
 
-    def show(self, shards: list[dict[str, Any]]) -> dict[str, Any]:
-        """Backlog, shards, dead letters and throughput; the last two are None while the database is away."""
-        return {"backlog": self._backlog(shards), "shards": shards} | self._settled()
+    def show(self, drains: DrainState, shards: list[dict[str, Any]]) -> dict[str, Any]:
+        """Drains, backlog, shards, dead letters and throughput; the last two are None while the database is away."""
+        drain = {"mode": self.drain_mode} | asdict(drains)
+        return {"drain": drain, "backlog": self._backlog(shards), "shards": shards} | self._settled()
 
     def usage(self, key: KeyRecord) -> dict[str, Any]:
         """What the key's application, or all, have used today, and what is left to them. Raises Unavailable."""

@@ -154,11 +154,20 @@ def _pipeline() -> dict[str, Json]:
     letters = members({"open": COUNT, "is_capped": {"type": "boolean"}})
     used = members(
         {"application": text(), "limits": members(dict.fromkeys(LARGEST_LIMITS, COUNT))}
-        | {"bytes_today": COUNT, "requests_left": integer(), "bytes_left": integer(description="Below 0: a debt.")}
+        | {"bytes_today": COUNT, "requests_today": integer(minimum=0, description="Admitted ones.")}
+        | {"requests_left": integer(), "bytes_left": integer(description="Below 0: a debt.")}
+    )
+    drain = members(
+        {
+            "mode": words(["wake", "tick"]),
+            "is_lingering": {"type": "boolean", "description": "One that was woken looks for entries all the time."},
+            "last_wake_at": or_null(text(format="date-time", description="When ingest last had one start.")),
+            "last_start_at": or_null(text(format="date-time", description="When one last started otherwise.")),
+        }
     )
     return {
         "Pipeline": members(
-            {"backlog": backlog, "shards": array(shard), "dead_letters": or_null(letters)}
+            {"drain": drain, "backlog": backlog, "shards": array(shard), "dead_letters": or_null(letters)}
             | {"throughput": or_null(throughput)}
         ),
         "Usage": members({"applications": array(used), "day_ends_at": TIME}),

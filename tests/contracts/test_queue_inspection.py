@@ -50,6 +50,21 @@ def test_an_empty_shard(queue: Queue) -> None:
     assert (state.oldest_seconds, state.group, state.pending, state.applications) == (None, None, (), ())
 
 
+def test_when_drains_began(queue: Queue) -> None:
+    state = queue.drain_state()
+    assert (state.is_lingering, state.last_wake_at, state.last_start_at) == (False, None, None)
+    queue.note_start(is_woken=False)
+    queue.note_start(is_woken=True)
+    queue.attend(60)
+    state = queue.drain_state()
+    assert state.is_lingering
+    assert state.last_wake_at is not None
+    assert state.last_start_at is not None
+    assert state.last_start_at <= state.last_wake_at
+    queue.leave()
+    assert not queue.drain_state().is_lingering
+
+
 def test_a_backlog_is_shared_out_among_applications(queue: Queue) -> None:
     fill(queue, 1, 3, 1, 2)
     state = inspect(queue)

@@ -9,7 +9,7 @@ from backports import zstd
 
 from fakes.clock import ManualClock
 from sluice.errors import RejectedInput, Throttled, Unavailable
-from sluice.streams.inspection import Consumer, Group, Header, PendingEntry, ShardState, share_out
+from sluice.streams.inspection import Consumer, DrainState, Group, Header, PendingEntry, ShardState, share_out
 from sluice.streams.model import Claim, ClaimedEntry, QueuedRange, StreamEntry, Submission, Submitted, UnreadableEntry
 
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
@@ -37,6 +37,7 @@ class MemoryQueue:
     _accepted: dict[tuple[int, int], int] = field(default_factory=dict)
     _bodies: dict[UUID, bytes] = field(default_factory=dict)
     _groups: set[int] = field(default_factory=set)
+    _starts: dict[bool, datetime] = field(default_factory=dict)  # by whether ingest woke it
     _ids: int = 0
 
     def submit(self, submission: Submission) -> Submitted:
@@ -87,6 +88,9 @@ class MemoryQueue:
             if (item := self._shard(shard).get(entry.entry_id)) is not None:
                 item.claimed_at = _LONG_AGO
                 item.deliveries = 0 if is_forgiven else item.deliveries
+
+    def note_start(self, *, is_woken: bool) -> None:
+        self._starts[is_woken] = self.clock()
 
     def attend(self, seconds: float) -> None:
         if not self.is_down:
@@ -159,6 +163,11 @@ class MemoryQueue:
                 read.values(), sizes, {known: last for (known, place), last in self._accepted.items() if place == shard}
             ),
         )
+
+    def drain_state(self) -> DrainState:
+        self._check_up()
+        is_lingering = self.attended_until > self.clock()
+        return DrainState(is_lingering, self._starts.get(True), self._starts.get(False))
 
     def _check_up(self) -> None:
         if self.is_down:

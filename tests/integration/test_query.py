@@ -3,6 +3,7 @@
 import base64
 import json
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -196,6 +197,9 @@ def test_the_pipeline_shows_what_waits_and_what_was_settled(desk: Desk) -> None:
     desk.queue.submit(submission([record(0, "waits")], application_id=application_id))
     status, shown = desk.get("/api/pipeline", admin)
     assert status == 200
+    assert shown["drain"] == {"mode": "wake", "is_lingering": False, "last_wake_at": None, "last_start_at": None}
+    desk.queue.note_start(is_woken=True)
+    assert desk.get("/api/pipeline", admin)[1]["drain"]["last_wake_at"].startswith(f"{datetime.now(UTC):%Y-%m-%d}")
     assert shown["backlog"]["entries"] == 1
     assert shown["backlog"]["limit_bytes"] == 10**9
     assert 0 <= shown["backlog"]["lag_seconds"] < 60
@@ -231,7 +235,7 @@ def test_usage_is_what_admission_counts(desk: Desk, redis_client: redis.Redis) -
     assert status == 200
     (used,) = shown["applications"]
     assert used["limits"] == {"requests_per_second": 10, "bytes_per_second": 100, "bytes_per_day": 10_000}
-    assert used["bytes_today"] == 700
+    assert (used["bytes_today"], used["requests_today"]) == (700, 1)
     assert -500 <= used["bytes_left"] < 0
     assert 19 <= used["requests_left"] <= 20
     every = {

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fakes import NOON
-from sluice.admission.model import DAY_SECONDS, Rates, read_usage
+from sluice.admission.model import DAY_SECONDS, Rates, Usage, read_usage
 from sluice.ledger.throughput import Settled, without_gaps
 
 RATES = Rates(requests_per_second=10, bytes_per_second=1_000, bytes_per_day=10_000, burst_seconds=2)
@@ -34,20 +34,21 @@ def test_counts_add_up() -> None:
 
 
 def test_an_application_that_never_sent_has_everything_left() -> None:
-    usage = read_usage([None] * 5, RATES, 1_000_000)
-    assert (usage.bytes_today, usage.requests_left, usage.bytes_left) == (0, 20, 2_000)
+    usage = read_usage([None] * 6, RATES, 1_000_000)
+    assert usage == Usage(bytes_today=0, requests_today=0, requests_left=20, bytes_left=2_000)
 
 
 def test_what_was_used_comes_back_with_time() -> None:
     now = 10.25 * DAY_SECONDS
-    state = [str(now - 0.5).encode(), b"3.0", b"-700.0", b"10", b"4000"]
+    state = [str(now - 0.5).encode(), b"3.0", b"-700.0", b"10", b"4000", b"7"]
     usage = read_usage(state, RATES, now)
-    assert (usage.bytes_today, usage.requests_left, usage.bytes_left) == (4_000, 8, -200)
+    assert usage == Usage(bytes_today=4_000, requests_today=7, requests_left=8, bytes_left=-200)
 
 
 def test_a_day_that_is_over_does_not_count() -> None:
-    assert read_usage([b"1.0", b"3", b"1", b"9", b"4000"], RATES, 10.25 * DAY_SECONDS).bytes_today == 0
+    usage = read_usage([b"1.0", b"3", b"1", b"9", b"4000", b"7"], RATES, 10.25 * DAY_SECONDS)
+    assert (usage.bytes_today, usage.requests_today) == (0, 0)
 
 
 def test_a_refund_never_makes_less_than_nothing() -> None:
-    assert read_usage([b"1.0", b"3", b"1", b"10", b"-5"], RATES, 10.25 * DAY_SECONDS).bytes_today == 0
+    assert read_usage([b"1.0", b"3", b"1", b"10", b"-5", None], RATES, 10.25 * DAY_SECONDS).bytes_today == 0

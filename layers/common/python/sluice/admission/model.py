@@ -103,18 +103,21 @@ class Usage:
     """What an application has used and has left, at one moment."""
 
     bytes_today: int
+    requests_today: int  # admitted ones
     requests_left: int
     bytes_left: int  # below 0: a debt that waiting pays
 
 
 def read_usage(state: Sequence[bytes | None], rates: Rates, now: float) -> Usage:
-    """From the fields at, requests, bytes, day and day_bytes of an application's state (see admit.lua); ``now`` is the
-    time of Redis in seconds."""
-    at, requests, size, day, day_bytes = (float(value or 0) for value in state)
+    """From the fields at, requests, bytes, day, day_bytes and day_requests of an application's state (see admit.lua);
+    ``now`` is the time of Redis in seconds."""
+    at, requests, size, day, day_bytes, day_requests = (float(value or 0) for value in state)
+    is_today = day == now // DAY_SECONDS
     seconds = now - at if at <= now else now
     burst = rates.burst_seconds
     return Usage(
-        bytes_today=max(0, int(day_bytes)) if day == now // DAY_SECONDS else 0,
+        bytes_today=max(0, int(day_bytes)) if is_today else 0,
+        requests_today=int(day_requests) if is_today else 0,
         requests_left=math.floor(
             min(rates.requests_per_second * burst, requests + seconds * rates.requests_per_second)
         ),

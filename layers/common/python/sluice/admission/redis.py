@@ -11,7 +11,7 @@ from sluice.admission.model import Balance, Rates, Standing, Usage, certain_seco
 from sluice.applications.model import KeyRecord, Limits
 from sluice.runtime.redis import Script, translated
 
-_FIELDS = ("at", "requests", "bytes", "day", "day_bytes")
+_FIELDS = ("at", "requests", "bytes", "day", "day_bytes", "day_requests")
 
 
 @dataclass(frozen=True, slots=True)

@@ -171,6 +171,7 @@ class QuerySettings:
     bytes_per_second: int
     bytes_per_day: int
     burst_seconds: int
+    drain_mode: str  # wake or tick, see template.yaml
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> Self:
@@ -188,6 +189,7 @@ class QuerySettings:
                 bytes_per_second=read.positive("BYTES_PER_SECOND"),
                 bytes_per_day=read.positive("BYTES_PER_DAY"),
                 burst_seconds=read.positive("BURST_SECONDS"),
+                drain_mode=read.text("DRAIN_MODE"),
             ),
         )
 

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 _MAX_DIGITS = 18  # below 2 ** 63
@@ -70,6 +71,15 @@ class ShardState:
     group: Group | None  # None: no drain has run since the queue's memory began
     pending: tuple[PendingEntry, ...]
     applications: tuple[ApplicationShare, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DrainState:
+    """Whether a drain lingers now, and when the last ones began that ingest woke and that anything else started."""
+
+    is_lingering: bool
+    last_wake_at: datetime | None = None
+    last_start_at: datetime | None = None
 
 
 def share_out(

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from sluice.streams.inspection import ShardState
+from sluice.streams.inspection import DrainState, ShardState
 from sluice.streams.model import Claim, ClaimedEntry, QueuedRange, StreamEntry, Submission, Submitted, UnreadableEntry
 
 
@@ -44,6 +44,9 @@ class DrainQueue(Protocol):
     def release(self, shard: int, entries: Sequence[ClaimedEntry], *, is_forgiven: bool) -> None:
         """Makes claimed entries claimable again at once: whoever worked on them is known to have ended. If
         ``is_forgiven``, the deliveries so far are not held against them."""
+
+    def note_start(self, *, is_woken: bool) -> None:
+        """Notes that a drain begins, for whoever looks at the queue. Never raises."""
 
     def attend(self, seconds: float) -> None:
         """Marks all shards as attended to for so long: who submits wakes nobody. Nothing depends on it but how many
@@ -94,3 +97,6 @@ class QueueInspection(Protocol):
         headers, and at most ``max_pending`` pending ones, the oldest, are listed, so its cost has a bound however long
         the queue is. Entries that nobody of ours wrote are counted, too. Not one snapshot: counters and entries may
         differ by what came or went meanwhile."""
+
+    def drain_state(self) -> DrainState:
+        """What is known of drains."""

@@ -18,7 +18,7 @@ from backports import zstd
 
 from sluice.errors import ContractError, RejectedInput, Throttled, Unavailable
 from sluice.runtime.redis import Script, translated
-from sluice.streams.inspection import ShardState, read_number, read_state
+from sluice.streams.inspection import DrainState, ShardState, read_number, read_state
 from sluice.streams.model import (
     WIRE_VERSION,
     Claim,
@@ -43,6 +43,7 @@ _HEADER = (
     *("version", "application", "retention_class", "batch", "part"),
     *("received_at", "event_from", "event_to", "count", "sequence"),
 )
+_DRAINS = "logs:drains"
 _INFLATING = (zlib.error, zstd.ZstdError)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -134,6 +135,11 @@ class RedisQueue:
                 if not str(error).startswith("NOGROUP"):  # without a group everything is claimable anyhow
                     raise
 
+    def note_start(self, *, is_woken: bool) -> None:
+        """See DrainQueue.note_start."""
+        with contextlib.suppress(redis.RedisError):
+            self._client.hset(_DRAINS, "woken" if is_woken else "started", _microseconds(datetime.now(UTC)))
+
     def attend(self, seconds: float) -> None:
         """See DrainQueue.attend."""
         for shard in range(self._shard_count):
@@ -211,6 +217,13 @@ class RedisQueue:
         answer = self._run("inspect", keys, [GROUP, max_pending, _MAX_CONSUMERS])
         return read_state(shard, answer, islice(self._headers(shard), max_entries))
 
+    def drain_state(self) -> DrainState:
+        """See QueueInspection.drain_state."""
+        with translated():
+            is_lingering = bool(self._client.exists(_attended(0)))
+            moments = self._client.hmget(_DRAINS, "woken", "started")
+        return DrainState(is_lingering, *(None if text is None else _moment(text) for text in moments))
+
     def _shard_ranges(self, shard: int) -> Iterator[QueuedRange]:
         for _, *numbers in self._headers(shard):
             application, sequence, count = map(read_number, numbers)
@@ -240,7 +253,7 @@ def _microseconds(moment: datetime) -> int:
     return (moment - _EPOCH) // _MICROSECOND
 
 
-def _moment(microseconds: str) -> datetime:
+def _moment(microseconds: str | bytes) -> datetime:
     return _EPOCH + int(microseconds) * _MICROSECOND
 
 

@@ -10,7 +10,7 @@ local burst, size = tonumber(ARGV[4]), tonumber(ARGV[5])
 local time = redis.call('TIME')
 local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
 local day = math.floor(now / DAY)
-local state = redis.call('HMGET', KEYS[1], 'at', 'requests', 'bytes', 'day', 'day_bytes')
+local state = redis.call('HMGET', KEYS[1], 'at', 'requests', 'bytes', 'day', 'day_bytes', 'day_requests')
 
 local at = tonumber(state[1] or 0)
 if at > now then
@@ -20,14 +20,17 @@ local function refilled(balance, rate)
   return math.min(rate * burst, tonumber(balance or 0) + (now - at) * rate)
 end
 local requests, bytes = refilled(state[2], request_rate), refilled(state[3], byte_rate)
-local day_bytes = tonumber(state[4]) == day and math.max(0, tonumber(state[5])) or 0
+local is_today = tonumber(state[4]) == day
+local day_bytes = is_today and math.max(0, tonumber(state[5])) or 0
+local day_requests = is_today and tonumber(state[6] or 0) or 0
 
 local no_request, no_bytes, no_day = requests < 1, bytes <= 0, day_bytes + size > day_quota
 local is_admitted = not (no_request or no_bytes or no_day)
 if is_admitted then
   requests, bytes, day_bytes = requests - 1, bytes - size, day_bytes + size
   redis.call('HSET', KEYS[1], 'at', string.format('%.6f', now), 'requests', string.format('%.6f', requests),
-    'bytes', string.format('%.3f', bytes), 'day', string.format('%d', day), 'day_bytes', string.format('%.0f', day_bytes))
+    'bytes', string.format('%.3f', bytes), 'day', string.format('%d', day), 'day_bytes', string.format('%.0f', day_bytes),
+    'day_requests', string.format('%d', day_requests + 1))
   -- Until then the day is over and every debt is paid: a missing state says the same as this one would.
   redis.call('EXPIRE', KEYS[1], DAY + math.ceil(math.max(0, -bytes) / byte_rate) + burst)
 end
