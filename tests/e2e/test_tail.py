@@ -20,7 +20,7 @@ import requests
 SECONDS = float(os.environ.get("SLUICE_E2E_TAIL_SECONDS", "3"))
 RATE = int(os.environ.get("SLUICE_E2E_TAIL_RATE", "125"))  # logs a second
 BATCH = 50
-LIMITS = (max(RATE // 4, 120), 250, 1_000)  # the first ends within batches, and is still faster than the senders
+LIMITS = (RATE // 2 + 70, RATE // 2 + 320, 1_000)  # the first two end within batches, all are faster than the sender
 CATCH_UP_SECONDS = 60
 
 

@@ -59,19 +59,20 @@ SELECT stored_xid::text, batch_id::text, part, first, last, is_late, application
 FROM (SELECT * FROM entries UNION ALL SELECT * FROM latecomers) AS span
 ORDER BY span.stored_xid, span.batch_id, part, first LIMIT {_MAX_SPANS}"""
 
-# One span after the other, so that the first rows are there before the last ones were read.
+# One span after the other, so that the first rows are there before the last ones were read. OFFSET keeps the filters
+# outside: a planner that expects few rows to fit would read all that there are once rather than some for each span.
 _ROWS = f"""
-SELECT span.number, found.*
+SELECT span.number, {COLUMNS}
 FROM (SELECT * FROM unnest(%s::int[], %s::int[], %s::smallint[], %s::timestamptz[],
                            %s::uuid[], %s::int[], %s::int[], %s::bool[])
       AS span (number, of_application, of_class, came_at, of_batch, first, last, is_late) ORDER BY number) AS span,
-LATERAL (SELECT {COLUMNS} FROM log_entries
+LATERAL (SELECT * FROM log_entries
          WHERE application_id = of_application AND retention_class = of_class AND received_at = came_at
            AND batch_id = of_batch AND position BETWEEN first AND last
            AND (is_late OR NOT EXISTS (SELECT FROM late_records late WHERE late.batch_id = log_entries.batch_id
                                        AND late.position = log_entries.position))
-           AND {{conditions}}) AS found
-ORDER BY span.number, found.position"""
+         OFFSET 0) AS log_entries
+WHERE {{conditions}} ORDER BY span.number, position"""
 
 
 @dataclass(frozen=True, slots=True)
