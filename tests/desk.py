@@ -3,6 +3,7 @@
 import json
 import time
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import redis
@@ -17,8 +18,12 @@ from sluice.applications.keys import hash_secret, mint_key
 from sluice.applications.lookup import KeyLookup
 from sluice.applications.postgres import PostgresApplications, PostgresKeyStore
 from sluice.chunks.postgres import PostgresChunkStore
+from sluice.ledger.postgres import PostgresLedger
 from sluice.runtime.postgres import Database
+from sluice.search.postgres import PostgresLogReader
+from sluice.search.postgres_counts import PostgresLogCounter
 from sluice.streams.redis import RedisQueue
+from sluice.tail.postgres import PostgresTail
 from sluice.tail.redis import RedisNews, RedisSeats
 
 app = load_app("query")
@@ -37,9 +42,16 @@ class Desk:
         operations = app.Operations(database, self.queue, self.queue, app.logger)
         usage = RedisUsageReader(client, shard_count=1, rates=RATES)
         pipeline = app.Pipeline(database, usage, RATES, 10**9, "wake", app.logger, lambda: datetime.now(UTC))
-        reads = app.Reads(database, lambda: datetime.now(UTC))
+        reads = app.Reads(
+            lambda ids: PostgresLedger(database, ids).application_names(),
+            partial(PostgresLogReader, database),
+            partial(PostgresLogCounter, database),
+            lambda: datetime.now(UTC),
+        )
         news = RedisNews(client, shard_count=1)
-        tail = app.Tail(database, reads, RedisSeats(client, 10), news, time.monotonic, time.sleep)
+        tail = app.Tail(
+            reads, partial(PostgresTail, database), RedisSeats(client, 10), news, time.monotonic, time.sleep
+        )
         self.use_case = app.Query(lookup, reads, operations, pipeline, tail)
 
     def new_application(self) -> tuple[int, str]:

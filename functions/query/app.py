@@ -8,7 +8,7 @@ problem+json; reading again is always safe.
 
 import time
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,13 +20,17 @@ from sluice.applications.lookup import KeyLookup
 from sluice.applications.model import KeyRecord, Scope
 from sluice.applications.postgres import PostgresKeyStore
 from sluice.applications.redis import RedisKeyCache
+from sluice.ledger.postgres import PostgresLedger
 from sluice.runtime.http import HttpApi, json_response
 from sluice.runtime.observability import Logger, Metrics, count, utc_now
 from sluice.runtime.postgres import Database
 from sluice.runtime.redis import connect_redis
 from sluice.runtime.settings import QuerySettings
 from sluice.search.describe import language_document
+from sluice.search.postgres import PostgresLogReader
+from sluice.search.postgres_counts import PostgresLogCounter
 from sluice.streams.redis import RedisQueue
+from sluice.tail.postgres import PostgresTail
 from sluice.tail.redis import RedisNews, RedisSeats
 
 if TYPE_CHECKING:  # several functions have such files, which only the type checker sees together
@@ -175,11 +179,16 @@ def _dependencies() -> Query:
     usage_reader = RedisUsageReader(client, shard_count=settings.shard_count, rates=rates)
     limit = settings.backlog_limit_bytes
     shown = Pipeline(database, usage_reader, rates, limit, settings.drain_mode, logger, utc_now)
-    reads = Reads(database, utc_now)
+    reads = Reads(
+        lambda ids: PostgresLedger(database, ids).application_names(),
+        partial(PostgresLogReader, database),
+        partial(PostgresLogCounter, database),
+        utc_now,
+    )
     seats = RedisSeats(client, settings.tail_seats)
     soon = Database(settings.database_url, deadline_seconds=TAIL_DATABASE_SECONDS)
     news = RedisNews(client, shard_count=settings.shard_count)
-    tail = Tail(soon, reads, seats, news, time.monotonic, time.sleep)
+    tail = Tail(reads, partial(PostgresTail, soon), seats, news, time.monotonic, time.sleep)
     return Query(lookup, reads, operations, shown, tail)
 
 

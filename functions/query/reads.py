@@ -1,7 +1,7 @@
 """The use cases of reading logs: pages, one log among its neighbours, and counts."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,14 +10,10 @@ from uuid import UUID
 from sluice.applications.model import KeyRecord, Scope
 from sluice.entries.model import Level
 from sluice.errors import RejectedInput
-from sluice.ledger.postgres import PostgresLedger
-from sluice.runtime.postgres import Database
 from sluice.search.counts import parse_facet, parse_histogram
 from sluice.search.model import DEFAULT_CONTEXT, MAX_CONTEXT, LogQuery, Page, Visible
 from sluice.search.parse import check_names, parse_filters, parse_limit
-from sluice.search.postgres import PostgresLogReader
-from sluice.search.postgres_counts import PostgresLogCounter
-from sluice.search.postgres_scan import Budget
+from sluice.search.ports import LogCounter, LogReader
 
 Parameters = Mapping[str, str]
 
@@ -26,15 +22,16 @@ Parameters = Mapping[str, str]
 class Reads:
     """The use cases. Each takes the reader's key and the parameters of the URL."""
 
-    database: Database
+    names: Callable[[Collection[int] | None], Mapping[int, str]]  # of these applications, or of all, by id
+    open_reader: Callable[[Visible], LogReader]
+    open_counter: Callable[[Visible], LogCounter]
     now: Callable[[], datetime]
-    budget: Budget | None = None
 
     def visible(self, key: KeyRecord, applications: tuple[str, ...] = ()) -> Visible:
         """The applications that the key sees, or those of them that are named. Raises RejectedInput
         ``unknown_application`` for a name that this key does not see: it tells no more than that."""
         is_all = Scope.ADMIN in key.scopes
-        names = PostgresLedger(self.database, None if is_all else {key.application_id}).application_names()
+        names = self.names(None if is_all else {key.application_id})
         for name in applications:
             if name not in names.values():
                 raise RejectedInput("unknown_application", f"this API key sees no application {name!r}")
@@ -45,7 +42,7 @@ class Reads:
     def page(self, key: KeyRecord, query: LogQuery) -> Page:
         """A page of logs."""
         visible = self.visible(key, query.filters.applications)
-        return PostgresLogReader(self.database, visible, self.budget).search(query)
+        return self.open_reader(visible).search(query)
 
     def log(self, key: KeyRecord, log_id: str, parameters: Parameters) -> dict[str, Any]:
         """One log, and those before and after it in its application."""
@@ -54,8 +51,7 @@ class Reads:
             parse_limit(name, parameters.get(name), DEFAULT_CONTEXT, MAX_CONTEXT, lowest=0)
             for name in ("before", "after")
         )
-        reader = PostgresLogReader(self.database, self.visible(key), self.budget)
-        found = reader.find(*_parts(log_id), before=before, after=after)
+        found = self.open_reader(self.visible(key)).find(*_parts(log_id), before=before, after=after)
         if found is None:
             raise RejectedInput("unknown_log", f"this API key sees no log {log_id!r}", status=404)
         return {"log": found.log, "before": found.before, "after": found.after}
@@ -116,8 +112,8 @@ class Reads:
             **_completeness(counts.complete_since),
         }
 
-    def _counter(self, key: KeyRecord, applications: tuple[str, ...]) -> PostgresLogCounter:
-        return PostgresLogCounter(self.database, self.visible(key, applications), self.budget)
+    def _counter(self, key: KeyRecord, applications: tuple[str, ...]) -> LogCounter:
+        return self.open_counter(self.visible(key, applications))
 
 
 def _completeness(complete_since: datetime | None) -> dict[str, Any]:

@@ -10,13 +10,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sluice.applications.model import KeyRecord
-from sluice.runtime.postgres import Database
 from sluice.search.model import Filters, Visible
 from sluice.search.parse import parse_filters, parse_limit
 from sluice.tail.model import MAX_LIMIT, MAX_WAIT_SECONDS, Cursor, Page
 from sluice.tail.ports import News, Seats
 from sluice.tail.ports import Tail as Order
-from sluice.tail.postgres import PostgresTail
 
 if TYPE_CHECKING:
     from functions.query.reads import Reads
@@ -33,13 +31,12 @@ PAUSE_SECONDS = 2  # for who found no seat
 class Tail:
     """The use case."""
 
-    database: Database
     reads: Reads
+    open_order: Callable[[Visible, Filters], Order]
     seats: Seats
     news: News
     clock: Callable[[], float]  # monotonic seconds
     sleep: Callable[[float], object]
-    open_order: Callable[[Database, Visible, Filters], Order] = PostgresTail
 
     def follow(self, key: KeyRecord, parameters: Mapping[str, str]) -> dict[str, Any]:
         """Logs behind the cursor, and the next one; without a cursor, one that begins now. Raises what parsing and
@@ -49,7 +46,7 @@ class Tail:
         wait = parse_limit("wait", parameters.get("wait"), MAX_WAIT_SECONDS, MAX_WAIT_SECONDS, lowest=0)
         cursor = Cursor.from_text(parameters["cursor"]) if parameters.get("cursor") else None
         visible = self.reads.visible(key, filters.applications)
-        order = self.open_order(self.database, visible, filters)
+        order = self.open_order(visible, filters)
         if cursor is None:
             return _answer([], order.begin(), is_behind=False)
         watch = _Watch(self, visible.ids, self.clock() + wait)

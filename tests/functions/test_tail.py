@@ -65,7 +65,7 @@ class Queue:
 
     def follow(self, **parameters: str) -> dict[str, Any]:
         reads = SimpleNamespace(now=lambda: NOON, visible=lambda *_: Visible({1: "shop"}))
-        tail = app.Tail(None, reads, self, self, lambda: self.now, self.sleep, lambda *_: self)
+        tail = app.Tail(reads, lambda *_: self, self, self, lambda: self.now, self.sleep)
         answer: dict[str, Any] = tail.follow(KEY, {"cursor": self.begin().to_text(), **parameters})
         return answer
 

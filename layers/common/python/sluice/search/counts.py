@@ -1,8 +1,10 @@
 """What is counted, and in which steps of time."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from sluice.errors import RejectedInput
 from sluice.search.model import FIELDS, METADATA, Filters
@@ -40,6 +42,26 @@ class FacetQuery:
     filters: Filters
     field: str
     limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Rows of counts. Complete from ``complete_since`` on, where the budget was used up; None: complete."""
+
+    rows: list[Any]
+    complete_since: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class FacetCounts:
+    """How many logs have each value of a field, of how many. ``is_approximate``: values that are rare at each time but
+    many in all may be missing. ``complete_since`` as in Counts."""
+
+    values: Counter[str]
+    total: int
+    missing: int
+    is_approximate: bool
+    complete_since: datetime | None
 
 
 def parse_histogram(parameters: Mapping[str, str], now: datetime) -> HistogramQuery:

@@ -20,19 +20,18 @@ _FETCH_ROWS = 100  # at a time: the largest records take 128 KB each
 
 
 class PostgresLogReader:
-    """Stored records of the applications in ``visible``."""
+    """See LogReader: of the applications in ``visible``."""
 
     def __init__(self, database: Database, visible: Visible, budget: Budget | None = None) -> None:
         self._database, self._visible, self._budget = database, visible, budget or Budget()
 
     def search(self, query: LogQuery) -> Page:
-        """One page, in the order of event times; records of one instant by batch and position. Raises Unavailable when
-        the database is down or gives nothing within the budget."""
+        """See LogReader.search."""
         with open_scan(self._database, self._visible, query.filters, self._budget) as scan:
             return _PageReader(query, self._visible).read(scan)
 
     def find(self, batch_id: UUID, position: int, *, before: int, after: int) -> Neighbourhood | None:
-        """One record and its neighbours in its application's order of event times; None if there is no such record."""
+        """See LogReader.find."""
         filters = Filters(batch_id=batch_id)
         with open_scan(self._database, self._visible, filters, self._budget) as scan:
             if scan is None:

@@ -1,13 +1,12 @@
 """Counting stored records under the reader's row security."""
 
 from collections import Counter, defaultdict
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sluice.entries.model import Level
 from sluice.runtime.postgres import Database
-from sluice.search.counts import ORIGIN, FacetQuery, HistogramQuery
+from sluice.search.counts import ORIGIN, Counts, FacetCounts, FacetQuery, HistogramQuery
 from sluice.search.model import METADATA, Filters, Visible
 from sluice.search.postgres_conditions import Sql, filters_sql, metadata_text
 from sluice.search.postgres_scan import Budget, open_scan
@@ -34,35 +33,14 @@ SELECT grouping(value), value, count(*), count(*) FILTER (WHERE coalesce(n, 1) =
 GROUP BY GROUPING SETS ((value), ()) ORDER BY 1 DESC, value IS NULL DESC, 3 DESC LIMIT {limit}"""
 
 
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """Rows of counts. Complete from ``complete_since`` on, where the budget was used up; None: complete."""
-
-    rows: list[Any]
-    complete_since: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class FacetCounts:
-    """How many logs have each value of a field, of how many. ``is_approximate``: values that are rare at each time but
-    many in all may be missing. ``complete_since`` as in Counts."""
-
-    values: Counter[str]
-    total: int
-    missing: int
-    is_approximate: bool
-    complete_since: datetime | None
-
-
 class PostgresLogCounter:
-    """Counts of stored records of the applications in ``visible``. All methods raise Unavailable when the database is
-    down or gives nothing within the budget; of what is too much for it the newest is counted."""
+    """See LogCounter: of the applications in ``visible``."""
 
     def __init__(self, database: Database, visible: Visible, budget: Budget | None = None) -> None:
         self._database, self._visible, self._budget = database, visible, budget or Budget()
 
     def histogram(self, query: HistogramQuery) -> Counts:
-        """Rows of (the interval's start, value, count)."""
+        """See LogCounter.histogram."""
         sql = _HISTOGRAM.replace("{grouping}", _GROUPINGS[query.by])
         found = self._count(query.filters, sql, [query.interval_seconds, ORIGIN])
         totals: Counter[tuple[datetime, Any]] = Counter()
@@ -71,7 +49,7 @@ class PostgresLogCounter:
         return Counts([(*key, count) for key, count in totals.items()], found.complete_since)
 
     def stats(self, filters: Filters) -> Counts:
-        """Rows of (level, application, count, first and last event time, bytes of messages)."""
+        """See LogCounter.stats."""
         found = self._count(filters, _STATS, [])
         merged: defaultdict[tuple[str, str], list[Any]] = defaultdict(list)
         for level, application_id, *numbers in found.rows:
@@ -84,7 +62,7 @@ class PostgresLogCounter:
         return Counts(rows, found.complete_since)
 
     def facet(self, query: FacetQuery) -> FacetCounts:
-        """How often each value of a field occurs, or each key of the metadata."""
+        """See LogCounter.facet."""
         expression, values = _value_sql(query.field)
         sql = (_KEYS if query.field == "metadata" else _FACET).replace("{value}", expression)
         sql = sql.replace("{limit}", str(_MAX_WINDOW_VALUES)).replace("{characters}", str(_MAX_VALUE_CHARACTERS))
