@@ -34,8 +34,8 @@ LIMITS = (
         "the day never ends",
         "who used up a day's quota is locked out for ever",
         _SCRIPT,
-        "tonumber(state[4]) == day and",
-        "state[5] and",
+        "local is_today = tonumber(state[4]) == day\n",
+        "local is_today = state[4]\n",
         (f"{_CONTRACT}::test_a_quota_of_bytes_is_for_one_day",),
     ),
     Mutation(
