@@ -21,7 +21,7 @@ from sluice.errors import Unavailable
 from sluice.intake.redis import RedisIntake
 from sluice.protocols.otlp import pack_otlp
 from sluice.runtime.http import HttpApi, json_response, rejection_documents
-from sluice.runtime.observability import Logger, Metrics, count, utc_now
+from sluice.runtime.observability import Logger, Metrics, count, utc_now, with_context
 from sluice.runtime.otlp import export_response, status_response
 from sluice.runtime.postgres import Database
 from sluice.runtime.posts import Post
@@ -73,14 +73,23 @@ def _wake(waker: Waker) -> None:
 def ingest(request: Request) -> Response:
     """Answers 202 with the count, the batch id and what was rejected."""
     accepted = _accept(request, LOGS)
+    replayed = {"Idempotency-Replayed": "true"} if accepted.is_replay else {}
+    headers = accepted.standing.headers() | replayed
+    if not accepted.batch.rejections:
+        return Response(_good_answer(accepted), {"Content-Type": "application/json", **headers}, 202)
     answer = {
         "accepted": len(accepted.batch.lines),
         "batch_id": accepted.batch_id.hex,
         "rejected": rejection_documents(accepted.batch.rejections),
         "rejected_count": len(accepted.batch.rejections),
     }
-    replayed = {"Idempotency-Replayed": "true"} if accepted.is_replay else {}
-    return json_response(answer, 202, accepted.standing.headers() | replayed)
+    return json_response(answer, 202, headers)
+
+
+def _good_answer(accepted: Accepted) -> str:
+    """The answer's text where nothing was rejected, in a tenth of the time."""
+    count = len(accepted.batch.lines)
+    return f'{{"accepted":{count},"batch_id":"{accepted.batch_id.hex}","rejected":[],"rejected_count":0}}'
 
 
 @api.route("POST", "/v1/logs", refuse=status_response)
@@ -123,7 +132,7 @@ def _dependencies() -> Ingest:
     return Ingest(lookup, admission, queue, RedisIntake(client, admission, queue), settings, utc_now, waker)
 
 
-@logger.inject_lambda_context
+@with_context(logger)
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: Any) -> Any:
     """API Gateway (REST, proxy) entry point."""

@@ -203,7 +203,7 @@ def handler(event: dict[str, Any], context: Any) -> Any:
     if event.get("action") == "audit":
         totals = _dependencies().operations.audit()
         for name, value in totals.items():
-            metrics.add_metric(name=f"ledger_{name}", unit="Count", value=int(value))
+            metrics.add(f"ledger_{name}", int(value))
         if totals["unaccounted"] or totals["queue_rolled_back"]:
             logger.error("the ledger does not balance", extra=totals)
         return totals

@@ -68,7 +68,7 @@ class Pipeline:
         }
 
     def _limits(self, limits: Limits) -> dict[str, int]:
-        effective = asdict(self.rates.over(limits))
+        effective: dict[str, int] = self.rates.over(limits)._asdict()
         del effective["burst_seconds"]
         return effective
 

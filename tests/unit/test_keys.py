@@ -78,9 +78,12 @@ def test_what_took_long_to_find_is_not_shared(door: Door) -> None:
         lambda text: "slc_ä_ö_ü",
     ],
 )
-def test_garbage_is_refused_without_a_look_up(door: Door, garble: Callable[[str], str]) -> None:
+@pytest.mark.parametrize("is_known", [False, True])
+def test_garbage_is_refused_without_a_look_up(door: Door, garble: Callable[[str], str], is_known: bool) -> None:
+    if is_known:
+        door.enter()
     assert door.refusal(garble(door.text)) == ("invalid_key", 401)
-    assert door.store.asked == 0
+    assert door.store.asked == is_known
 
 
 def test_a_missing_key(door: Door) -> None:
@@ -97,6 +100,15 @@ def test_a_wrong_secret_behind_a_right_id(door: Door) -> None:
     door.store.keys[key_id] = replace(door.record, secret_hash=hash_secret("another", PEPPER))
     assert door.refusal() == ("invalid_key", 401)
     assert door.refusal(other) == ("invalid_key", 401)
+
+
+def test_a_known_key_whose_secret_was_changed(door: Door) -> None:
+    door.enter()
+    door.enter()
+    door.store.keys[door.record.key_id] = replace(door.record, secret_hash=hash_secret("another", PEPPER))
+    door.cache.clear()
+    door.clock.advance(5)
+    assert [door.refusal(), door.refusal()] == [("invalid_key", 401)] * 2
 
 
 def test_a_missing_scope(door: Door) -> None:

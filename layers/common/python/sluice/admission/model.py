@@ -3,7 +3,9 @@
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 from sluice.applications.model import KeyRecord, Limits
 from sluice.errors import RejectedInput, SluiceError, Throttled, Unavailable
@@ -17,8 +19,7 @@ _CODES = {  # of a refusal, by policy
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(NamedTuple):
     """So many units in any window of that length."""
 
     name: str
@@ -33,8 +34,7 @@ class Policy:
         return f'"{self.name}";q={self.quota}{unit};w={self.window_seconds}'
 
 
-@dataclass(frozen=True, slots=True)
-class Rates:
+class Rates(NamedTuple):
     """What holds where nothing is set for an application. Buckets hold what ``burst_seconds`` bring."""
 
     requests_per_second: int
@@ -51,6 +51,7 @@ class Rates:
             self.burst_seconds,
         )
 
+    @lru_cache(1024)  # noqa: B019  # a method of values
     def policies(self) -> tuple[Policy, ...]:
         """Requests, bytes and bytes per day."""
         burst = self.burst_seconds
@@ -61,8 +62,7 @@ class Rates:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Balance:
+class Balance(NamedTuple):
     """One policy's state after a request."""
 
     policy: Policy
@@ -77,7 +77,7 @@ class Balance:
 
     def after(self, seconds: float) -> "Balance":
         """The same, so much later, if nothing else happened."""
-        return replace(self, reset_ms=max(0, self.reset_ms - int(seconds * 1000)))
+        return self._replace(reset_ms=max(0, self.reset_ms - int(seconds * 1000)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +94,13 @@ class Standing:
             for balance in self.balances
             if retry_after_seconds is None or balance.reset_seconds <= retry_after_seconds
         ]
-        fields = {"RateLimit-Policy": ", ".join(balance.policy.field for balance in self.balances)}
+        fields = {"RateLimit-Policy": _policy_field(tuple(balance.policy for balance in self.balances))}
         return fields | ({"RateLimit": ", ".join(shown)} if shown else {})
+
+
+@lru_cache(1024)
+def _policy_field(policies: tuple[Policy, ...]) -> str:
+    return ", ".join(policy.field for policy in policies)
 
 
 @dataclass(frozen=True, slots=True)

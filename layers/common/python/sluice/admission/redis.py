@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
+from typing import Any
 
 import redis
 
@@ -31,7 +32,7 @@ class Question:
     rates: Rates
     asked_at: float
     keys: list[str]
-    arguments: list[int]
+    arguments: list[Any]
 
 
 class RedisAdmission:
@@ -54,18 +55,18 @@ class RedisAdmission:
         question = self.question(key, body_bytes)
         with translated():
             answer = self._admit(question.keys, question.arguments)
-        return self.standing(key, question, answer)
+        return self.standing(key, question, answer.split())
 
     def question(self, key: KeyRecord, body_bytes: int) -> "Question":
         """What ``admit`` asks Redis. Raises RejectedInput ``body_too_large``."""
         rates, asked_at = self._rates.over(key.limits), self._clock()
         check_size(rates, body_bytes)
         numbers = (rates.requests_per_second, rates.bytes_per_second, rates.bytes_per_day, rates.burst_seconds)
-        return Question(rates, asked_at, [self._name(key)], [*numbers, body_bytes])
+        return Question(rates, asked_at, [self._name(key)], [*numbers, b"%d" % body_bytes])
 
-    def standing(self, key: KeyRecord, question: "Question", answer: bytes) -> Standing:
-        """What Redis's answer says. Raises Throttled."""
-        numbers = list(map(int, answer.split()))
+    def standing(self, key: KeyRecord, question: "Question", answer: Sequence[bytes]) -> Standing:
+        """What the words of Redis's answer say. Raises Throttled."""
+        numbers = list(map(int, answer))
         balances = [
             Balance(policy, violated == 1, remaining, reset_ms)
             for policy, violated, remaining, reset_ms in zip(

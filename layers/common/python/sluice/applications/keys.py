@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 
 _PREFIX = "slc"
 _KEY_ID_BYTES = 10  # 16 characters
+_KEY_ID = slice(len(_PREFIX) + 1, len(_PREFIX) + 17)
 _SECRET_BYTES = 32  # 52 characters
 _CHECK_BYTES = 5  # 8 characters: one forged key in 10^12 gets as far as a look-up
 _MAX_CHARACTERS = 128
@@ -38,6 +39,11 @@ def read_key(text: str, pepper: bytes) -> ApiKey | None:
         return None
     _, key_id, secret, check = parts
     return ApiKey(key_id, secret) if hmac.compare_digest(check, _check(pepper, key_id, secret)) else None
+
+
+def claimed_id(text: str) -> str:
+    """The key id in ``text``, if it is a key at all; else anything."""
+    return text[_KEY_ID]
 
 
 def hash_secret(secret: str, pepper: bytes) -> bytes:

@@ -47,7 +47,9 @@ def inflate_body(
 
 
 def _claimed_encoding(header: str | None) -> str | None:
-    names = [name.strip().lower() for name in (header or "").split(",")]
+    if not header:
+        return None
+    names = [name.strip().lower() for name in header.split(",")]
     claimed = [name for name in names if name not in _NO_ENCODINGS]
     if not claimed:
         return None

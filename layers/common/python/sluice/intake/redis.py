@@ -24,10 +24,11 @@ class RedisIntake:
         question = self._admission.question(key, body_bytes)
         keys, arguments = self._queue.command(submission)
         with translated():
-            balances, *answer = self._script([*question.keys, *keys], [*question.arguments, *arguments])
-        standing = self._admission.standing(key, question, balances)
+            answer = self._script([*question.keys, *keys], [*question.arguments, *arguments])
+        *balances, verdict = answer.split(b" ")
+        standing = self._admission.standing(key, question, balances)  # where it does not raise, there is a verdict
         with announced(standing):
-            return standing, self._queue.verdict(submission, answer[0])
+            return standing, self._queue.verdict(submission, verdict)
 
 
 def intake_source() -> str:

@@ -10,15 +10,15 @@ from functools import wraps
 from http import HTTPStatus
 from typing import Any, cast
 
-from aws_lambda_powertools import Logger, Metrics
 from chalice.app import Chalice, Request, Response
 
 from sluice.applications.credentials import challenge
 from sluice.errors import ContractError, Denied, RejectedInput, Rejection, SluiceError, Throttled, Unavailable
-from sluice.runtime.observability import Recurrences, count
+from sluice.runtime.observability import Logger, Metrics, Recurrences, count
 
 _View = Callable[[Request], Response]
 _JSON = "application/json"
+_NO_HEADERS: dict[str, Any] = {"headers": {}}
 _PROBLEM = "application/problem+json"
 _SKEW_SECONDS = 30  # about what a deployment takes from its functions to its migrations
 _POLICY_TYPES = {  # of problems that name the limits they are about
@@ -81,7 +81,7 @@ class HttpApi:
         if view is None:
             return self._chalice(event, context)  # which knows how to say so
         # Chalice's own dispatch checks with each request what routes of ours never use.
-        answer = view(Request(event, context)).to_dict()
+        answer = view(_request(event, context)).to_dict()
         if isinstance(answer["body"], bytes):
             answer |= {"body": b64encode(answer["body"]).decode(), "isBase64Encoded": True}
         return answer
@@ -124,6 +124,14 @@ class HttpApi:
                 return Refusal(500, error.code, "Sluice failed; the request can be retried")
 
 
+def _request(event: dict[str, Any], context: Any) -> Request:
+    """Chalice's, whose headers are a plain dictionary: names are in lower case, as everybody here asks for them."""
+    request = Request(event | _NO_HEADERS, context)
+    headers: Any = {name.lower(): value for name, value in (event["headers"] or {}).items()}
+    request.headers = headers
+    return request
+
+
 def media_type(request: Request) -> str:
     """The request's Content-Type without its parameters, in lower case; "" if there is none."""
     return str(request.headers.get("content-type") or "").partition(";")[0].strip().lower()
@@ -136,6 +144,9 @@ def jsonable(value: Any) -> Any:
     if isinstance(value, list):
         return [jsonable(item) for item in value]
     return value.isoformat() if isinstance(value, datetime) else value
+
+
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=jsonable).encode
 
 
 def json_body(request: Request) -> dict[str, Any]:
@@ -179,8 +190,7 @@ def _problem_response(_: Request, refusal: Refusal) -> Response:
 
 
 def _response(body: Mapping[str, Any], status: int, content_type: str, headers: Mapping[str, str]) -> Response:
-    text = json.dumps(body, ensure_ascii=False, separators=(",", ":"), default=jsonable)
-    return Response(body=text, status_code=status, headers={"Content-Type": content_type, **headers})
+    return Response(_encode(body), {"Content-Type": content_type, **headers}, status)
 
 
 def _retry_after(seconds: int) -> dict[str, str]:

@@ -1,21 +1,105 @@
-"""One logger and one metrics object per function, from Powertools, which reads its own variables (name, level)."""
+"""One logger and one metrics object per function. The logger is Powertools', which reads its own variables."""
 
+import sys
 import time
 from collections.abc import Callable, Hashable
 from datetime import UTC, datetime
+from functools import wraps
+from typing import Any
 
-from aws_lambda_powertools import Logger, Metrics
-from aws_lambda_powertools.metrics import MetricUnit
+import msgspec
+from aws_lambda_powertools.logging import Logger
 
-__all__ = ["Logger", "Metrics", "Recurrences", "count", "utc_now"]
+from sluice.runtime.settings import service_name
 
+__all__ = ["Logger", "Metrics", "Recurrences", "count", "utc_now", "with_context"]
+
+type Handler = Callable[[Any, Any], Any]
 _MAX_KINDS = 10_000
+_encode = msgspec.json.Encoder().encode
+
+
+class Metrics:
+    """Counts in CloudWatch's Embedded Metric Format, with the service as their dimension: the line that Powertools'
+    would print, for a tenth of its time."""
+
+    def __init__(self, namespace: str) -> None:
+        self._namespace = namespace
+        self._values: dict[str, list[float]] = {}
+        self._frames: dict[tuple[str, ...], tuple[bytes, bytes]] = {}
+
+    def add(self, name: str, value: float) -> None:
+        """Counts ``value`` for the invocation."""
+        self._values.setdefault(name, []).append(float(value))
+
+    def log_metrics(self, handler: Handler) -> Handler:
+        """Prints what was added when ``handler`` is over, one way or the other."""
+
+        @wraps(handler)
+        def run(event: Any, context: Any) -> Any:
+            try:
+                return handler(event, context)
+            finally:
+                self._flush()
+
+        return run
+
+    def _flush(self) -> None:
+        values, self._values = self._values, {}
+        if values:
+            names = tuple(values)
+            before, after = self._frames.get(names) or self._frames.setdefault(names, self._frame(names))
+            now = time.time_ns() // 1_000_000
+            sys.stdout.write(b"".join((before, b"%d" % now, after, _encode(values)[1:], b"\n")).decode())
+
+    def _frame(self, names: tuple[str, ...]) -> tuple[bytes, bytes]:
+        """What stands before and after the time in a line with the metrics ``names``."""
+        service = service_name()
+        dimensions = {"service": service} if service else {}
+        description = {
+            "Namespace": self._namespace,
+            "Dimensions": [list(dimensions)],
+            "Metrics": [{"Name": name, "Unit": "Count"} for name in names],
+        }
+        line = _encode({"_aws": {"Timestamp": None, "CloudWatchMetrics": [description]}, **dimensions})
+        before, _, after = line.partition(b"null")
+        return before, after[:-1] + b","
 
 
 def count(metrics: Metrics, name: str, value: int) -> None:
     """Adds a count; zeros are left out, they would only cost money."""
     if value:
-        metrics.add_metric(name=name, unit=MetricUnit.Count, value=value)
+        metrics.add(name, value)
+
+
+def with_context(logger: Logger) -> Callable[[Handler], Handler]:
+    """As ``logger.inject_lambda_context``, for a function that seldom has anything to say: what the context tells is
+    only asked for when there is a line to write."""
+    inject: Handler = logger.inject_lambda_context(lambda _event, _context: None)
+    latest: list[Any] = []
+
+    def note(_record: Any) -> bool:
+        if latest:
+            inject({}, latest.pop())
+        return True
+
+    logger.addFilter(note)
+
+    def decorate(handler: Handler) -> Handler:
+        is_cold = True
+
+        @wraps(handler)
+        def run(event: Any, context: Any) -> Any:
+            nonlocal is_cold
+            latest[:] = (context,)
+            if is_cold:  # the logger takes the first that it sees for the environment's first
+                is_cold = False
+                note(None)
+            return handler(event, context)
+
+        return run
+
+    return decorate
 
 
 class Recurrences:

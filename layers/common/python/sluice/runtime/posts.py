@@ -25,8 +25,9 @@ class Post:
     @classmethod
     def from_request(cls, request: Request) -> Self:
         """Raises RejectedInput ``invalid_idempotency_key``."""
+        body = request.raw_body
         return cls(
-            wire=request.raw_body if isinstance(request.raw_body, bytes) else request.raw_body.encode(),
+            wire=body if isinstance(body, bytes) else body.encode(),
             media_type=media_type(request),
             content_encoding=request.headers.get("content-encoding"),
             api_key=read_credentials(request.headers),

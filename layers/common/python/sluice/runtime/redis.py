@@ -1,11 +1,14 @@
 """One Redis connection pool per execution environment."""
 
+import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import lru_cache
 from hashlib import sha1
 from typing import Any
 
 import redis
+from redis import Connection, ConnectionPool
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
@@ -18,13 +21,43 @@ def connect_redis(url: str, *, timeout_seconds: float = 10) -> redis.Redis:
     Connects on first use; a connection that went stale while the environment was frozen is replaced after a health
     check (PING after 10 s of silence), not after a failed command.
     """
-    return redis.Redis.from_url(
+    pool = _Pool.from_url(
         url,
         retry=Retry(NoBackoff(), 0),
         socket_timeout=timeout_seconds,
         socket_connect_timeout=min(2, timeout_seconds),
         health_check_interval=10,
     )
+    return redis.Redis.from_pool(pool)
+
+
+class _Pool(ConnectionPool):
+    """Keeps ready connections at hand: the way through redis-py's pool, its lock, events and metrics takes as long as
+    sending a command. Whatever is not ready goes that way."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._at_hand: list[Connection] = []
+
+    def get_connection(self, *_: Any, **__: Any) -> Connection:
+        with suppress(IndexError):
+            connection = self._at_hand.pop()
+            if _is_ready(connection):
+                return connection
+            connection.disconnect()  # type: ignore[no-untyped-call]
+            super().release(connection)
+        return super().get_connection()
+
+    def release(self, connection: Any) -> None:
+        self._at_hand.append(connection)
+
+
+def _is_ready(connection: Connection) -> bool:
+    """Whether a command can be sent: it is this process's, open, and the server has neither said anything nor left."""
+    try:
+        return connection.pid == os.getpid() and connection.is_connected and not connection.can_read()
+    except redis.RedisError:
+        return False
 
 
 class Script:
@@ -56,9 +89,15 @@ class Script:
 
 
 def _packed(words: Sequence[Any]) -> bytes:
-    """A command in Redis's protocol; words are bytes, text or integers."""
-    encoded = [word if isinstance(word, bytes) else str(word).encode() for word in words]
-    return b"*%d\r\n%b" % (len(encoded), b"".join([b"$%d\r\n%b\r\n" % (len(word), word) for word in encoded]))
+    """A command in Redis's protocol; words are bytes, or text and integers that come again and again."""
+    encoded = [b"$%d\r\n%b\r\n" % (len(word), word) if type(word) is bytes else _encoded(word) for word in words]
+    return b"*%d\r\n%b" % (len(encoded), b"".join(encoded))
+
+
+@lru_cache(4096)
+def _encoded(word: str | int) -> bytes:
+    encoded = str(word).encode()
+    return b"$%d\r\n%b\r\n" % (len(encoded), encoded)
 
 
 @contextmanager

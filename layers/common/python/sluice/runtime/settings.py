@@ -66,6 +66,11 @@ def _load[Settings](environ: Mapping[str, str], build: Callable[[_Reader], Setti
     return settings
 
 
+def service_name(environ: Mapping[str, str] = os.environ) -> str:
+    """What the function is called in its logs and metrics; the logger reads the variable itself."""
+    return environ.get("POWERTOOLS_SERVICE_NAME", "")
+
+
 @dataclass(frozen=True, slots=True)
 class IngestSettings:
     """What functions/ingest uses."""

@@ -75,10 +75,10 @@ class RedisQueue:
         arguments: list[Any] = [submission.application_id, limit, self._share(), submission.body_hash]
         arguments += [REPLAY_SECONDS if submission.is_idempotent else 0, self._wake_ms]
         received_at = _microseconds(submission.received_at)
-        arguments += [WIRE_VERSION, submission.batch_id.hex, received_at, submission.retention_class]
+        arguments += [WIRE_VERSION, submission.batch_id.hex.encode(), received_at, submission.retention_class]
         for part in submission.parts:
             bounds = [_microseconds(part.event_from), _microseconds(part.event_to)]
-            arguments += [part.record_count, *bounds, part.line_bytes, part.packed]
+            arguments += [part.record_count, *bounds, b"%d" % part.line_bytes, part.packed]
         return keys, arguments
 
     def verdict(self, submission: Submission, answer: bytes) -> Submitted:
@@ -173,7 +173,7 @@ class RedisQueue:
 
     def read(self, shard: int, entry_ids: Sequence[str]) -> list[StreamEntry | UnreadableEntry]:
         """See ChunkQueue.read."""
-        headers, payload = self._run("read", [_stream(shard)], entry_ids)
+        headers, payload = self._run("read", [_stream(shard)], [entry_id.encode() for entry_id in entry_ids])
         try:
             return list(_unpack(shard, json.loads(headers), memoryview(payload)))
         except (ValueError, OverflowError, *_INFLATING):  # one that nobody of ours wrote, or that is damaged
@@ -195,7 +195,8 @@ class RedisQueue:
         arguments: list[Any] = [GROUP]
         for entry in entries:
             header = entry if isinstance(entry, StreamEntry) else entry.header
-            arguments += [entry.entry_id, *((header.application_id, header.size_bytes) if header else ("", 0))]
+            account = (header.application_id, b"%d" % header.size_bytes) if header else ("", 0)
+            arguments += [entry.entry_id.encode(), *account]
         return int(self._run("acknowledge", [_stream(shard), _backlog(shard), stored_key(shard)], arguments))
 
     def accepted(self) -> dict[tuple[int, int], int]:
@@ -249,8 +250,8 @@ class RedisQueue:
         return script
 
 
-def _microseconds(moment: datetime) -> int:
-    return (moment - _EPOCH) // _MICROSECOND
+def _microseconds(moment: datetime) -> bytes:
+    return b"%d" % ((moment - _EPOCH) // _MICROSECOND)
 
 
 def _moment(microseconds: str | bytes) -> datetime:
