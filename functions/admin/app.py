@@ -132,7 +132,10 @@ def _number(text: str) -> int | str:
 def _dependencies() -> tuple[Admin, KeyLookup]:
     settings = AdminSettings.from_env()
     database = Database(settings.database_url)
-    applications, dead_letters = PostgresApplications(database), PostgresDeadLetters(database)
+    applications, dead_letters = (
+        PostgresApplications(database),
+        PostgresDeadLetters(database, templates=settings.templates),
+    )
     lookup = KeyLookup(PostgresKeyStore(database), None, settings.key_pepper, utc_now)
     return Admin(SchemaOwner(database), applications, dead_letters, settings.key_pepper, utc_now), lookup
 

@@ -1,8 +1,9 @@
-"""Makes word filters of what was stored since its last run, so that text search need not read every row.
+"""Makes word filters of what was stored since its last run, so that text search need not read every row, and finds the
+templates of lines that were stored without.
 
 Trigger: a schedule of one minute, or an operator. Promise: each stored row is in exactly one filter, since filters and
-progress are committed together; search reads what is in none yet as it is. On failure it raises, and the next run goes
-on from the same place; of two runs at once one does nothing.
+progress are committed together; search reads what is in none yet as it is. A line waits for its template until it has
+one. On failure it raises, and the next run goes on from the same place; of two runs at once one does nothing.
 """
 
 from collections.abc import Callable
@@ -17,6 +18,8 @@ from sluice.filters.postgres import PostgresFilterStore
 from sluice.runtime.observability import Logger, Metrics, count
 from sluice.runtime.postgres import Database
 from sluice.runtime.settings import IndexSettings
+from sluice.templates.ports import Repairer
+from sluice.templates.postgres import PostgresClusterer
 
 logger = Logger()
 metrics = Metrics(namespace="Sluice")
@@ -37,28 +40,43 @@ def catch_up(store: FilterStore, has_time: Callable[[], bool]) -> Advance:
     return total
 
 
+def repair_all(repairer: Repairer, has_time: Callable[[], bool]) -> int:
+    """Steps until no line waits for its template, or time is up; how many lines got one. Raises what repairing does."""
+    total = 0
+    while has_time() and (found := repairer.repair()):
+        total += found
+    return total
+
+
 @cache
-def _dependencies() -> FilterStore:
-    settings = IndexSettings.from_env()
-    return PostgresFilterStore(Database(settings.database_url, deadline_seconds=DATABASE_SECONDS))
+def _dependencies() -> tuple[FilterStore, Repairer]:
+    database = Database(IndexSettings.from_env().database_url, deadline_seconds=DATABASE_SECONDS)
+    return PostgresFilterStore(database), PostgresClusterer(database)
 
 
 @logger.inject_lambda_context
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Schedule and Invoke entry point."""
-    store = _dependencies()
+    store, repairer = _dependencies()
     count(metrics, "indexes", 1)
+
+    def has_time() -> bool:
+        return bool(context.get_remaining_time_in_millis() / 1000 > RESERVE_SECONDS)
+
     try:
-        total = catch_up(store, lambda: context.get_remaining_time_in_millis() / 1000 > RESERVE_SECONDS)
+        total = catch_up(store, has_time)
         lag = store.lag()
+        repaired = repair_all(repairer, has_time)
     except SluiceError as error:
         logger.error("indexing failed", extra={"code": error.code, "detail": error.detail})
         count(metrics, f"error_{error.code}", 1)
         raise
     count(metrics, "rows_filtered", total.rows)
     count(metrics, "filter_lag_seconds", round(lag.seconds))
-    answer = asdict(total) | {"lag_entries": lag.entries, "lag_seconds": round(lag.seconds, 1)}
-    if total.rows:
+    count(metrics, "lines_repaired", repaired)
+    lagging = {"lag_entries": lag.entries, "lag_seconds": round(lag.seconds, 1)}
+    answer = asdict(total) | lagging | {"lines_repaired": repaired}
+    if total.rows or repaired:
         logger.info("indexed", extra=answer)
     return answer

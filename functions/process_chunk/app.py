@@ -2,8 +2,10 @@
 
 Trigger: Invoke by drain. Promise: an entry is acknowledged only after the transaction that stores or dead-letters all
 of its records has committed, and storing it again is a no-op. On failure it raises, and the entries stay pending.
+Templates come second: what is wrong with them is told, and the records are stored without, to get them later.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
@@ -17,13 +19,18 @@ from sluice.runtime.observability import Logger, Metrics, count
 from sluice.runtime.postgres import Database
 from sluice.runtime.redis import connect_redis
 from sluice.runtime.settings import ProcessChunkSettings
+from sluice.streams.model import StreamEntry, UnreadableEntry
 from sluice.streams.ports import ChunkQueue
 from sluice.streams.redis import RedisQueue
+from sluice.templates.clusters import unmasked_clusters
+from sluice.templates.ports import Clusterer
+from sluice.templates.postgres import PostgresClusterer
 
 logger = Logger()
 metrics = Metrics(namespace="Sluice")
 
 DATABASE_SECONDS = 20  # below the function's time-out: a database that hangs is an outage, not a death of the function
+MINING_SECONDS = 5  # with the above still below it
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +39,7 @@ class ProcessChunk:
 
     queue: ChunkQueue
     store: ChunkStore
+    clusterer: Clusterer | None = None  # None: logs are stored without templates
 
     def run(self, task: ChunkTask) -> ChunkResult:
         """Stores and acknowledges. Raises Unavailable and ContractError with nothing acknowledged, and ContractError
@@ -39,12 +47,13 @@ class ProcessChunk:
         entries = self.queue.read(task.shard, task.entry_ids)
         if __debug__:
             crash_point("process_chunk.after_read")
+        clustered = self._clustered(entries)
         settlement = self.store.store(
-            entries, attempts=task.attempts, is_condemned=task.is_condemned, is_forced=task.is_forced
+            clustered, attempts=task.attempts, is_condemned=task.is_condemned, is_forced=task.is_forced
         )
         if __debug__:
             crash_point("process_chunk.after_commit")
-        settled = [entry for entry in entries if entry not in settlement.held]
+        settled = [entry for entry in clustered if entry not in settlement.held]
         acknowledged = self.queue.acknowledge(task.shard, settled)
         if __debug__:
             crash_point("process_chunk.after_acknowledge")
@@ -53,12 +62,38 @@ class ProcessChunk:
             raise ContractError("circuit_open", detail)
         return replace(settlement.result, acknowledged=acknowledged)
 
+    def _clustered(self, entries: Sequence[StreamEntry | UnreadableEntry]) -> Sequence[StreamEntry | UnreadableEntry]:
+        """The entries with what is known of their templates."""
+        if self.clusterer is None:
+            return entries
+        try:
+            found = self.clusterer.cluster(entries)
+        except Exception:  # delivery first: no fault of the miner's may hold up logs
+            logger.exception("clustering failed")
+            count(metrics, "error_clustering", 1)
+            return [
+                replace(entry, clusters=unmasked_clusters(entry.lines)) if isinstance(entry, StreamEntry) else entry
+                for entry in entries
+            ]
+        count(metrics, "lines_clustered", found.line_count)
+        count(metrics, "lines_learnt", found.learnt_count)
+        if found.failure:
+            detail = {"code": found.failure.code, "detail": found.failure.detail, "lines": found.unmined_count}
+            logger.warning("templates are to be found later", extra=detail)
+            count(metrics, "lines_unmined", found.unmined_count)
+        return found.entries
+
 
 @cache
 def _dependencies() -> ProcessChunk:
     settings = ProcessChunkSettings.from_env()
     queue = RedisQueue(connect_redis(settings.redis_url), shard_count=settings.shard_count)
-    return ProcessChunk(queue, PostgresChunkStore(Database(settings.database_url, deadline_seconds=DATABASE_SECONDS)))
+    store = PostgresChunkStore(Database(settings.database_url, deadline_seconds=DATABASE_SECONDS))
+    if not settings.templates:
+        return ProcessChunk(queue, store)
+    return ProcessChunk(
+        queue, store, PostgresClusterer(Database(settings.database_url, deadline_seconds=MINING_SECONDS))
+    )
 
 
 @logger.inject_lambda_context

@@ -51,7 +51,7 @@ class Installation:
     def empty(self) -> None:
         """Empties queue and log tables."""
         self.empty_queue()
-        self.cursor.execute("TRUNCATE log_entries, ledger, event_time_bounds")
+        self.cursor.execute("TRUNCATE log_entries, ledger, event_time_bounds, template_counts")
 
     def empty_queue(self) -> None:
         for key in self._redis.scan_iter("logs:*"):

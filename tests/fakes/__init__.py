@@ -7,12 +7,14 @@ from fakes.intake import MemoryIntake
 from fakes.keys import MemoryKeyCache, MemoryKeyStore
 from fakes.queue import MemoryQueue
 from fakes.register import MemoryRegister
+from fakes.templates import MemoryClusterer
 
 __all__ = [
     "NOON",
     "ManualClock",
     "MemoryAdmission",
     "MemoryChunkStore",
+    "MemoryClusterer",
     "MemoryIntake",
     "MemoryKeyCache",
     "MemoryKeyStore",

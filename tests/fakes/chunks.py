@@ -7,6 +7,7 @@ from uuid import UUID
 from sluice.chunks.model import ChunkResult, ChunkTask, Settlement
 from sluice.errors import Unavailable
 from sluice.streams.model import StreamEntry, UnreadableEntry
+from sluice.templates.clusters import Cluster
 
 
 @dataclass
@@ -23,9 +24,10 @@ class ScriptedRunner:
 
 @dataclass
 class MemoryChunkStore:
-    """ChunkStore; ``rows`` holds (batch id, position) of every stored record."""
+    """ChunkStore; ``rows`` holds (batch id, position) of every stored record, ``clusters`` those of clustered ones."""
 
     rows: list[tuple[UUID, int]] = field(default_factory=list)
+    clusters: list[Cluster] = field(default_factory=list)
     is_down: bool = False
     _ledger: dict[tuple[UUID, int], tuple[str, bytes]] = field(default_factory=dict)
     _dead: list[StreamEntry | UnreadableEntry] = field(default_factory=list)
@@ -58,6 +60,7 @@ class MemoryChunkStore:
                 return ChunkResult(dead_lettered=entry.record_count)
             positions = [int(line.split(b"\t")[0]) for line in entry.lines.splitlines()]
             self.rows += [(entry.batch_id, position) for position in positions]
+            self.clusters += entry.clusters
             return ChunkResult(stored=entry.record_count)
         if known[0] == entry.entry_id or entry.entry_id in self._duplicates:
             return ChunkResult(redelivered=entry.record_count)

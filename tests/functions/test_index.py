@@ -51,3 +51,24 @@ def test_stops_in_time() -> None:
 def test_an_outage_is_an_error() -> None:
     with pytest.raises(Unavailable):
         app.catch_up(MemoryFilterStore([]), lambda: True)
+
+
+@dataclass
+class MemoryRepairer:
+    """Repairer that is told how its steps go."""
+
+    steps: list[int]
+
+    def repair(self) -> int:
+        return self.steps.pop(0)
+
+
+def test_repairs_until_no_line_waits() -> None:
+    repairer = MemoryRepairer([1_000, 20, 0, 5])
+    assert app.repair_all(repairer, lambda: True) == 1_020
+    assert repairer.steps == [5]
+
+
+def test_stops_repairing_in_time() -> None:
+    answers = iter([True, False])
+    assert app.repair_all(MemoryRepairer([1_000, 1_000]), lambda: next(answers)) == 1_000

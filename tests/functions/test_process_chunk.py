@@ -4,10 +4,11 @@ import pytest
 
 from apps import load_app
 from aws import LambdaContext
-from fakes import MemoryChunkStore, MemoryQueue
+from fakes import MemoryChunkStore, MemoryClusterer, MemoryQueue
 from samples import record, submission
 from sluice.chunks.model import ChunkResult, ChunkTask
 from sluice.errors import ContractError, Unavailable
+from sluice.templates.ports import Clusterer, Clustering
 
 app = load_app("process_chunk")
 
@@ -43,6 +44,27 @@ def test_running_a_chunk_again_changes_nothing(queue: MemoryQueue) -> None:
     use_case.run(task)
     assert use_case.run(task) == ChunkResult()
     assert len(store.rows) == 2
+
+
+def test_rows_are_stored_with_their_clusters(queue: MemoryQueue) -> None:
+    store = MemoryChunkStore()
+    app.ProcessChunk(queue, store, MemoryClusterer()).run(task_for(queue))
+    assert [cluster.template_id for cluster in store.clusters] == [1, 1]
+
+
+class BrokenClusterer:
+    """A Clusterer with a bug."""
+
+    def cluster(self, entries: object) -> Clustering:
+        raise RecursionError
+
+
+@pytest.mark.parametrize("clusterer", [BrokenClusterer(), MemoryClusterer(Unavailable("database_unavailable", "down"))])
+def test_logs_are_delivered_whatever_becomes_of_templates(queue: MemoryQueue, clusterer: Clusterer) -> None:
+    store = MemoryChunkStore()
+    use_case = app.ProcessChunk(queue, store, clusterer)
+    assert use_case.run(task_for(queue)) == ChunkResult(stored=2, acknowledged=1)
+    assert [cluster.template_id for cluster in store.clusters] == [0, 0]
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,11 @@ from sluice.errors import ContractError
 from sluice.runtime.postgres import Database, show_applications
 
 FILLED = ("applications", "ledger", "log_entries", "event_time_bounds")
-SECURED = (*FILLED, "ledger_duplicates", "dead_letters", "late_records", "word_filters")
+TEMPLATES = (
+    *("template_sets", "templates", "template_changes", "template_counts"),
+    *("template_keys", "unmined_lines"),
+)
+SECURED = (*FILLED, *TEMPLATES, "ledger_duplicates", "dead_letters", "late_records", "word_filters")
 TIMES = {"since": "2000-01-01T00:00:00Z", "until": "2040-01-01T00:00:00Z"}
 
 

@@ -144,6 +144,16 @@ def test_metadata_that_could_not_be_read_are_refused(scratch: Scratch, metadata:
         ("sluice_indexer", "UPDATE ledger SET part = 1"),
         ("sluice_indexer", "INSERT INTO log_entries DEFAULT VALUES"),
         ("sluice_indexer", "DELETE FROM word_filters"),
+        ("sluice_reader", "UPDATE templates SET name = 'x'"),
+        ("sluice_reader", "INSERT INTO template_counts DEFAULT VALUES"),
+        ("sluice_writer", "UPDATE templates SET name = 'x'"),
+        ("sluice_writer", "DELETE FROM templates"),
+        ("sluice_writer", "SELECT * FROM unmined_lines"),
+        ("sluice_writer", "DELETE FROM template_counts"),
+        ("sluice_writer", "SELECT * FROM template_changes"),
+        ("sluice_indexer", "UPDATE templates SET merged_into = 1"),
+        ("sluice_indexer", "SELECT * FROM template_counts"),
+        ("sluice_ingest", "SELECT * FROM templates"),
     ],
 )
 def test_what_a_role_may_not_do(scratch: Scratch, role: str, statement: str) -> None:
@@ -163,6 +173,9 @@ CONTENT = """
 SELECT application_id, position, batch_id::text, received_at, event_at, retention_class, level, severity_number, flags,
        original_length, severity_text, trace_id, span_id, host, message, metadata FROM log_entries ORDER BY batch_id"""
 
+_TEMPLATE = (
+    "INSERT INTO templates (application_id, number, version, text) VALUES ({id}, (random() * 1000000000)::int, 1, 't')"
+)
 SECURED = {
     "applications": "SELECT 1",
     "ledger": "INSERT INTO ledger VALUES (gen_random_uuid(), 0, {id}, 0, 1, 1, 1, 1, 0, now(), now(), '1-0', 'h')",
@@ -179,6 +192,18 @@ SECURED = {
         "SELECT ensure_filter_partition(1::smallint, (now() AT TIME ZONE 'UTC')::date);"
         " INSERT INTO word_filters VALUES (now(), now(), now(), now(), {id}, 0, 0, 1, 8, 1, DEFAULT, 'x')"
     ),
+    "template_sets": "INSERT INTO template_sets VALUES ({id}, 1)",
+    "templates": _TEMPLATE,
+    "template_changes": (
+        f"WITH made AS ({_TEMPLATE} RETURNING template_id) INSERT INTO template_changes"
+        " (application_id, template_id, key_id, was, became) SELECT {id}, template_id, 'k', '{{}}', '{{}}' FROM made"
+    ),
+    "unmined_lines": "INSERT INTO unmined_lines VALUES ({id}, 1, 'm')",
+    "template_keys": (
+        f"WITH made AS ({_TEMPLATE} RETURNING template_id)"
+        " INSERT INTO template_keys SELECT {id}, 2, template_id FROM made"
+    ),
+    "template_counts": "INSERT INTO template_counts VALUES (now(), now(), 0, {id}, 1, 1, 20)",
     "event_time_bounds": "INSERT INTO event_time_bounds VALUES (1, now(), {id}, now(), now())",
 }
 

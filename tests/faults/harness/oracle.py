@@ -3,6 +3,7 @@
 import threading
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 import redis
 
@@ -13,9 +14,11 @@ from sluice.ledger.model import Totals
 from sluice.ledger.postgres import PostgresLedger
 from sluice.runtime.postgres import Database
 from sluice.streams.redis import RedisQueue
+from sluice.templates.postgres_audit import Difference, audit_census
 
 LogId = tuple[str, int]  # batch id (hex), position
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _STORED = "FROM log_entries WHERE true"
 _DEAD = "FROM dead_letters WHERE status <> 'redriven' AND position IS NOT NULL"
 _POSITIONS = """
@@ -88,12 +91,21 @@ class Oracle:
         return sum(by_application.values(), Totals())
 
     def assert_settled(self, verdict: Verdict) -> None:
-        """AssertionError unless the ledger is at rest and agrees with the tables."""
+        """AssertionError unless the ledger is at rest and agrees with the tables, and the census with it."""
         totals = self.totals()
         assert_possible(totals)
         assert (totals.unaccounted, totals.in_flight) == (0, 0), totals
         assert (totals.stored, totals.dead_lettered) == (verdict.stored, verdict.dead), (totals, verdict)
         assert_possible(totals)
+        assert self.uncounted() == []
+
+    def uncounted(self) -> list[Difference]:
+        """Minutes of receipt in which the counts by template do not add up to the ledger's number of stored records."""
+        database = Database(self.database.url("sluice_reader", direct=True))
+        try:
+            return audit_census(database, self.application_ids, _EPOCH)
+        finally:
+            database.close()
 
     def _positions(self, source: str) -> Counter[LogId]:
         rows = self.database.rows(_POSITIONS.format(source=source), list(self.application_ids))

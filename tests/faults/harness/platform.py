@@ -175,9 +175,9 @@ def running_platform(
         environ = {
             "ingest": shared | aws | ingest | {"DATABASE_URL": database_url("sluice_ingest")} | settings,
             "drain": shared | aws | drain | settings,
-            "process_chunk": shared | {"DATABASE_URL": database_url("sluice_writer")},
+            "process_chunk": shared | {"DATABASE_URL": database_url("sluice_writer"), "TEMPLATES": "on"},
             "query": shared | {"DATABASE_URL": database_url("sluice_reader")},
-            "admin": shared | {"DATABASE_URL": database.url("sluice_owner", direct=True)},
+            "admin": shared | {"DATABASE_URL": database.url("sluice_owner", direct=True), "TEMPLATES": "on"},
         }
         lambdas = Lambdas(environ, TIMEOUTS, database.stack.state / "functions.log")
         queue = RedisQueue(client, shard_count=1, backlog_limit_bytes=10**9)

@@ -17,6 +17,7 @@ from sluice.errors import Poison
 from sluice.runtime.crash_points import crash_point
 from sluice.runtime.postgres import Database
 from sluice.streams.model import StreamEntry, UnreadableEntry
+from sluice.templates.postgres_counts import add_counts
 
 _CRASHED = "process_chunk died each time it worked on this entry, also on this entry alone"
 
@@ -156,6 +157,9 @@ class _Chunk:
             self._dead_letter(open_cursor, dead)
             _count_dead(open_cursor, [row.source.entry for row in dead if isinstance(row.source, Row)])
         widen_bounds(open_cursor, entries)
+        add_counts(open_cursor, entries, dead)
+        if __debug__:
+            crash_point("process_chunk.after_counts")
         total = sum(entry.record_count for entry in entries)
         return ChunkResult(stored=total - len(dead), dead_lettered=len(dead))
 

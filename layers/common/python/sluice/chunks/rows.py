@@ -7,8 +7,10 @@ from typing import Any
 
 from sluice.entries.packing import RECORD_COLUMNS
 from sluice.streams.model import StreamEntry, UnreadableEntry
+from sluice.templates.clusters import UNMASKED, Cluster
 
-COLUMNS = ("application_id", "batch_id", "received_at", "retention_class", *RECORD_COLUMNS)
+_ENTRY_COLUMNS = ("application_id", "batch_id", "received_at", "retention_class")
+COLUMNS = (*_ENTRY_COLUMNS, "template_key", "template_id", *RECORD_COLUMNS)
 _MAX_DETAIL_CHARACTERS = 500
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
@@ -24,7 +26,13 @@ class Row:
     @property
     def text(self) -> bytes:
         """The row as COPY text."""
-        return _prefix(self.entry) + self.line
+        return b"%b%b\t%b" % (_prefix(self.entry), self.cluster.columns, self.line)
+
+    @property
+    def cluster(self) -> Cluster:
+        """What the row says of its template."""
+        clusters = self.entry.clusters
+        return clusters[self.number] if self.number < len(clusters) else UNMASKED
 
     @property
     def metadata(self) -> str | None:
@@ -73,7 +81,12 @@ def entry_text(entry: StreamEntry) -> bytes:
     """All rows of an entry as COPY text: inside a packed line no bare line feed exists. (Split and join take
     half the time of ``replace``, which counts first.)"""
     prefix = _prefix(entry)
-    return prefix + (b"\n" + prefix).join(entry.lines[:-1].split(b"\n")) + b"\n"
+    lines = entry.lines[:-1].split(b"\n")
+    if len(entry.clusters) != len(lines):
+        prefix += UNMASKED.columns + b"\t"
+        return prefix + (b"\n" + prefix).join(lines) + b"\n"
+    parts = [b"%b\t%b\n" % (cluster.columns, line) for cluster, line in zip(entry.clusters, lines, strict=True)]
+    return prefix + prefix.join(parts)
 
 
 def entry_rows(entry: StreamEntry) -> Iterator[Row]:

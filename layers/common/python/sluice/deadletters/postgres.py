@@ -21,6 +21,8 @@ from sluice.filters.postgres_rows import add_late_rows
 from sluice.runtime.crash_points import crash_point
 from sluice.runtime.postgres import Database
 from sluice.streams.model import StreamEntry
+from sluice.templates.clusters import unmined_clusters
+from sluice.templates.postgres_counts import add_counts
 
 _BATCH = 500
 _REUSED = "batch_id_reused"
@@ -52,8 +54,8 @@ WHERE ledger.batch_id = moved.batch_id AND ledger.part = moved.part
 class PostgresDeadLetters:
     """Lists, drops and redrives. Rows are dicts ready for JSON, but for datetimes. Methods raise Unavailable."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, *, templates: bool = False) -> None:
+        self._database, self._templates = database, templates
         self._partitions = Partitions()
 
     def find(self, selection: Selection, *, limit: int, before: int | None) -> list[dict[str, Any]]:
@@ -98,6 +100,11 @@ class PostgresDeadLetters:
         entries = {letter.dead_letter_id: entry for letter in letters if (entry := letter.to_entry())}
         if not entries:
             return set()
+        if self._templates:
+            entries = {
+                dead_letter_id: replace(entry, clusters=unmined_clusters(entry.application_id, entry.lines))
+                for dead_letter_id, entry in entries.items()
+            }
         self._partitions.ensure(open_cursor, entries.values())
         groups = self._partitions.group(entries.values())
         dead = [row for leaf, group in groups.items() for row in copy_entries(open_cursor, leaf, group)]
@@ -106,6 +113,7 @@ class PostgresDeadLetters:
         stored = {dead_letter_id: entry for dead_letter_id, entry in entries.items() if id(entry) not in refused}
         add_late_rows(open_cursor, stored.values())
         _add_late_records(open_cursor, stored.values())
+        add_counts(open_cursor, list(stored.values()), [])
         return set(stored)
 
     def _rows(self, sql: str, values: Sequence[Any]) -> list[dict[str, Any]]:

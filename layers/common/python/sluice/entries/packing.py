@@ -84,8 +84,8 @@ def _unpack(fields: list[str]) -> Record:
             Flag(int(flags)),
             _read_integer(original_length),
             *map(_read, fields[7:14]),
-            _unescape(fields[14]),
-            _unescape(fields[15]),
+            unescape(fields[14]),
+            unescape(fields[15]),
         )
     )
 
@@ -104,14 +104,15 @@ def _optional(text: str | None) -> str:
 
 
 def _read(field: str) -> str | None:
-    return None if field == NULL else _unescape(field)
+    return None if field == NULL else unescape(field)
 
 
 def _read_integer(field: str) -> int | None:
     return None if field == NULL else int(field)
 
 
-def _unescape(field: str) -> str:
+def unescape(field: str) -> str:
+    """A field's content as text. Raises KeyError or IndexError for escapes that ``escape`` does not make."""
     if "\\" not in field:
         return field
     first, *rest = field.split("\\\\")

@@ -41,6 +41,12 @@ class _Reader:
             return 1
         return int(value or 1)
 
+    def switch(self, name: str) -> bool:
+        value = self.text(name)
+        if value and value not in ("on", "off"):
+            self.problems.append(f"{name} must be on or off, not {value!r}")
+        return value == "on"
+
     def pepper(self, name: str) -> bytes:
         value = self.text(name)
         try:
@@ -150,6 +156,7 @@ class ProcessChunkSettings:
     redis_url: str
     database_url: str
     shard_count: int
+    templates: bool  # whether logs are clustered
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> Self:
@@ -157,7 +164,10 @@ class ProcessChunkSettings:
         return _load(
             environ,
             lambda read: cls(
-                redis_url=read.redis(), database_url=read.database(), shard_count=read.positive("SHARD_COUNT")
+                redis_url=read.redis(),
+                database_url=read.database(),
+                shard_count=read.positive("SHARD_COUNT"),
+                templates=read.switch("TEMPLATES"),
             ),
         )
 
@@ -236,8 +246,16 @@ class AdminSettings:
 
     database_url: str
     key_pepper: bytes
+    templates: bool  # whether logs are clustered: redriven ones, too
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> Self:
         """Raises ConfigError naming every problem."""
-        return _load(environ, lambda read: cls(database_url=read.database(), key_pepper=read.pepper("KEY_PEPPER")))
+        return _load(
+            environ,
+            lambda read: cls(
+                database_url=read.database(),
+                key_pepper=read.pepper("KEY_PEPPER"),
+                templates=read.switch("TEMPLATES"),
+            ),
+        )

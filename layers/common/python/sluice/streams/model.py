@@ -1,9 +1,12 @@
 """What travels through the queue. A request is a batch; a batch is queued as one entry per part."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
 from uuid import UUID
+
+from sluice.templates.clusters import Cluster
 
 WIRE_VERSION = 2  # of what is written; entries of the version before are read, too
 
@@ -78,6 +81,7 @@ class StreamEntry:
     first_sequence: int  # the entry holds the accepted sequence numbers first_sequence + 0 … record_count - 1
     lines: bytes  # inflated ``packing`` lines
     size_bytes: int  # of the packed records, as counted in the backlog
+    clusters: Sequence[Cluster] = ()  # of the records, once these were clustered
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,65 @@
+"""What stored rows say of their templates, and the masked lines of queued records."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from sluice.entries.packing import RECORD_COLUMNS, unescape
+from sluice.templates.keys import template_key
+from sluice.templates.masks import mask
+
+_MESSAGE = RECORD_COLUMNS.index("message")
+_NULL = b"\\N"
+
+
+class Cluster(NamedTuple):
+    """One record's. ``masked`` is for those whose template is to be found later."""
+
+    columns: bytes  # template_key and template_id as COPY text
+    key: int = 0
+    template_id: int = 0  # 0: not known
+    masked: str | None = None
+
+
+UNMASKED = Cluster(_NULL + b"\t" + _NULL)  # of a record that could not be masked
+
+
+def known_cluster(key: int, template_id: int) -> Cluster:
+    """Of a line whose template is known."""
+    return Cluster(b"%d\t%d" % (key, template_id), key, template_id)
+
+
+def unmined_cluster(application_id: int, masked: str) -> Cluster:
+    """Of a line whose template will be known later."""
+    key = template_key(application_id, masked)
+    return Cluster(b"%d\t%b" % (key, _NULL), key, masked=masked)
+
+
+def masked_lines(lines: bytes) -> list[str]:
+    """The masked message of each packed record, without U+0000; what is no packed record has an empty one."""
+    text = lines.decode("utf-8", "replace")
+    if "\x00" in text:
+        text = text.replace("\x00", "\ufffd")
+    return [mask(_message(line)) for line in text.split("\n")[:-1]]
+
+
+def unmined_clusters(application_id: int, lines: bytes) -> Sequence[Cluster]:
+    """Of packed records, for whoever stores them without mining."""
+    return [unmined_cluster(application_id, masked) for masked in masked_lines(lines)]
+
+
+def unmasked_clusters(lines: bytes) -> Sequence[Cluster]:
+    """Of packed records that could not be masked."""
+    return [UNMASKED] * lines.count(b"\n")
+
+
+def _message(line: str) -> str:
+    fields = line.split("\t", _MESSAGE + 1)
+    if len(fields) <= _MESSAGE:
+        return ""
+    message = fields[_MESSAGE]
+    if "\\" not in message:
+        return message
+    try:
+        return unescape(message)
+    except (KeyError, IndexError):  # nothing that we wrote
+        return message

@@ -1,0 +1,249 @@
+"""Mining over several processes, with the templates in Postgres.
+
+Each process has a replica of the miner of each application whose logs it stores. A line that none of its templates has
+to change for is answered by a replica of the current version alone. All else is learnt one after the other, under the
+application's advisory lock: what was learnt from another version is learnt again from the current one.
+"""
+
+from collections import OrderedDict, defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+from psycopg2.extensions import cursor
+from psycopg2.extras import execute_values
+
+from sluice.errors import SluiceError
+from sluice.runtime.crash_points import crash_point
+from sluice.runtime.postgres import Database
+from sluice.streams.model import StreamEntry, UnreadableEntry
+from sluice.templates.clusters import Cluster, known_cluster, masked_lines, unmined_cluster
+from sluice.templates.keys import template_key
+from sluice.templates.miner import MAX_TEMPLATES, Miner
+from sluice.templates.model import Template
+from sluice.templates.ports import Clustering
+from sluice.templates.recent import RecentClusters
+
+_LOCK_SPACE = 7_583_243  # of advisory locks; the other half of the key is the application
+_LOCK_SECONDS = 2
+_MAX_REPLICAS = 32
+_MAX_REPAIRED = 1_000  # lines at once
+
+_VERSIONS = "SELECT application_id, version FROM template_sets WHERE application_id = ANY (%s)"
+_LOCK = "SELECT pg_advisory_xact_lock(%s, %s)"
+_CHANGED = """
+SELECT t.number, t.template_id, t.text, target.number FROM templates t
+LEFT JOIN templates target ON target.template_id = t.mined_into WHERE t.application_id = %s AND t.version > %s"""
+_RAISE_VERSION = """
+INSERT INTO template_sets (application_id, version, overflowed_at)
+VALUES (%(application)s, 1, CASE WHEN %(is_overflow)s THEN now() END)
+ON CONFLICT (application_id) DO UPDATE
+SET version = template_sets.version + 1, overflowed_at = coalesce(template_sets.overflowed_at, excluded.overflowed_at)
+RETURNING version"""
+_ADD = "INSERT INTO templates (application_id, number, version, text) VALUES %s RETURNING number, template_id"
+_UPDATE = """
+UPDATE templates SET version = changed.version, text = changed.text
+FROM (VALUES %s) AS changed (template_id, version, text) WHERE templates.template_id = changed.template_id"""
+_MERGE = """
+UPDATE templates SET mined_into = merged.target
+FROM (VALUES %s) AS merged (template_id, target) WHERE templates.template_id = merged.template_id"""
+_TAKE_UNMINED = f"""
+DELETE FROM unmined_lines WHERE (application_id, template_key) IN (
+    SELECT application_id, template_key FROM unmined_lines ORDER BY 1, 2 LIMIT {_MAX_REPAIRED})
+RETURNING application_id, template_key, masked"""
+_ADD_KEYS = "INSERT INTO template_keys (application_id, template_key, template_id) VALUES %s ON CONFLICT DO NOTHING"
+
+type _Known = dict[int, dict[str, Cluster]]  # by application and masked line
+
+
+@dataclass(slots=True)
+class _Learnt:
+    """What the miner made of some lines."""
+
+    numbers: dict[str, int] = field(default_factory=dict)  # by masked line
+    changed: dict[int, Template] = field(default_factory=dict)  # by number
+    line_count: int = 0  # of the lines that changed something
+    is_overflow: bool = False
+
+
+@dataclass(slots=True)
+class _Replica:
+    """An application's miner as of a version. ``templates`` are those committed, by number; the miner may be ahead."""
+
+    application_id: int
+    max_templates: int
+    version: int = 0
+    templates: dict[int, Template] = field(default_factory=dict)
+    ids: dict[int, int] = field(default_factory=dict)
+    miner: Miner = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.miner = Miner(max_templates=self.max_templates)
+
+    def load(self, open_cursor: cursor, version: int) -> None:
+        """Takes in what was committed since its version, and forgets what was not."""
+        open_cursor.execute(_CHANGED, (self.application_id, self.version))
+        for number, template_id, text, merged_into in open_cursor.fetchall():
+            self.templates[number] = Template(number, text, merged_into)
+            self.ids[number] = template_id
+        self.miner = Miner(self.templates.values(), max_templates=self.max_templates)
+        self.version = version
+
+    def learn(self, lines: Iterable[str]) -> _Learnt:
+        learnt = _Learnt()
+        for line in lines:
+            assignment = self.miner.assign(line)
+            learnt.numbers[line] = assignment.template_id
+            learnt.changed |= {template.template_id: template for template in assignment.changed}
+            learnt.line_count += bool(assignment.changed)
+            learnt.is_overflow |= assignment.is_overflow
+        return learnt
+
+    def save(self, open_cursor: cursor, learnt: _Learnt) -> None:
+        """Writes what changed; the lock is held."""
+        raised = {"application": self.application_id, "is_overflow": learnt.is_overflow}
+        open_cursor.execute(_RAISE_VERSION, raised)
+        ((self.version,),) = open_cursor.fetchall()
+        changed = [learnt.changed[number] for number in sorted(learnt.changed)]
+        new = [
+            (self.application_id, item.template_id, self.version, item.text)
+            for item in changed
+            if item.template_id not in self.ids
+        ]
+        known = [
+            (self.ids[item.template_id], self.version, item.text) for item in changed if item.template_id in self.ids
+        ]
+        if new:
+            self.ids |= dict(execute_values(open_cursor, _ADD, new, fetch=True))
+        if known:
+            execute_values(open_cursor, _UPDATE, known)
+        merged = [(self.ids[item.template_id], self.ids[item.merged_into]) for item in changed if item.merged_into]
+        if merged:
+            execute_values(open_cursor, _MERGE, merged)
+        self.templates |= learnt.changed
+
+
+class PostgresClusterer:
+    """See Clusterer and Repairer. One instance per execution environment: it remembers lines and templates. The
+    database's deadline bounds the time for which a chunk waits for templates."""
+
+    def __init__(self, database: Database, *, max_templates: int = MAX_TEMPLATES) -> None:
+        self._database, self._max_templates = database, max_templates
+        self._recent = RecentClusters()
+        self._replicas: OrderedDict[int, _Replica] = OrderedDict()
+
+    def cluster(self, entries: Sequence[StreamEntry | UnreadableEntry]) -> Clustering:
+        """See Clusterer.cluster."""
+        readable = [entry for entry in entries if isinstance(entry, StreamEntry)]
+        masked = {id(entry): masked_lines(entry.lines) for entry in readable}
+        distinct: defaultdict[int, dict[str, None]] = defaultdict(dict)
+        for entry in readable:
+            distinct[entry.application_id] |= dict.fromkeys(masked[id(entry)])
+        known, missing = self._recall(distinct)
+        failure, learnt_count = None, 0
+        try:
+            learnt_count = self._mine(missing, known) if missing else 0
+        except SluiceError as error:
+            failure = error
+            for application_id, lines in missing.items():
+                known[application_id] |= {line: unmined_cluster(application_id, line) for line in lines}
+        clustered = tuple(
+            replace(entry, clusters=[known[entry.application_id][line] for line in masked[id(entry)]])
+            if isinstance(entry, StreamEntry)
+            else entry
+            for entry in entries
+        )
+        unmined_count = sum(map(len, missing.values())) if failure else 0
+        return Clustering(clustered, sum(map(len, masked.values())), learnt_count, failure, unmined_count)
+
+    def repair(self) -> int:
+        """See Repairer.repair."""
+        with self._mining() as open_cursor:
+            open_cursor.execute(_TAKE_UNMINED)
+            keys = {(application_id, masked): key for application_id, key, masked in open_cursor.fetchall()}
+            missing: defaultdict[int, list[str]] = defaultdict(list)
+            for application_id, masked in keys:
+                missing[application_id].append(masked)
+            known: dict[int, dict[str, Cluster]] = {application_id: {} for application_id in missing}
+            self._assign(open_cursor, missing, known)
+            rows = [
+                (application_id, key, known[application_id][masked].template_id)
+                for (application_id, masked), key in keys.items()
+            ]
+            if rows:
+                execute_values(open_cursor, _ADD_KEYS, rows)
+        return len(rows)
+
+    def _recall(self, distinct: Mapping[int, Iterable[str]]) -> tuple[_Known, dict[int, list[str]]]:
+        """The clusters of the lines that came lately, and the other lines, both by application."""
+        known: _Known = {}
+        missing: dict[int, list[str]] = {}
+        for application_id, lines in distinct.items():
+            found = {line: self._recent.get((application_id, line)) for line in lines}
+            known[application_id] = {line: cluster for line, cluster in found.items() if cluster is not None}
+            if len(known[application_id]) < len(found):
+                missing[application_id] = [line for line, cluster in found.items() if cluster is None]
+        return known, missing
+
+    def _mine(self, missing: Mapping[int, Collection[str]], known: _Known) -> int:
+        """Adds the clusters of ``missing`` to ``known``; returns how many lines taught the miner something."""
+        with self._mining() as open_cursor:
+            learnt_count = self._assign(open_cursor, missing, known)
+            if __debug__:
+                crash_point("process_chunk.before_mining_commit")
+        if __debug__:
+            crash_point("process_chunk.after_mining")
+        for application_id, lines in missing.items():
+            for line in lines:
+                self._recent.add((application_id, line), known[application_id][line])
+        return learnt_count
+
+    @contextmanager
+    def _mining(self) -> Iterator[cursor]:
+        """A transaction in which templates may be learnt."""
+        try:
+            with self._database.transaction() as open_cursor:
+                open_cursor.execute("SELECT set_config('lock_timeout', %s, true)", (f"{_LOCK_SECONDS}s",))
+                yield open_cursor
+        except BaseException:
+            self._replicas.clear()  # they may be ahead of what is committed
+            raise
+
+    def _assign(self, open_cursor: cursor, missing: Mapping[int, Collection[str]], known: _Known) -> int:
+        """See ``_mine``. Applications come in the order of their ids: who learns in several must not deadlock."""
+        open_cursor.execute(_VERSIONS, (list(missing),))
+        versions = dict(open_cursor.fetchall())
+        learnt_count = 0
+        for application_id in sorted(missing):
+            replica = self._replica(application_id)
+            learnt = _learn(open_cursor, replica, versions.get(application_id, 0), missing[application_id])
+            for line, number in learnt.numbers.items():
+                key = template_key(application_id, line)
+                known[application_id][line] = known_cluster(key, replica.ids[number])
+            learnt_count += learnt.line_count
+        return learnt_count
+
+    def _replica(self, application_id: int) -> _Replica:
+        replica = self._replicas.setdefault(application_id, _Replica(application_id, self._max_templates))
+        self._replicas.move_to_end(application_id)
+        if len(self._replicas) > _MAX_REPLICAS:
+            self._replicas.popitem(last=False)
+        return replica
+
+
+def _learn(open_cursor: cursor, replica: _Replica, version: int, lines: Collection[str]) -> _Learnt:
+    """What the miner of the committed templates makes of ``lines``; committed is ``version``, or more by now."""
+    if replica.version != version:
+        replica.load(open_cursor, version)
+    learnt = replica.learn(lines)
+    if not learnt.changed:
+        return learnt
+    open_cursor.execute(_LOCK, (_LOCK_SPACE, replica.application_id))
+    open_cursor.execute(_VERSIONS, ([replica.application_id],))
+    current = dict(open_cursor.fetchall()).get(replica.application_id, 0)
+    if current != replica.version:
+        replica.load(open_cursor, current)
+        learnt = replica.learn(lines)
+    if learnt.changed:
+        replica.save(open_cursor, learnt)
+    return learnt

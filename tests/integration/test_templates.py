@@ -1,0 +1,214 @@
+"""Templates of stored logs: the census is the ledger's number of stored records, and what fails is made up for."""
+
+import secrets
+import threading
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from samples import record, stream_entry
+from scratch import Scratch
+from sluice.chunks.model import ChunkResult
+from sluice.chunks.postgres import PostgresChunkStore
+from sluice.deadletters.model import Redrive, Selection
+from sluice.deadletters.postgres import PostgresDeadLetters
+from sluice.entries.model import Level
+from sluice.entries.packing import pack_record
+from sluice.errors import Unavailable
+from sluice.runtime.postgres import Database
+from sluice.streams.model import StreamEntry, UnreadableEntry
+from sluice.templates.miner import MAX_TEMPLATES
+from sluice.templates.model import OVERFLOW_TEXT
+from sluice.templates.ports import Clusterer
+from sluice.templates.postgres import PostgresClusterer
+from sluice.templates.postgres_audit import Difference, audit_census
+
+POISON = '{"a":"\\u0000"}'
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Workshop:
+    """One application, whose logs are clustered and stored."""
+
+    def __init__(self, scratch: Scratch) -> None:
+        self.scratch = scratch
+        self.application_id = scratch.create_application()
+        self.store = PostgresChunkStore(Database(scratch.url("sluice_writer")))
+        self.clusterer = self.new_clusterer()
+
+    def new_clusterer(self, *, max_templates: int = MAX_TEMPLATES) -> PostgresClusterer:
+        return PostgresClusterer(Database(self.scratch.url("sluice_writer")), max_templates=max_templates)
+
+    def entry(self, *messages: str, poison: Sequence[int] = (), **fields: Any) -> StreamEntry:
+        """One entry; ``fields`` are the entry's, but for level and event_at."""
+        own = {name: fields.pop(name) for name in ("level", "event_at") if name in fields}
+        lines = [
+            pack_record(record(position, message, metadata=POISON if position in poison else "{}", **own))
+            for position, message in enumerate(messages)
+        ]
+        return stream_entry(lines, application_id=self.application_id, **fields)
+
+    def settle(self, *entries: StreamEntry | UnreadableEntry, clusterer: Clusterer | None = None) -> ChunkResult:
+        clustered = (clusterer or self.clusterer).cluster(entries)
+        return self.store.store(clustered.entries).result
+
+    def differences(self) -> list[Difference]:
+        return audit_census(Database(self.scratch.url("sluice_reader")), {self.application_id}, EPOCH)
+
+    def rows(self, sql: str) -> list[Any]:
+        return self.scratch.rows(sql, self.application_id)
+
+    def counted(self) -> int:
+        ((total,),) = self.rows("SELECT sum(record_count)::int FROM template_counts WHERE application_id = %s")
+        return int(total)
+
+    def templates(self) -> list[str]:
+        return [text for (text,) in self.rows("SELECT text FROM templates WHERE application_id = %s ORDER BY number")]
+
+    def repair(self) -> int:
+        return PostgresClusterer(Database(self.scratch.url("sluice_indexer"))).repair()
+
+
+@pytest.fixture
+def workshop(scratch: Scratch) -> Workshop:
+    return Workshop(scratch)
+
+
+def test_rows_say_their_template_and_are_counted_by_it(workshop: Workshop) -> None:
+    noon = datetime(2026, 3, 1, 12, 0, 59, tzinfo=UTC)
+    received_at = datetime.now(UTC)
+    workshop.settle(
+        workshop.entry("order 1 placed", "order 2 placed", event_at=noon, received_at=received_at),
+        workshop.entry(
+            "out of memory", level=Level.ERROR, event_at=noon + timedelta(seconds=1), received_at=received_at
+        ),
+    )
+    rows = workshop.rows(
+        "SELECT l.message, t.text FROM log_entries l JOIN templates t USING (template_id) WHERE l.application_id = %s"
+    )
+    assert sorted(rows) == [
+        ("order 1 placed", "order <*> placed"),
+        ("order 2 placed", "order <*> placed"),
+        ("out of memory", "out of memory"),
+    ]
+    minute = received_at.replace(second=0, microsecond=0)
+    counts = "SELECT t.text, c.event_minute, c.received_minute, c.level, c.template_key, c.record_count"
+    join = "FROM template_counts c JOIN templates t USING (template_id) WHERE c.application_id = %s ORDER BY 1"
+    assert workshop.rows(f"{counts} {join}") == [
+        ("order <*> placed", noon.replace(second=0), minute, Level.INFO, 0, 2),
+        ("out of memory", noon.replace(second=0) + timedelta(minutes=1), minute, Level.ERROR, 0, 1),
+    ]
+
+
+def test_the_census_is_what_is_stored(workshop: Workshop) -> None:
+    """With redeliveries, repetitions, poison, what cannot be read, and what is redriven."""
+    first = workshop.entry(*(f"order {n} placed" for n in range(20)), poison=[3, 4])
+    assert workshop.settle(first) == ChunkResult(stored=18, dead_lettered=2)
+    assert workshop.settle(first) == ChunkResult(redelivered=20)
+    assert workshop.settle(replace(first, entry_id="9-1", first_sequence=21)) == ChunkResult(duplicate=20)
+    other = replace(first, entry_id="9-2", body_hash=b"o" * 16, first_sequence=41)
+    assert workshop.settle(other) == ChunkResult(dead_lettered=20)
+    header = replace(workshop.entry("a", "b"), entry_id="9-3", lines=b"")
+    assert workshop.settle(UnreadableEntry("9-3", 0, b"x", "damaged", header)) == ChunkResult(dead_lettered=2)
+    assert (workshop.counted(), workshop.differences()) == (18, [])
+    database = Database(workshop.scratch.url("sluice_owner", direct=True))
+    ((name,),) = workshop.rows("SELECT name FROM applications WHERE application_id = %s")
+    letters = PostgresDeadLetters(database, templates=True)
+    assert letters.redrive(Selection(application=name)) == Redrive(redriven=22)
+    assert (workshop.counted(), workshop.differences()) == (40, [])
+    letters.redrive(Selection(application=name))
+    assert (workshop.counted(), workshop.differences()) == (40, [])
+    assert workshop.repair() >= 1
+
+
+def test_the_audit_notices_what_is_not_counted(workshop: Workshop) -> None:
+    workshop.store.store([workshop.entry("a", "b")])
+    ((difference,), moment) = workshop.differences(), datetime.now(UTC)
+    assert (difference.application_id, difference.stored, difference.counted) == (workshop.application_id, 2, 0)
+    assert moment - difference.minute < timedelta(minutes=2)
+
+
+def test_processes_that_learn_at_the_same_time_learn_the_same(workshop: Workshop) -> None:
+    words = [secrets.token_hex(4) for _ in range(40)]
+    entries = [workshop.entry(*(f"{'abcdefgh'[n % 8]} {word} began {n}" for n, word in enumerate(words)))] * 4
+    found: list[list[int]] = []
+
+    def learn() -> None:
+        (clustered,) = workshop.new_clusterer().cluster([entries[0]]).entries
+        assert isinstance(clustered, StreamEntry)
+        found.append([cluster.template_id for cluster in clustered.clusters])
+
+    threads = [threading.Thread(target=learn) for _ in entries]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 4
+    assert found[0] == found[1] == found[2] == found[3]
+    assert len(workshop.templates()) == len(set(found[0]))
+
+
+def test_what_was_learnt_and_not_committed_is_forgotten(workshop: Workshop) -> None:
+    """A clusterer whose transaction failed must not answer with templates that do not exist."""
+    workshop.settle(workshop.entry("the first"))
+    with Database(workshop.scratch.url("sluice_owner", direct=True)).transaction() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(7583243, %s)", (workshop.application_id,))
+        found = workshop.clusterer.cluster([workshop.entry("a second", "the first")])
+    assert isinstance(found.failure, Unavailable)
+    assert found.unmined_count == 1
+    (clustered,) = found.entries
+    assert isinstance(clustered, StreamEntry)
+    assert [bool(cluster.template_id) for cluster in clustered.clusters] == [False, True]
+    assert workshop.settle(workshop.entry("a second")) == ChunkResult(stored=1)
+    assert workshop.templates() == ["the first", "a second"]
+
+
+def test_logs_are_stored_when_nothing_can_be_learnt_and_get_their_template_later(workshop: Workshop) -> None:
+    down = PostgresClusterer(Database("postgresql://nobody@127.0.0.1:9/none"))
+    assert workshop.settle(workshop.entry("order 1 placed", "order 2 placed"), clusterer=down) == ChunkResult(stored=2)
+    assert (workshop.counted(), workshop.differences()) == (2, [])
+    assert workshop.rows("SELECT DISTINCT template_id FROM log_entries WHERE application_id = %s") == [(None,)]
+    assert workshop.repair() >= 1
+    assert workshop.rows("SELECT count(*) FROM unmined_lines WHERE application_id = %s") == [(0,)]
+    resolved = "SELECT count(*) FROM log_entries JOIN template_keys USING (application_id, template_key)"
+    assert workshop.rows(f"{resolved} WHERE application_id = %s") == [(2,)]
+    workshop.settle(workshop.entry("order 3 placed"))
+    assert workshop.templates() == ["order <*> placed"]
+
+
+def test_too_many_templates_share_the_last_one(workshop: Workshop) -> None:
+    narrow = workshop.new_clusterer(max_templates=3)
+    words = ("alpha", "beta", "gamma", "delta", "epsilon")
+    workshop.settle(workshop.entry(*words), clusterer=narrow)
+    workshop.settle(workshop.entry("zeta", "eta"), clusterer=narrow)
+    assert workshop.templates() == ["alpha", "beta", "gamma", OVERFLOW_TEXT]
+    ((overflowed_at,),) = workshop.rows("SELECT overflowed_at FROM template_sets WHERE application_id = %s")
+    assert overflowed_at is not None
+    assert workshop.differences() == []
+    ((count,),) = workshop.rows(
+        "SELECT sum(record_count)::int FROM template_counts c JOIN templates t USING (template_id)"
+        f" WHERE c.application_id = %s AND t.text = '{OVERFLOW_TEXT}'"
+    )
+    assert count == 4
+
+
+def test_chunks_that_count_in_the_same_rows_do_not_deadlock(workshop: Workshop) -> None:
+    messages = ["order 1 placed", "user 2 signed in", "cache miss for 3", "job 4 finished"]
+    workshop.settle(workshop.entry(*messages))  # creates the day's partition, and all templates
+    entries = [[workshop.entry(*messages[shift:], *messages[:shift]) for _ in range(3)] for shift in range(4)]
+    results: list[ChunkResult] = []
+
+    def run(chunk: list[StreamEntry]) -> None:
+        own = PostgresChunkStore(Database(workshop.scratch.url("sluice_writer")))
+        results.append(own.store(workshop.new_clusterer().cluster(chunk).entries).result)
+
+    threads = [threading.Thread(target=run, args=(chunk,)) for chunk in entries]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert results == [ChunkResult(stored=12)] * 4
+    assert (workshop.counted(), workshop.differences()) == (52, [])
