@@ -2,7 +2,9 @@
 
 import secrets
 import threading
+import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -149,6 +151,28 @@ def test_processes_that_learn_at_the_same_time_learn_the_same(workshop: Workshop
     assert len(found) == 4
     assert found[0] == found[1] == found[2] == found[3]
     assert len(workshop.templates()) == len(set(found[0]))
+
+
+def test_who_waited_for_the_lock_learns_from_what_is_there_by_then(workshop: Workshop) -> None:
+    owner = Database(workshop.scratch.url("sluice_owner", direct=True))
+    with ThreadPoolExecutor(1) as pool:
+        with owner.transaction() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(7583243, %s)", (workshop.application_id,))
+            waiting = pool.submit(workshop.clusterer.cluster, [workshop.entry("shutting down")])
+            wait_for_a_lock(workshop.scratch, "advisory")
+            add = "INSERT INTO templates (application_id, number, version, text) VALUES (%s, 1, 1, 'shutting down')"
+            cursor.execute(add, (workshop.application_id,))
+            cursor.execute("INSERT INTO template_sets VALUES (%s, 1)", (workshop.application_id,))
+        found = waiting.result(10)
+    assert (found.failure, found.learnt_count) == (None, 0)
+    assert workshop.templates() == ["shutting down"]
+
+
+def wait_for_a_lock(scratch: Scratch, kind: str) -> None:
+    deadline = time.monotonic() + 10
+    while scratch.rows("SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = %s", kind) == [(0,)]:
+        assert time.monotonic() < deadline, "nobody waits"
+        time.sleep(0.02)
 
 
 def test_what_was_learnt_and_not_committed_is_forgotten(workshop: Workshop) -> None:

@@ -6,5 +6,6 @@ from mutations.catalogue.delivery import DELIVERY
 from mutations.catalogue.limits import LIMITS
 from mutations.catalogue.queue import QUEUE
 from mutations.catalogue.storage import STORAGE
+from mutations.catalogue.templates import TEMPLATES
 
-MUTATIONS = (*QUEUE, *DELIVERY, *STORAGE, *DEAD_LETTERS, *ACCESS, *LIMITS)
+MUTATIONS = (*QUEUE, *DELIVERY, *STORAGE, *DEAD_LETTERS, *ACCESS, *LIMITS, *TEMPLATES)

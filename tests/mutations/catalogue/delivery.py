@@ -19,8 +19,8 @@ DELIVERY = (
         "acknowledge what the breaker holds",
         "the good logs of a bad deploy are neither stored nor dead-lettered",
         _PROCESS_CHUNK,
-        "settled = [entry for entry in entries if entry not in settlement.held]",
-        "settled = entries",
+        "settled = [entry for entry in clustered if entry not in settlement.held]",
+        "settled = clustered",
         (f"{_DELIVERY}::test_two_failing_applications_open_the_circuit",),
     ),
     Mutation(

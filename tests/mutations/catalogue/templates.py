@@ -1,0 +1,92 @@
+"""Faults of finding templates, and of counting by them."""
+
+from mutations.model import Mutation
+
+_TEMPLATES = "layers/common/python/sluice/templates"
+_INTEGRATION = "tests/integration/test_templates.py"
+_CONTRACT = "tests/contracts/test_clusterer.py"
+
+TEMPLATES = (
+    Mutation(
+        "counts in a transaction of their own",
+        "a crash leaves stored logs that no template counts",
+        f"{_TEMPLATES}/postgres_counts.py",
+        "    counts = sorted(census(entries, refused).items())\n",
+        "    open_cursor.connection.commit()\n    counts = sorted(census(entries, refused).items())\n",
+        ("tests/faults/test_crash_points.py::test_process_chunk_killed",),
+    ),
+    Mutation(
+        "dead letters counted",
+        "the census counts more than the ledger says is stored",
+        f"{_TEMPLATES}/census.py",
+        "if dead and (id(entry), number) in dead:",
+        "if False:",
+        (f"{_INTEGRATION}::test_the_census_is_what_is_stored",),
+    ),
+    Mutation(
+        "redriven records not counted",
+        "the census counts less than the ledger says is stored",
+        "layers/common/python/sluice/deadletters/postgres.py",
+        "        add_counts(open_cursor, list(stored.values()), [])\n",
+        "",
+        (f"{_INTEGRATION}::test_the_census_is_what_is_stored",),
+    ),
+    Mutation(
+        "counts in any order",
+        "chunks that count in the same rows deadlock",
+        f"{_TEMPLATES}/postgres_counts.py",
+        "sorted(census(entries, refused).items())",
+        "sorted(census(entries, refused).items(), key=lambda item: hash((item[0], id(entries))))",
+        (f"{_INTEGRATION}::test_chunks_that_count_in_the_same_rows_do_not_deadlock",),
+    ),
+    Mutation(
+        "keys for all applications alike",
+        "a line stored unmined gets another application's template",
+        f"{_TEMPLATES}/keys.py",
+        'f"{application_id} {MASK_VERSION} {masked}"',
+        'f"{MASK_VERSION} {masked}"',
+        (f"{_CONTRACT}::test_applications_share_nothing",),
+    ),
+    Mutation(
+        "lines remembered for all applications alike",
+        "an application's logs get another's templates",
+        f"{_TEMPLATES}/recent.py",
+        """        found = self._young.get(line)
+""",
+        """        found = {text: cluster for (_, text), cluster in self._young.items()}.get(line[1])
+""",
+        (f"{_CONTRACT}::test_applications_share_nothing",),
+    ),
+    Mutation(
+        "an unmined line is lost",
+        "logs that were stored while nothing could be learnt never get a template",
+        f"{_TEMPLATES}/postgres_counts.py",
+        "    if unmined:\n",
+        "    if False:\n",
+        (f"{_INTEGRATION}::test_logs_are_stored_when_nothing_can_be_learnt_and_get_their_template_later",),
+    ),
+    Mutation(
+        "learnt before it is committed",
+        "a process answers with templates that do not exist",
+        f"{_TEMPLATES}/postgres.py",
+        "            self._replicas.clear()  # they may be ahead of what is committed\n",
+        "",
+        (f"{_INTEGRATION}::test_what_was_learnt_and_not_committed_is_forgotten",),
+    ),
+    Mutation(
+        "learnt from an old version",
+        "two processes make a template of the same line",
+        f"{_TEMPLATES}/postgres.py",
+        "    if current != replica.version:\n",
+        "    if False:\n",
+        (f"{_INTEGRATION}::test_who_waited_for_the_lock_learns_from_what_is_there_by_then",),
+    ),
+    Mutation(
+        "templates before delivery",
+        "a fault of the miner's holds up logs, and then dead-letters them",
+        "functions/process_chunk/app.py",
+        "        except Exception:  # delivery first",
+        "        except KeyError:  # delivery first",
+        ("tests/functions/test_process_chunk.py::test_logs_are_delivered_whatever_becomes_of_templates",),
+    ),
+)
