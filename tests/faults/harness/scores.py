@@ -50,6 +50,7 @@ class Scoreboard:
 
     def write(self, file: Path, size: str) -> None:
         document = {"size": size, "scores": [asdict(score) for score in self.scores]}
+        file.parent.mkdir(exist_ok=True)
         file.write_text(json.dumps(document, indent=2) + "\n")
 
 
