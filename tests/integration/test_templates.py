@@ -10,7 +10,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from psycopg2.extensions import cursor
 
+from fakes import NOON
 from samples import record, stream_entry
 from scratch import Scratch
 from sluice.chunks.model import ChunkResult
@@ -80,7 +82,7 @@ def workshop(scratch: Scratch) -> Workshop:
 
 
 def test_rows_say_their_template_and_are_counted_by_it(workshop: Workshop) -> None:
-    noon = datetime(2026, 3, 1, 12, 0, 59, tzinfo=UTC)
+    noon = NOON.replace(second=59)
     received_at = datetime.now(UTC)
     workshop.settle(
         workshop.entry("order 1 placed", "order 2 placed", event_at=noon, received_at=received_at),
@@ -219,20 +221,28 @@ def test_too_many_templates_share_the_last_one(workshop: Workshop) -> None:
     assert count == 4
 
 
-def test_chunks_that_count_in_the_same_rows_do_not_deadlock(workshop: Workshop) -> None:
-    messages = ["order 1 placed", "user 2 signed in", "cache miss for 3", "job 4 finished"]
-    workshop.settle(workshop.entry(*messages))  # creates the day's partition, and all templates
-    entries = [[workshop.entry(*messages[shift:], *messages[:shift]) for _ in range(3)] for shift in range(4)]
-    results: list[ChunkResult] = []
+def test_a_chunk_holds_no_count_that_comes_after_what_it_waits_for(workshop: Workshop) -> None:
+    received_at, later = datetime.now(UTC), NOON + timedelta(minutes=1)
 
-    def run(chunk: list[StreamEntry]) -> None:
-        own = PostgresChunkStore(Database(workshop.scratch.url("sluice_writer")))
-        results.append(own.store(workshop.new_clusterer().cluster(chunk).entries).result)
+    def entries() -> list[StreamEntry]:
+        return [workshop.entry("a message", event_at=at, received_at=received_at) for at in (later, NOON)]
 
-    threads = [threading.Thread(target=run, args=(chunk,)) for chunk in entries]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert results == [ChunkResult(stored=12)] * 4
-    assert (workshop.counted(), workshop.differences()) == (52, [])
+    def take(open_cursor: cursor, minute: datetime) -> None:
+        """Another chunk's count; raises at once if somebody holds the row."""
+        open_cursor.execute("SET LOCAL lock_timeout = '500ms'")
+        count = "UPDATE template_counts SET record_count = record_count + 1"
+        open_cursor.execute(
+            f"{count} WHERE application_id = %s AND event_minute = %s", (workshop.application_id, minute)
+        )
+        assert open_cursor.rowcount == 1
+
+    workshop.settle(*entries())
+    with ThreadPoolExecutor(1) as pool:
+        with Database(workshop.scratch.url("sluice_owner", direct=True)).transaction() as other:
+            take(other, NOON)
+            run = pool.submit(workshop.settle, *entries())
+            wait_for_a_lock(workshop.scratch, "transactionid")
+            take(other, later)
+            other.connection.rollback()
+        assert run.result(10) == ChunkResult(stored=2)
+    assert (workshop.counted(), workshop.differences()) == (4, [])
