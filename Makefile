@@ -28,7 +28,7 @@ UV_COMPILE := build/lock-venv/bin/uv pip compile -q --universal --python-version
 	--custom-compile-command 'make lock'
 
 .PHONY: help demo dev test test-api test-tail test-scale test-faults test-localstack test-mutations bench evaluate check format compose-up compose-demo compose-test \
-	compose-down compose-clean up down status logs clean distclean deploy migrate build setup screenshots openapi lock
+	compose-down compose-clean up down status logs clean distclean deploy migrate build setup screenshots openapi metrics lock
 
 help: ## List these targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -143,6 +143,9 @@ screenshots: setup ## Take pictures of the dashboard of the running stack, light
 
 openapi: setup ## Renew the OpenAPI document, which the query function serves, from the code
 	@PYTHONPATH=infra $(PYTHON_VENV) -m openapi
+
+metrics: setup ## Renew infra/METRICS.md from the registry of metrics
+	@PYTHONPATH=infra $(PYTHON_VENV) -m monitoring
 
 lock: ## Renew the lock files from pyproject.toml and the requirements.in files
 	@python=$$(infra/python.sh) && "$$python" -m venv build/lock-venv && build/lock-venv/bin/python -m pip install -q uv

@@ -19,6 +19,8 @@ from sluice.applications.lookup import KeyLookup
 from sluice.applications.postgres import PostgresApplications, PostgresKeyStore
 from sluice.chunks.postgres import PostgresChunkStore
 from sluice.ledger.postgres import PostgresLedger
+from sluice.metrics.postgres import PgBouncerPools
+from sluice.metrics.redis import RedisMemory, RedisMetricStore
 from sluice.runtime.postgres import Database
 from sluice.search.postgres import PostgresLogReader
 from sluice.search.postgres_counts import PostgresLogCounter
@@ -52,7 +54,10 @@ class Desk:
         tail = app.Tail(
             reads, partial(PostgresTail, database), RedisSeats(client, 10), news, time.monotonic, time.sleep
         )
-        self.use_case = app.Query(lookup, reads, operations, pipeline, tail)
+        self.counts = RedisMetricStore(client)
+        memory, pools = RedisMemory(client), PgBouncerPools(scratch.url("sluice_reader"))
+        scrape = app.Scrape(database, self.queue, self.queue, 10**9, self.counts, memory, pools, app.logger)
+        self.use_case = app.Query(lookup, reads, operations, pipeline, tail, scrape)
 
     def new_application(self) -> tuple[int, str]:
         application_id = self.scratch.create_application()

@@ -7,7 +7,15 @@ from typing import Any
 
 from apps import load_app
 from aws import LambdaContext, rest_event
-from fakes import ManualClock, MemoryAdmission, MemoryIntake, MemoryKeyCache, MemoryKeyStore, MemoryQueue
+from fakes import (
+    ManualClock,
+    MemoryAdmission,
+    MemoryIntake,
+    MemoryKeyCache,
+    MemoryKeyStore,
+    MemoryMetricStore,
+    MemoryQueue,
+)
 from samples import PEPPER
 from sluice.applications.keys import hash_secret, mint_key
 from sluice.applications.lookup import KeyLookup
@@ -38,6 +46,7 @@ class Front:
     queue: MemoryQueue = field(default_factory=MemoryQueue)
     key: str = ""
     settings: IngestSettings = SMALL
+    counts: MemoryMetricStore = field(default_factory=MemoryMetricStore)
 
     def __post_init__(self) -> None:
         self.key, parts = mint_key(PEPPER)

@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 from sluice.chunks.aws import LambdaChunkRunner, connect_lambda
 from sluice.errors import RejectedInput, Unavailable
-from sluice.runtime.observability import Logger, Metrics, count
+from sluice.metrics.model import Sample
+from sluice.metrics.redis import metric_store
+from sluice.runtime.observability import Logger, Metrics, count, keep
 from sluice.runtime.redis import connect_redis
 from sluice.runtime.settings import DrainSettings
 from sluice.streams.ports import DrainQueue
@@ -30,6 +32,7 @@ else:
 
 logger = Logger()
 metrics = Metrics(namespace="Sluice")
+metric_counts = metric_store(lambda: DrainSettings.from_env().redis_url)
 
 HANDOVER_SHARE = 0.4  # of a tick: how long a drain goes on looking for, while the next one starts
 GRACE_SECONDS = 10  # between the end of the slowest chunk and the end of this function
@@ -142,6 +145,14 @@ def _dependencies() -> Drain:
     return Drain(queue, runner, settings)
 
 
+def _samples(report: Report) -> list[Sample]:
+    return [
+        Sample("deliveries", report.claimed_entries),
+        Sample("vanished_entries", report.vanished_entries),
+        Sample("chunks_failed", report.chunks_failed),
+    ]
+
+
 @logger.inject_lambda_context
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
@@ -152,8 +163,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     report = run(drain, event, lambda: context.get_remaining_time_in_millis() / 1000)
     if report.vanished_entries:
         logger.error("pending entries vanished from the queue", extra={"entries": report.vanished_entries})
-    count(metrics, "vanished_entries", report.vanished_entries)
-    count(metrics, "chunks_failed", report.chunks_failed)
+    keep(metrics, metric_counts, logger, _samples(report))
     answer = asdict(report)
     answer |= answer.pop("result") | {"duration_ms": round((time.monotonic() - started) * 1000)}
     if report.claimed_entries:

@@ -15,7 +15,8 @@ from sluice.errors import SluiceError
 from sluice.filters.model import Advance
 from sluice.filters.ports import FilterStore
 from sluice.filters.postgres import PostgresFilterStore
-from sluice.runtime.observability import Logger, Metrics, count
+from sluice.metrics.model import Sample
+from sluice.runtime.observability import Logger, Metrics, count, keep
 from sluice.runtime.postgres import Database
 from sluice.runtime.settings import IndexSettings
 from sluice.templates.ports import Repairer
@@ -70,10 +71,10 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         repaired = repair_all(repairer, has_time)
     except SluiceError as error:
         logger.error("indexing failed", extra={"code": error.code, "detail": error.detail})
-        count(metrics, f"error_{error.code}", 1)
+        keep(metrics, None, logger, [Sample("errors", 1, {"service": "index", "code": error.code})])
         raise
     count(metrics, "rows_filtered", total.rows)
-    count(metrics, "filter_lag_seconds", round(lag.seconds))
+    count(metrics, "filter_lag", round(lag.seconds))
     count(metrics, "lines_repaired", repaired)
     lagging = {"lag_entries": lag.entries, "lag_seconds": round(lag.seconds, 1)}
     answer = asdict(total) | lagging | {"lines_repaired": repaired}

@@ -6,6 +6,7 @@ Nothing was queued then, but for a 503 after a queue time-out, whose outcome is 
 retry safe; an OTLP body is its own).
 """
 
+from collections import Counter
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -19,9 +20,11 @@ from sluice.applications.redis import RedisKeyCache
 from sluice.entries.usual import pack_body
 from sluice.errors import Unavailable
 from sluice.intake.redis import RedisIntake
+from sluice.metrics.model import Sample
+from sluice.metrics.redis import metric_store
 from sluice.protocols.otlp import pack_otlp
 from sluice.runtime.http import HttpApi, json_response, rejection_documents
-from sluice.runtime.observability import Logger, Metrics, count, utc_now, with_context
+from sluice.runtime.observability import Logger, Metrics, count, keep, utc_now, with_context
 from sluice.runtime.otlp import export_response, status_response
 from sluice.runtime.postgres import Database
 from sluice.runtime.posts import Post
@@ -39,7 +42,8 @@ else:
 
 logger = Logger()
 metrics = Metrics(namespace="Sluice")
-api = HttpApi("ingest", logger, metrics)
+metric_counts = metric_store(lambda: IngestSettings.from_env().redis_url)
+api = HttpApi("ingest", logger, metrics, metric_counts)
 
 KEY_SECONDS = 4  # for a look-up in the database; together with the rest it must end before the gateway does
 CACHE_SECONDS = 1
@@ -55,7 +59,10 @@ def _accept(request: Request, door: Door) -> Accepted:
     if accepted.submitted is Submitted.UNATTENDED and ingest.waker is not None:
         _wake(ingest.waker)
     count(metrics, "accepted", 0 if accepted.is_replay else len(accepted.batch.lines))
-    count(metrics, "rejected", len(accepted.batch.rejections))
+    if accepted.batch.rejections:
+        codes = Counter(rejection.code for rejection in accepted.batch.rejections)
+        rejected = [Sample("rejected", times, {"code": code}) for code, times in sorted(codes.items())]
+        keep(metrics, metric_counts, logger, rejected)
     return accepted
 
 
@@ -66,7 +73,7 @@ def _wake(waker: Waker) -> None:
         count(metrics, "wakes", 1)
     except Unavailable as error:
         logger.warning("the drain could not be woken", extra={"code": error.code, "detail": error.detail})
-        count(metrics, "wakes_failed", 1)
+        keep(metrics, metric_counts, logger, [Sample("wakes_failed", 1)])
 
 
 @api.route("POST", "/api/ingest")

@@ -5,6 +5,7 @@ of its records has committed, and storing it again is a no-op. On failure it rai
 Templates come second: what is wrong with them is told, and the records are stored without, to get them later.
 """
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -14,8 +15,11 @@ from sluice.chunks.model import ChunkResult, ChunkTask
 from sluice.chunks.ports import ChunkStore
 from sluice.chunks.postgres import PostgresChunkStore
 from sluice.errors import ContractError, SluiceError
+from sluice.metrics.chunks import chunk_samples
+from sluice.metrics.model import Sample
+from sluice.metrics.redis import metric_store
 from sluice.runtime.crash_points import crash_point
-from sluice.runtime.observability import Logger, Metrics, count
+from sluice.runtime.observability import Logger, Metrics, count, keep
 from sluice.runtime.postgres import Database
 from sluice.runtime.redis import connect_redis
 from sluice.runtime.settings import ProcessChunkSettings
@@ -28,6 +32,7 @@ from sluice.templates.postgres import PostgresClusterer
 
 logger = Logger()
 metrics = Metrics(namespace="Sluice")
+metric_counts = metric_store(lambda: ProcessChunkSettings.from_env().redis_url)
 
 DATABASE_SECONDS = 20  # below the function's time-out: a database that hangs is an outage, not a death of the function
 MINING_SECONDS = 5  # with the above still below it
@@ -70,7 +75,7 @@ class ProcessChunk:
             found = self.clusterer.cluster(entries)
         except Exception:  # delivery first: no fault of the miner's may hold up logs
             logger.exception("clustering failed")
-            count(metrics, "error_clustering", 1)
+            count(metrics, "clustering_failures", 1)
             return [
                 replace(entry, clusters=unmasked_clusters(entry.lines)) if isinstance(entry, StreamEntry) else entry
                 for entry in entries
@@ -100,15 +105,19 @@ def _dependencies() -> ProcessChunk:
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: Any) -> dict[str, int]:
     """Invoke entry point: a chunk task in, record counts out."""
+    started_at = time.time()
     count(metrics, "chunks", 1)
     task = ChunkTask.from_event(event)
     try:
         result = _dependencies().run(task)
     except SluiceError as error:
         logger.error("chunk failed", extra={"code": error.code, "detail": error.detail, "shard": task.shard})
-        count(metrics, f"error_{error.code}", 1)
+        keep(metrics, metric_counts, logger, [Sample("errors", 1, {"service": "process_chunk", "code": error.code})])
         raise
-    for name in ("stored", "duplicate", "redelivered", "dead_lettered"):
-        count(metrics, name, getattr(result, name))
+    count(metrics, "stored", result.stored)
+    count(metrics, "duplicate", result.duplicate)
+    count(metrics, "redelivered", result.redelivered)
+    count(metrics, "dead_lettered", result.dead_lettered)
+    keep(metrics, metric_counts, logger, chunk_samples(task, result, started_at=started_at, ended_at=time.time()))
     logger.info("chunk stored", extra={"shard": task.shard, "entries": len(task.entry_ids), **result.to_answer()})
     return result.to_answer()

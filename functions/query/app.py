@@ -1,4 +1,4 @@
-"""GET /api/logs and what is counted in them, /api/tail, /api/pipeline, /api/usage, /api/ledger, /healthz and
+"""GET /api/logs and what is counted in them, /api/tail, /api/pipeline, /api/usage, /api/ledger, /metrics, /healthz and
 /openapi.json: reads back; on a schedule, audits the ledger; by Invoke, shows the queue.
 
 Promise: a key sees the records of its own application only (an admin key: all), enforced by row security in the
@@ -21,6 +21,10 @@ from sluice.applications.model import KeyRecord, Scope
 from sluice.applications.postgres import PostgresKeyStore
 from sluice.applications.redis import RedisKeyCache
 from sluice.ledger.postgres import PostgresLedger
+from sluice.metrics.exposition import CONTENT_TYPE
+from sluice.metrics.postgres import PgBouncerPools
+from sluice.metrics.redis import RedisMemory, metric_store
+from sluice.metrics.registry import MetricName
 from sluice.runtime.http import HttpApi, json_response
 from sluice.runtime.observability import Logger, Metrics, count, utc_now
 from sluice.runtime.postgres import Database
@@ -38,19 +42,31 @@ if TYPE_CHECKING:  # several functions have such files, which only the type chec
     from functions.query.pages import page_response
     from functions.query.pipeline import Pipeline
     from functions.query.reads import Reads
+    from functions.query.scrape import Scrape
     from functions.query.tail import Tail
 else:
     from operations import Operations
     from pages import page_response
     from pipeline import Pipeline
     from reads import Reads
+    from scrape import Scrape
     from tail import Tail
 
 logger = Logger()
 metrics = Metrics(namespace="Sluice")
-api = HttpApi("query", logger, metrics)
+metric_counts = metric_store(lambda: QuerySettings.from_env().redis_url)
+api = HttpApi("query", logger, metrics, metric_counts)
 
 TAIL_DATABASE_SECONDS = 8  # after the wait; both together less than the gateway allows
+AUDITED: dict[str, MetricName] = {
+    "accepted": "ledger_accepted",
+    "stored": "ledger_stored",
+    "duplicate": "ledger_duplicate",
+    "dead_lettered": "ledger_dead_lettered",
+    "in_flight": "ledger_in_flight",
+    "unaccounted": "ledger_unaccounted",
+    "queue_rolled_back": "ledger_queue_rolled_back",
+}
 DATABASE_SECONDS = 16  # above what a request may take, for a server that hangs
 
 
@@ -63,6 +79,7 @@ class Query:
     operations: Operations
     pipeline: Pipeline
     tail: Tail
+    scrape: Scrape
 
 
 def _admitted(request: Request, scope: Scope = Scope.READ) -> tuple[Query, KeyRecord]:
@@ -146,6 +163,13 @@ def usage(request: Request) -> Response:
     return json_response(query.pipeline.usage(key))
 
 
+@api.route("GET", "/metrics")
+def scrape(request: Request) -> Response:
+    """The platform's own metrics, for Prometheus."""
+    query, _ = _admitted(request, Scope.METRICS)
+    return Response(query.scrape.page(), {"Content-Type": CONTENT_TYPE})
+
+
 @api.route("GET", "/healthz")
 def healthz(request: Request) -> Response:
     """Whether queue and database answer; open to everybody, so it says no more."""
@@ -189,7 +213,17 @@ def _dependencies() -> Query:
     soon = Database(settings.database_url, deadline_seconds=TAIL_DATABASE_SECONDS)
     news = RedisNews(client, shard_count=settings.shard_count)
     tail = Tail(reads, partial(PostgresTail, soon), seats, news, time.monotonic, time.sleep)
-    return Query(lookup, reads, operations, shown, tail)
+    scrape = Scrape(
+        database,
+        queue,
+        queue,
+        limit,
+        metric_counts(),
+        RedisMemory(client),
+        PgBouncerPools(settings.database_url),
+        logger,
+    )
+    return Query(lookup, reads, operations, shown, tail, scrape)
 
 
 @logger.inject_lambda_context
@@ -203,7 +237,7 @@ def handler(event: dict[str, Any], context: Any) -> Any:
     if event.get("action") == "audit":
         totals = _dependencies().operations.audit()
         for name, value in totals.items():
-            metrics.add(f"ledger_{name}", int(value))
+            metrics.add(AUDITED[name], int(value))
         if totals["unaccounted"] or totals["queue_rolled_back"]:
             logger.error("the ledger does not balance", extra=totals)
         return totals

@@ -130,6 +130,16 @@ def _operations() -> dict[str, Json]:
         "up to 10,000) and `throughput` are null while the database is away; `is_cut`: the hour held more entries than "
         "are read, so its first minutes are missing.",
     )
+    page = {"200": {"description": "The page.", "content": {"text/plain": {"schema": text()}}}}
+    metrics = operation(
+        "operations",
+        "metrics",
+        "The platform's metrics, for Prometheus",
+        page | problems(*READING),
+        description="Prometheus's text format 0.0.4. Needs a key with the scope metrics, which may do nothing else. A "
+        "source that is away takes its own metrics with it, and `sluice_source_up` says so.",
+        security=KEYED,
+    )
     usage = operation(
         "operations",
         "usage",
@@ -142,6 +152,7 @@ def _operations() -> dict[str, Json]:
         "/api/pipeline": {"get": pipeline},
         "/api/usage": {"get": usage},
         "/api/ledger": {"get": operation("operations", "ledger", "Account for every accepted record", ledger)},
+        "/metrics": {"get": metrics},
         "/healthz": {
             "get": operation("operations", "health", "Whether queue and database answer", health, security=OPEN)
         },

@@ -17,5 +17,5 @@ PGBOUNCER = {
     "max_client_conn": "500",
     "server_login_retry": "1",  # seconds; with the default of 15 a restart of Postgres is felt that long
     "ignore_startup_parameters": "extra_float_digits",
-    "stats_users": "sluice_owner",
+    "stats_users": "sluice_owner, sluice_reader",
 }

@@ -5,6 +5,7 @@ from fakes.chunks import MemoryChunkStore, ScriptedRunner
 from fakes.clock import NOON, ManualClock
 from fakes.intake import MemoryIntake
 from fakes.keys import MemoryKeyCache, MemoryKeyStore
+from fakes.metrics import MemoryMetricStore
 from fakes.queue import MemoryQueue
 from fakes.register import MemoryRegister
 from fakes.templates import MemoryClusterer
@@ -18,6 +19,7 @@ __all__ = [
     "MemoryIntake",
     "MemoryKeyCache",
     "MemoryKeyStore",
+    "MemoryMetricStore",
     "MemoryQueue",
     "MemoryRegister",
     "ScriptedRunner",

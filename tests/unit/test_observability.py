@@ -10,6 +10,7 @@ import pytest
 from aws_lambda_powertools import Metrics as PowertoolsMetrics
 
 from invocations import LambdaContext
+from sluice.metrics.registry import MetricName
 from sluice.runtime.observability import Logger, Metrics, count, with_context
 
 
@@ -27,7 +28,7 @@ def printed(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
 
 
 def test_metrics_are_printed_as_powertools_would(capsys: pytest.CaptureFixture[str]) -> None:
-    counts = [("requests", 1), ("accepted", 1000), ("requests", 2)]
+    counts: list[tuple[MetricName, int]] = [("requests", 1), ("accepted", 1000), ("requests", 2)]
     ours, theirs = Metrics(namespace="Sluice"), PowertoolsMetrics(namespace="Sluice")
 
     def add(event: Any, _: Any) -> None:

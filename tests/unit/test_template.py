@@ -309,6 +309,7 @@ def test_routes() -> None:
         ("get", "/api/pipeline"),
         ("get", "/api/tail"),
         ("get", "/api/usage"),
+        ("get", "/metrics"),
         ("get", "/healthz"),
         ("get", "/openapi.json"),
         ("get", "/api/applications"),

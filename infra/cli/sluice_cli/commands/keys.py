@@ -21,6 +21,7 @@ class Scope(StrEnum):
     ingest = "ingest"
     read = "read"
     admin = "admin"
+    metrics = "metrics"
 
 
 @app.command("create", epilog="Example: sluice keys create checkout --scope ingest --expires 90d --description web-1")

@@ -16,6 +16,7 @@ class Scope(StrEnum):
     INGEST = "ingest"
     READ = "read"
     ADMIN = "admin"
+    METRICS = "metrics"
 
 
 class Status(StrEnum):

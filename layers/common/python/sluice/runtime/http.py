@@ -3,7 +3,7 @@ that a route's protocol demands."""
 
 import json
 from base64 import b64encode
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import wraps
@@ -14,7 +14,9 @@ from chalice.app import Chalice, Request, Response
 
 from sluice.applications.credentials import challenge
 from sluice.errors import ContractError, Denied, RejectedInput, Rejection, SluiceError, Throttled, Unavailable
-from sluice.runtime.observability import Logger, Metrics, Recurrences, count
+from sluice.metrics.model import Sample
+from sluice.metrics.ports import MetricStore
+from sluice.runtime.observability import Logger, Metrics, Recurrences, keep
 
 _View = Callable[[Request], Response]
 _JSON = "application/json"
@@ -45,14 +47,16 @@ _Refuse = Callable[[Request, Refusal], Response]
 
 
 class HttpApi:
-    """The routes of one function. Call it with a REST API proxy event."""
+    """The routes of one function. Call it with a REST API proxy event. ``store`` gives what keeps its errors' count."""
 
-    def __init__(self, name: str, logger: Logger, metrics: Metrics) -> None:
+    def __init__(
+        self, name: str, logger: Logger, metrics: Metrics, store: Callable[[], MetricStore] | None = None
+    ) -> None:
         self._chalice = Chalice(app_name=name, configure_logs=False)
         # Chalice refuses a binary answer unless the request's Accept asks for it; here bytes are binary, whoever asks.
         self._chalice.api.binary_types = []
         self._views: dict[tuple[str, str], _View] = {}
-        self._logger, self._metrics = logger, metrics
+        self._name, self._logger, self._metrics, self._store = name, logger, metrics, store
         self._throttled = Recurrences()  # the detail names the application
 
     def route(self, method: str, path: str, refuse: _Refuse | None = None) -> Callable[[_View], _View]:
@@ -90,15 +94,20 @@ class HttpApi:
         try:
             return view(request)
         except SluiceError as error:
-            count(self._metrics, f"error_{error.code}", 1)
+            self._count(error.code, error.policies if isinstance(error, Throttled) else ())
             refusal = self._refusal(request, error)
             headers = {**refusal.headers, **error.headers}
             named = replace(refusal, headers=headers, policies=error.policies, members=error.members)
             return refuse(request, named)
         except Exception:  # the edge of the function: whatever it is, the client gets a problem, not a stack trace
             self._logger.exception("unexpected error")
-            count(self._metrics, "error_internal_error", 1)
+            self._count("internal_error")
             return refuse(request, Refusal(500, "internal_error", "Sluice failed; the request can be retried"))
+
+    def _count(self, code: str, policies: Iterable[str] = ()) -> None:
+        samples = [Sample("errors", 1, {"service": self._name, "code": code})]
+        samples += [Sample("throttled", 1, {"policy": policy}) for policy in policies]
+        keep(self._metrics, self._store, self._logger, samples)
 
     def _refusal(self, request: Request, error: SluiceError) -> Refusal:
         match error:

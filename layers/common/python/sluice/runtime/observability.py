@@ -2,7 +2,8 @@
 
 import sys
 import time
-from collections.abc import Callable, Hashable
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable
 from datetime import UTC, datetime
 from functools import wraps
 from typing import Any
@@ -10,9 +11,13 @@ from typing import Any
 import msgspec
 from aws_lambda_powertools.logging import Logger
 
+from sluice.errors import SluiceError
+from sluice.metrics.model import Sample
+from sluice.metrics.ports import MetricStore
+from sluice.metrics.registry import METRICS, MetricName
 from sluice.runtime.settings import service_name
 
-__all__ = ["Logger", "Metrics", "Recurrences", "count", "utc_now", "with_context"]
+__all__ = ["Logger", "Metrics", "Recurrences", "count", "keep", "utc_now", "with_context"]
 
 type Handler = Callable[[Any, Any], Any]
 _MAX_KINDS = 10_000
@@ -25,12 +30,17 @@ class Metrics:
 
     def __init__(self, namespace: str) -> None:
         self._namespace = namespace
-        self._values: dict[str, list[float]] = {}
-        self._frames: dict[tuple[str, ...], tuple[bytes, bytes]] = {}
+        self._values: dict[MetricName, list[float]] = {}
+        self._notes: dict[str, Any] = {}
+        self._frames: dict[tuple[MetricName, ...], tuple[bytes, bytes]] = {}
 
-    def add(self, name: str, value: float) -> None:
-        """Counts ``value`` for the invocation."""
+    def add(self, name: MetricName, value: float) -> None:
+        """Counts ``value`` of a registered metric for the invocation. Raises KeyError for any other."""
         self._values.setdefault(name, []).append(float(value))
+
+    def note(self, name: str, value: Any) -> None:
+        """Writes something beside the values that is no metric."""
+        self._notes[name] = value
 
     def log_metrics(self, handler: Handler) -> Handler:
         """Prints what was added when ``handler`` is over, one way or the other."""
@@ -46,30 +56,53 @@ class Metrics:
 
     def _flush(self) -> None:
         values, self._values = self._values, {}
+        notes, self._notes = self._notes, {}
         if values:
             names = tuple(values)
             before, after = self._frames.get(names) or self._frames.setdefault(names, self._frame(names))
             now = time.time_ns() // 1_000_000
-            sys.stdout.write(b"".join((before, b"%d" % now, after, _encode(values)[1:], b"\n")).decode())
+            sys.stdout.write(b"".join((before, b"%d" % now, after, _encode({**values, **notes})[1:], b"\n")).decode())
 
-    def _frame(self, names: tuple[str, ...]) -> tuple[bytes, bytes]:
+    def _frame(self, names: tuple[MetricName, ...]) -> tuple[bytes, bytes]:
         """What stands before and after the time in a line with the metrics ``names``."""
         service = service_name()
         dimensions = {"service": service} if service else {}
         description = {
             "Namespace": self._namespace,
             "Dimensions": [list(dimensions)],
-            "Metrics": [{"Name": name, "Unit": "Count"} for name in names],
+            "Metrics": [{"Name": name, "Unit": METRICS[name].unit} for name in names],
         }
         line = _encode({"_aws": {"Timestamp": None, "CloudWatchMetrics": [description]}, **dimensions})
         before, _, after = line.partition(b"null")
         return before, after[:-1] + b","
 
 
-def count(metrics: Metrics, name: str, value: int) -> None:
+def count(metrics: Metrics, name: MetricName, value: float) -> None:
     """Adds a count; zeros are left out, they would only cost money."""
     if value:
         metrics.add(name, value)
+
+
+def keep(metrics: Metrics, store: Callable[[], MetricStore] | None, logger: Logger, samples: Iterable[Sample]) -> None:
+    """Counts samples of kept metrics: for CloudWatch, with the labels as metadata, since each combination of dimensions
+    costs as much as a metric; and in the store, if the function has one. That they cannot be stored is no reason to
+    fail: it is logged."""
+    taken = tuple(samples)
+    labelled: dict[str, dict[str, float]] = defaultdict(dict)
+    for sample in taken:
+        count(metrics, sample.name, sample.value)
+        if sample.labels:
+            labelled[sample.name]["/".join(sample.label_values)] = sample.value
+    for name, values in labelled.items():
+        metrics.note(f"{name}_by", values)
+    if store is None:
+        return
+    try:
+        store().add(taken)
+    except SluiceError as error:
+        if times := _UNKEPT.add(error.code):
+            extra = {"code": error.code, "detail": error.detail, "times": times}
+            logger.warning("metrics could not be kept", extra=extra)
 
 
 def with_context(logger: Logger) -> Callable[[Handler], Handler]:
@@ -120,6 +153,9 @@ class Recurrences:
             self._seen.clear()
         self._seen[kind] = (now + self._seconds, 0)
         return times + 1
+
+
+_UNKEPT = Recurrences()
 
 
 def utc_now() -> datetime:

@@ -6,7 +6,6 @@ siblings become one template. So clusters only ever grow: nothing is split, and 
 """
 
 import re
-from bisect import insort
 from collections.abc import Iterable, Sequence
 from heapq import nlargest
 from itertools import combinations, takewhile
@@ -114,7 +113,6 @@ class Miner:
             self._remove(other)
             if other != number:
                 changed[other] = Template(other, self._templates[other].text, number)
-        tokens = _tokens("".join(tokens))
         changed[number] = Template(number, "".join(tokens))
         self._add(number, tokens)
         self._templates.update(changed)
@@ -213,7 +211,7 @@ class _Node:
         if label not in self.children:
             self.children[label] = type(self)()
             if label.endswith(WILDCARD) and label != WILDCARD:
-                insort(self.starts, label, key=len)  # the longest is tried first
+                self.starts.append(label)
         return self.children[label]
 
     def drop(self, label: str) -> None:
@@ -267,7 +265,7 @@ def _joined(one: _Tokens, other: _Tokens) -> _Tokens:
 
 def _tokens(text: str) -> _Tokens:
     tokens = _TOKEN.findall(text)
-    return tuple(tokens) if len(tokens) <= MAX_TOKENS else _tokens("".join(tokens[: MAX_TOKENS - 1]) + WILDCARD)
+    return tuple(tokens) if len(tokens) <= MAX_TOKENS else (*tokens[: MAX_TOKENS - 1], WILDCARD)
 
 
 def _places(tokens: _Tokens) -> Iterable[tuple[int, tuple[int, int, int]]]:

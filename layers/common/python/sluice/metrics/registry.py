@@ -1,0 +1,192 @@
+"""Every metric there is. What is not listed here cannot be counted: the type checker and the registry refuse it.
+
+``kept`` metrics are added up in Redis, since functions do not live long enough for a scrape. ``scraped`` ones are read
+at each scrape from where the truth is: queue, ledger and servers. All others go to CloudWatch alone.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+MetricName = Literal[
+    "accepted",
+    "admin_actions",
+    "backlog",
+    "backlog_entries",
+    "backlog_limit",
+    "chunk_duration",
+    "chunk_records",
+    "chunks",
+    "chunks_failed",
+    "clients_waiting",
+    "clustering_failures",
+    "dead_lettered",
+    "dead_letters_open",
+    "deliveries",
+    "drains",
+    "duplicate",
+    "errors",
+    "filter_lag",
+    "freshness",
+    "in_flight",
+    "indexes",
+    "inspections",
+    "lag",
+    "ledger_accepted",
+    "ledger_dead_lettered",
+    "ledger_duplicate",
+    "ledger_in_flight",
+    "ledger_queue_rolled_back",
+    "ledger_stored",
+    "ledger_unaccounted",
+    "lines_clustered",
+    "lines_learnt",
+    "lines_repaired",
+    "lines_unmined",
+    "oldest_pending",
+    "pending_entries",
+    "pool_connections",
+    "pool_wait",
+    "queue_rolled_back",
+    "redelivered",
+    "redis_memory",
+    "redis_memory_limit",
+    "rejected",
+    "requests",
+    "rows_filtered",
+    "source_up",
+    "stored",
+    "throttled",
+    "unaccounted",
+    "vanished_entries",
+    "wakes",
+    "wakes_failed",
+]
+
+
+class Kind(StrEnum):
+    """As Prometheus tells them apart."""
+
+    COUNTER = "counter"
+    GAUGE = "gauge"
+    HISTOGRAM = "histogram"
+
+
+class Unit(StrEnum):
+    """As CloudWatch names them; Prometheus has the base unit in the name."""
+
+    COUNT = "Count"
+    SECONDS = "Seconds"
+    BYTES = "Bytes"
+
+
+class Place(StrEnum):
+    """Where a metric can be read."""
+
+    CLOUDWATCH = "CloudWatch"
+    KEPT = "CloudWatch and /metrics"
+    SCRAPED = "/metrics"
+    BOTH = "CloudWatch, and at the source by /metrics"
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """What a metric says. ``bounds`` are the upper ends of a histogram's buckets."""
+
+    kind: Kind
+    unit: Unit
+    place: Place
+    sentence: str
+    labels: tuple[str, ...] = ()
+    bounds: tuple[float, ...] = ()
+
+
+_COUNTER, _GAUGE, _HISTOGRAM = Kind.COUNTER, Kind.GAUGE, Kind.HISTOGRAM
+_COUNT, _SECONDS, _BYTES = Unit.COUNT, Unit.SECONDS, Unit.BYTES
+_CLOUDWATCH, _KEPT, _SCRAPED, _BOTH = Place.CLOUDWATCH, Place.KEPT, Place.SCRAPED, Place.BOTH
+_DURATIONS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+_AGES = (0.5, 1, 2, 5, 10, 15, 30, 60, 300, 3_600)
+_SIZES = (1, 10, 100, 1_000, 2_500, 5_000, 10_000, 25_000)
+_APPLICATION = ("application",)
+
+METRICS: dict[MetricName, Metric] = {
+    "accepted": Metric(_COUNTER, _COUNT, _BOTH, "Records that ingest has promised to store.", _APPLICATION),
+    "admin_actions": Metric(_COUNTER, _COUNT, _CLOUDWATCH, "Requests and invocations of the admin function."),
+    "backlog": Metric(_GAUGE, _BYTES, _SCRAPED, "Memory that queued entries take, as the limit counts it."),
+    "backlog_entries": Metric(_GAUGE, _COUNT, _SCRAPED, "Entries in the queue, those being stored included."),
+    "backlog_limit": Metric(_GAUGE, _BYTES, _SCRAPED, "Backlog at which ingest refuses with 503, for each shard."),
+    "chunk_duration": Metric(_HISTOGRAM, _SECONDS, _KEPT, "Time from a chunk's task to its end.", (), _DURATIONS),
+    "chunk_records": Metric(_HISTOGRAM, _COUNT, _KEPT, "Records that one chunk settled.", (), _SIZES),
+    "chunks": Metric(_COUNTER, _COUNT, _CLOUDWATCH, "Chunks that process_chunk was given."),
+    "chunks_failed": Metric(_COUNTER, _COUNT, _KEPT, "Chunks that a drain saw fail; their entries come back."),
+    "clients_waiting": Metric(_GAUGE, _COUNT, _SCRAPED, "Clients of PgBouncer that wait for a connection."),
+    "clustering_failures": Metric(_COUNTER, _COUNT, _CLOUDWATCH, "Chunks stored without templates by a fault of ours."),
+    "dead_lettered": Metric(_COUNTER, _COUNT, _BOTH, "Records that went to the dead letters.", _APPLICATION),
+    "dead_letters_open": Metric(_GAUGE, _COUNT, _SCRAPED, "Dead letters that nobody has settled, counted to 10,000."),
+    "deliveries": Metric(_COUNTER, _COUNT, _KEPT, "Entries that drains have claimed, repetitions included."),
+    "drains": Metric(_COUNTER, _COUNT, _CLOUDWATCH, "Invocations of the drain."),
+    "duplicate": Metric(
+        _COUNTER, _COUNT, _BOTH, "Records that were stored already: a client's repetition.", _APPLICATION
+    ),
+    "errors": Metric(_COUNTER, _COUNT, _KEPT, "Requests and chunks that ended in an error.", ("service", "code")),
+    "filter_lag": Metric(_GAUGE, _SECONDS, _CLOUDWATCH, "Age of the oldest rows without a word filter."),
+    "freshness": Metric(
+        _HISTOGRAM, _SECONDS, _KEPT, "Age of a chunk's oldest record when it became visible, from receipt.", (), _AGES
+    ),
+    "in_flight": Metric(_GAUGE, _COUNT, _SCRAPED, "Records that are accepted and not settled yet.", _APPLICATION),
+    "indexes": Metric(_COUNTER, _COUNT, _CLOUDWATCH, "Runs of the function that builds word filters."),
+    "inspections": Metric(_COUNTER, _COUNT, _CLOUDWATCH, "Times that an operator looked at the queue."),
+    "lag": Metric(_GAUGE, _SECONDS, _SCRAPED, "Age of the oldest entry in the queue; 0 for an empty one."),
+    "ledger_accepted": Metric(
+        _GAUGE, _COUNT, _CLOUDWATCH, "Records that ingest has promised to store, of all applications."
+    ),
+    "ledger_dead_lettered": Metric(
+        _GAUGE, _COUNT, _CLOUDWATCH, "Records that went to the dead letters, of all applications."
+    ),
+    "ledger_duplicate": Metric(_GAUGE, _COUNT, _CLOUDWATCH, "Records that were stored already, of all applications."),
+    "ledger_in_flight": Metric(
+        _GAUGE, _COUNT, _CLOUDWATCH, "Records accepted and not settled yet, of all applications."
+    ),
+    "ledger_queue_rolled_back": Metric(
+        _GAUGE, _COUNT, _CLOUDWATCH, "1 if the queue lost its memory and gave numbers out again."
+    ),
+    "ledger_stored": Metric(_GAUGE, _COUNT, _CLOUDWATCH, "Records in the log table, of all applications."),
+    "ledger_unaccounted": Metric(
+        _GAUGE, _COUNT, _CLOUDWATCH, "Accepted records that are nowhere, of all applications. Must be 0."
+    ),
+    "lines_clustered": Metric(_COUNTER, _COUNT, _CLOUDWATCH, "Records that were given their template."),
+    "lines_learnt": Metric(_COUNTER, _COUNT, _CLOUDWATCH, "Records whose line taught the miner something."),
+    "lines_repaired": Metric(_COUNTER, _COUNT, _CLOUDWATCH, "Lines whose template was found later."),
+    "lines_unmined": Metric(_COUNTER, _COUNT, _CLOUDWATCH, "Records stored before their template was found."),
+    "oldest_pending": Metric(
+        _GAUGE, _SECONDS, _SCRAPED, "Age of the oldest entry that a drain has claimed and not acknowledged."
+    ),
+    "pending_entries": Metric(_GAUGE, _COUNT, _SCRAPED, "Entries that drains have claimed and not acknowledged."),
+    "pool_connections": Metric(
+        _GAUGE, _COUNT, _SCRAPED, "PgBouncer's connections to Postgres, by what they do.", ("state",)
+    ),
+    "pool_wait": Metric(_GAUGE, _SECONDS, _SCRAPED, "How long the first client in PgBouncer's queue has waited."),
+    "queue_rolled_back": Metric(_GAUGE, _COUNT, _SCRAPED, "1 if the queue lost its memory and gave numbers out again."),
+    "redelivered": Metric(_COUNTER, _COUNT, _CLOUDWATCH, "Records that an earlier run stored and did not acknowledge."),
+    "redis_memory": Metric(_GAUGE, _BYTES, _SCRAPED, "Memory that Redis uses."),
+    "redis_memory_limit": Metric(_GAUGE, _BYTES, _SCRAPED, "Redis's maxmemory; 0 if it has none."),
+    "rejected": Metric(_COUNTER, _COUNT, _KEPT, "Records that ingest refused one by one.", ("code",)),
+    "requests": Metric(_COUNTER, _COUNT, _CLOUDWATCH, "Requests that a function answered, errors included."),
+    "rows_filtered": Metric(_COUNTER, _COUNT, _CLOUDWATCH, "Rows that got a word filter."),
+    "source_up": Metric(
+        _GAUGE, _COUNT, _SCRAPED, "1 if the source answered this scrape; its metrics stand for 0.", ("source",)
+    ),
+    "stored": Metric(_COUNTER, _COUNT, _BOTH, "Records in the log table.", _APPLICATION),
+    "throttled": Metric(_COUNTER, _COUNT, _KEPT, "Requests refused with 429, by the limit.", ("policy",)),
+    "unaccounted": Metric(_GAUGE, _COUNT, _SCRAPED, "Accepted records that are nowhere. Must be 0.", _APPLICATION),
+    "vanished_entries": Metric(_COUNTER, _COUNT, _KEPT, "Claimed entries that somebody trimmed from the queue."),
+    "wakes": Metric(_COUNTER, _COUNT, _CLOUDWATCH, "Drains that ingest woke."),
+    "wakes_failed": Metric(_COUNTER, _COUNT, _KEPT, "Drains that ingest failed to wake; the schedule comes later."),
+}
+
+
+def prometheus_name(name: MetricName) -> str:
+    """The metric's name at /metrics: prefix, base unit, and _total for counters."""
+    metric = METRICS[name]
+    unit = "" if metric.unit is Unit.COUNT else f"_{metric.unit.lower()}"
+    return f"sluice_{name}{unit}{'_total' if metric.kind is Kind.COUNTER else ''}"
