@@ -5,6 +5,7 @@ from fakes.chunks import MemoryChunkStore, ScriptedRunner
 from fakes.clock import NOON, ManualClock
 from fakes.intake import MemoryIntake
 from fakes.keys import MemoryKeyCache, MemoryKeyStore
+from fakes.logs import MemoryLogCounter, MemoryLogReader, MemoryLogs
 from fakes.metrics import MemoryMetricStore
 from fakes.queue import MemoryQueue
 from fakes.register import MemoryRegister
@@ -19,6 +20,9 @@ __all__ = [
     "MemoryIntake",
     "MemoryKeyCache",
     "MemoryKeyStore",
+    "MemoryLogCounter",
+    "MemoryLogReader",
+    "MemoryLogs",
     "MemoryMetricStore",
     "MemoryQueue",
     "MemoryRegister",

@@ -1,31 +1,38 @@
-"""Reading back under row security."""
+"""One contract for reading logs: the in-memory fake, and Postgres under row security."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from typing import Any
 from uuid import UUID
 
 import pytest
 
+from fakes import MemoryLogs
 from samples import record, stream_entry
 from scratch import Scratch
 from sluice.chunks.postgres import PostgresChunkStore
 from sluice.entries.model import Flag, Level
 from sluice.entries.packing import pack_record
 from sluice.runtime.postgres import Database
+from sluice.search.counts import parse_facet, parse_histogram
 from sluice.search.model import Page, Visible
-from sluice.search.parse import parse_query
+from sluice.search.parse import parse_filters, parse_query
+from sluice.search.ports import LogCounter, LogReader
 from sluice.search.postgres import PostgresLogReader
+from sluice.search.postgres_counts import PostgresLogCounter
 
 START = datetime(2026, 5, 4, 10, tzinfo=UTC)
 NOW = START + timedelta(hours=3)
+_ids = count(1)
 
 
 class Shelf:
     """One application's stored records."""
 
-    def __init__(self, scratch: Scratch) -> None:
-        self.scratch = scratch
-        self.application_id = scratch.create_application()
+    def __init__(self, logs: MemoryLogs | Scratch) -> None:
+        self.logs = logs
+        self.application_id = logs.create_application() if isinstance(logs, Scratch) else next(_ids)
 
     def put(self, *fields: dict[str, Any], received_at: datetime | None = None) -> UUID:
         """Stores one batch and returns its id."""
@@ -38,28 +45,56 @@ class Shelf:
             event_from=min(times),
             event_to=max(times),
         )
-        PostgresChunkStore(Database(self.scratch.url("sluice_writer"))).store([made])
+        if isinstance(self.logs, Scratch):
+            PostgresChunkStore(Database(self.logs.url("sluice_writer"))).store([made])
+        else:
+            self.logs.store(made)
         return made.batch_id
 
     @property
     def visible(self) -> Visible:
         return Visible({self.application_id: "shelf"})
 
-    def reader(self, visible: Visible | None = None, **keywords: Any) -> PostgresLogReader:
-        return PostgresLogReader(Database(self.scratch.url("sluice_reader")), visible or self.visible, **keywords)
+    def reader(self, visible: Visible | None = None) -> LogReader:
+        seen = visible or self.visible
+        logs = self.logs
+        return PostgresLogReader(_reading(logs), seen) if isinstance(logs, Scratch) else logs.reader(seen)
+
+    def counter(self) -> LogCounter:
+        logs = self.logs
+        return (
+            PostgresLogCounter(_reading(logs), self.visible)
+            if isinstance(logs, Scratch)
+            else logs.counter(self.visible)
+        )
 
     def search(self, visible: Visible | None = None, /, **parameters: str) -> Page:
         """Parameters as in a URL, "_" for the dot in metadata's."""
-        named = {name.replace("metadata_", "metadata."): value for name, value in parameters.items()}
-        return self.reader(visible).search(parse_query(named, NOW))
+        return self.reader(visible).search(parse_query(_named(parameters), NOW))
 
     def messages(self, **parameters: str) -> list[str]:
         return [item["message"] for item in self.search(**parameters).logs]
 
 
+def _reading(scratch: Scratch) -> Database:
+    return Database(scratch.url("sluice_reader"))
+
+
+def _named(parameters: dict[str, str]) -> dict[str, str]:
+    return {name.replace("metadata_", "metadata."): value for name, value in parameters.items()}
+
+
+@pytest.fixture(params=["memory", "postgres"])
+def logs(request: pytest.FixtureRequest) -> MemoryLogs | Scratch:
+    if request.param == "memory":
+        return MemoryLogs()
+    scratch: Scratch = request.getfixturevalue("scratch")
+    return scratch
+
+
 @pytest.fixture
-def shelf(scratch: Scratch) -> Shelf:
-    return Shelf(scratch)
+def shelf(logs: MemoryLogs | Scratch) -> Shelf:
+    return Shelf(logs)
 
 
 def test_a_record_comes_back_as_it_was(shelf: Shelf) -> None:
@@ -165,12 +200,91 @@ def test_records_that_arrive_meanwhile_disturb_no_walk(shelf: Shelf, order: str)
     assert len(seen) == len(set(seen))
 
 
-def test_another_application_sees_nothing(scratch: Scratch, shelf: Shelf) -> None:
+def test_another_application_sees_nothing(logs: MemoryLogs | Scratch, shelf: Shelf) -> None:
     batch_id = shelf.put({"message": "private"})
-    other = Shelf(scratch)
+    other = Shelf(logs)
     assert other.messages() == []
     for parameters in ({}, {"batch_id": batch_id.hex}, {"q": "private"}):
         assert other.search(**parameters).logs == []
         assert other.search(Visible({}), **parameters).logs == []
     admin = Visible({shelf.application_id: "shelf", other.application_id: "other"}, is_all=True)
     assert [item["message"] for item in other.search(admin, batch_id=batch_id.hex).logs] == ["private"]
+
+
+def put_various(shelf: Shelf) -> UUID:
+    hour = timedelta(hours=1)
+    return shelf.put(
+        {"message": "Connection refused by db-1", "event_at": START, "level": Level.ERROR, "service": "shop"},
+        {
+            "message": "reconnection done",
+            "event_at": START + hour,
+            "service": "shopping",
+            "metadata": '{"user":{"id":42}}',
+        },
+        {"message": "payment 4711 failed", "event_at": START + 2 * hour, "level": Level.CRITICAL, "trace_id": "t1"},
+        {"message": "ok", "event_at": START + 2 * hour, "level": Level.DEBUG, "metadata": '{"user.id":"42","k":true}'},
+    )
+
+
+@pytest.mark.parametrize(
+    ("q", "positions"),
+    [
+        ("", [0, 1, 2, 3]),
+        ("connection", [0]),
+        ("CONNECTION OR done", [0, 1]),
+        ("recon*", [1]),
+        ('"refused by"', [0]),
+        ("-refused", [1, 2, 3]),
+        ("level:>=error", [0, 2]),
+        ("level:>=error -level:critical", [0]),
+        ("service:shop", [0]),
+        ("service:shop*", [0, 1]),
+        ("-service:shop", [1, 2, 3]),
+        ("has:service", [0, 1]),
+        ("trace:t1", [2]),
+        ("metadata.user.id:42", [1, 3]),
+        ("metadata.k:true", [3]),
+        ("has:metadata.k", [3]),
+        ("app:shelf ok", [3]),
+        ("app:other", []),
+        ("(refused OR failed) level:error", [0]),
+    ],
+)
+def test_what_the_query_language_finds(shelf: Shelf, q: str, positions: list[int]) -> None:
+    put_various(shelf)
+    found = shelf.search(q=q, order="asc").logs
+    assert sorted(int(log["id"].partition("-")[2]) for log in found) == positions
+    assert shelf.counter().stats(parse_filters({"q": q}, NOW)).rows or not positions
+
+
+def test_a_log_among_its_neighbours(shelf: Shelf) -> None:
+    batch_id = put_various(shelf)
+    found = shelf.reader().find(batch_id, 1, before=5, after=1)
+    assert found is not None
+    assert found.log["message"] == "reconnection done"
+    assert [log["message"] for log in found.before] == ["Connection refused by db-1"]
+    assert [log["message"] for log in found.after] == ["payment 4711 failed"]
+    assert shelf.reader().find(batch_id, 9, before=1, after=1) is None
+
+
+def test_chosen_fields(shelf: Shelf) -> None:
+    put_various(shelf)
+    query = replace(parse_query({"q": "ok"}, NOW), fields=("level", "service", "metadata.k"))
+    assert shelf.reader().search(query).logs == [{"level": "DEBUG", "metadata.k": True}]
+
+
+def test_counts(shelf: Shelf) -> None:
+    put_various(shelf)
+    times = {"since": "-4h", "until": "now"}
+    histogram = shelf.counter().histogram(parse_histogram({**times, "buckets": "4"}, NOW))
+    by_level = {("ERROR", 7): 1, ("INFO", 8): 1, ("CRITICAL", 9): 1, ("DEBUG", 9): 1}
+    assert {(level, start.hour - 3): number for start, level, number in histogram.rows} == by_level
+    stats = shelf.counter().stats(parse_filters({"q": "service:shop*"}, NOW))
+    assert sorted(stats.rows) == [
+        ("ERROR", "shelf", 1, START, START, 26),
+        ("INFO", "shelf", 1, START + timedelta(hours=1), START + timedelta(hours=1), 17),
+    ]
+    facet = shelf.counter().facet(parse_facet({"field": "service"}, NOW))
+    assert (dict(facet.values), facet.total, facet.missing) == ({"shop": 1, "shopping": 1}, 4, 2)
+    keys = shelf.counter().facet(parse_facet({"field": "metadata"}, NOW))
+    assert (dict(keys.values), keys.total, keys.missing) == ({"user": 1, "user.id": 1, "k": 1}, 4, 2)

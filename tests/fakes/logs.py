@@ -1,0 +1,227 @@
+"""Stored logs."""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from sluice.entries.model import Record
+from sluice.entries.packing import unpack_records
+from sluice.errors import Unavailable
+from sluice.search.counts import Counts, FacetCounts, FacetQuery, HistogramQuery
+from sluice.search.model import (
+    EXTRA_FIELDS,
+    METADATA,
+    AllOf,
+    AnyOf,
+    Condition,
+    Cursor,
+    Field,
+    Filters,
+    Has,
+    Levels,
+    LogQuery,
+    Neighbourhood,
+    Not,
+    Page,
+    Text,
+    Visible,
+)
+from sluice.streams.model import StreamEntry
+
+
+@dataclass(frozen=True)
+class _Log:
+    application_id: int
+    batch_id: UUID
+    received_at: datetime
+    record: Record
+
+    @property
+    def place(self) -> tuple[datetime, UUID, int]:
+        return self.record.event_at, self.batch_id, self.record.position
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        metadata: dict[str, Any] = json.loads(self.record.metadata)
+        return metadata
+
+
+@dataclass
+class MemoryLogs:
+    """What ``store`` was given, which readers and counters see; ``is_down`` makes it unavailable."""
+
+    is_down: bool = False
+    _logs: list[_Log] = field(default_factory=list)
+
+    def store(self, *entries: StreamEntry) -> None:
+        for entry in entries:
+            records = unpack_records(entry.lines)
+            self._logs += [_Log(entry.application_id, entry.batch_id, entry.received_at, item) for item in records]
+
+    def reader(self, visible: Visible) -> "MemoryLogReader":
+        return MemoryLogReader(self, visible)
+
+    def counter(self, visible: Visible) -> "MemoryLogCounter":
+        return MemoryLogCounter(self, visible)
+
+    def found(self, visible: Visible, filters: Filters) -> Iterator[_Log]:
+        """What fits, in no order."""
+        if self.is_down:
+            raise Unavailable("database_unavailable", "down")
+        for log in self._logs:
+            at, text = log.record.event_at, filters.text or ""
+            if (
+                log.application_id in visible.names
+                and (filters.batch_id is None or filters.batch_id == log.batch_id)
+                and (filters.since is None or filters.since <= at)
+                and (filters.until is None or at < filters.until)
+                and text.lower() in log.record.message.lower()
+                and _fits(filters.condition, log, visible)
+            ):
+                yield log
+
+
+@dataclass
+class MemoryLogReader:
+    """LogReader."""
+
+    logs: MemoryLogs
+    visible: Visible
+
+    def search(self, query: LogQuery) -> Page:
+        is_backwards = bool(query.cursor and query.cursor.is_backwards)
+        is_ascending = query.is_ascending != is_backwards
+        ordered = self._ordered(query.filters)
+        if cursor := query.cursor:
+            place = (cursor.event_at, cursor.batch_id, cursor.position)
+            ordered = [log for log in ordered if (log.place > place if is_ascending else log.place < place)]
+        found = ordered if is_ascending else ordered[::-1]
+        shown, has_more = found[: query.limit], len(found) > query.limit
+
+        def place_of(log: _Log, is_back: bool) -> Cursor:
+            return Cursor(*log.place, query.now, is_back)
+
+        beyond = query.cursor and query.cursor.reversed(is_ascending)
+        ahead = place_of(shown[-1], is_backwards) if has_more else None
+        behind = place_of(shown[0], not is_backwards) if shown else beyond
+        if is_backwards:
+            last = place_of(shown[-1], True) if shown else query.cursor
+            ahead, behind, shown = behind, ahead or last, shown[::-1]
+        return Page([self._document(log, query.fields) for log in shown], ahead, behind)
+
+    def find(self, batch_id: UUID, position: int, *, before: int, after: int) -> Neighbourhood | None:
+        known = [log for log in self._ordered(Filters()) if (log.batch_id, log.record.position) == (batch_id, position)]
+        if not known:
+            return None
+        beside = [log for log in self._ordered(Filters()) if log.application_id == known[0].application_id]
+        at = beside.index(known[0])
+        earlier, later = beside[max(at - before, 0) : at], beside[at + 1 : at + 1 + after]
+        return Neighbourhood(
+            self._document(known[0]), *([self._document(log) for log in part] for part in (earlier, later))
+        )
+
+    def _ordered(self, filters: Filters) -> list[_Log]:
+        return sorted(self.logs.found(self.visible, filters), key=lambda log: log.place)
+
+    def _document(self, log: _Log, fields: Sequence[str] = ()) -> dict[str, Any]:
+        record = log.record
+        extra = {name: getattr(record, name) for name in EXTRA_FIELDS}
+        whole = {
+            "id": f"{log.batch_id.hex}-{record.position}",
+            "application": self.visible.names[log.application_id],
+            "timestamp": record.event_at.isoformat(),
+            "received_at": log.received_at.astimezone(UTC).isoformat(),
+            "level": record.level.name,
+            "message": record.message,
+            "metadata": log.metadata,
+            "flags": record.flags.names,
+            **{name: value for name, value in extra.items() if value is not None},
+        }
+        of_metadata = {METADATA + key: value for key, value in log.metadata.items()}
+        return (
+            {name: (whole | of_metadata)[name] for name in fields if name in whole | of_metadata} if fields else whole
+        )
+
+
+@dataclass
+class MemoryLogCounter:
+    """LogCounter."""
+
+    logs: MemoryLogs
+    visible: Visible
+
+    def histogram(self, query: HistogramQuery) -> Counts:
+        grouping: dict[str, Callable[[_Log], Any]] = {
+            "level": lambda log: log.record.level.name,
+            "application": lambda log: self.visible.names[log.application_id],
+            "none": lambda log: 0,
+        }
+        counts = Counter(
+            (max(start for start in query.starts if start <= log.record.event_at), grouping[query.by](log))
+            for log in self.logs.found(self.visible, query.filters)
+        )
+        return Counts([(*key, count) for key, count in counts.items()], None)
+
+    def stats(self, filters: Filters) -> Counts:
+        groups: dict[tuple[str, str], list[_Log]] = {}
+        for log in self.logs.found(self.visible, filters):
+            groups.setdefault((log.record.level.name, self.visible.names[log.application_id]), []).append(log)
+        rows = []
+        for key, group in groups.items():
+            times = [log.record.event_at for log in group]
+            size = sum(len(log.record.message.encode()) for log in group)
+            rows.append((*key, len(group), min(times), max(times), size))
+        return Counts(rows, None)
+
+    def facet(self, query: FacetQuery) -> FacetCounts:
+        found = list(self.logs.found(self.visible, query.filters))
+        values = [value for log in found for value in self._values(query.field, log)]
+        missing = sum(not list(self._values(query.field, log)) for log in found)
+        return FacetCounts(Counter(values), len(found), missing, False, None)
+
+    def _values(self, name: str, log: _Log) -> Iterable[str]:
+        if name == "metadata":
+            return log.metadata
+        if name == "level":
+            return [log.record.level.name]
+        value = _text_of(name, log, self.visible)
+        return [] if value is None else [value]
+
+
+def _fits(condition: Condition, log: _Log, visible: Visible) -> bool:
+    match condition:
+        case Text(text, is_prefix):
+            begins = r"(?<!\w)" if re.match(r"\w", text) else ""
+            ends = r"(?!\w)" if re.search(r"\w$", text) and not is_prefix else ""
+            return bool(re.search(begins + re.escape(text) + ends, log.record.message, re.IGNORECASE))
+        case Levels(lowest, highest):
+            return lowest <= log.record.level <= highest
+        case Has(name):
+            return _text_of(name, log, visible) is not None
+        case Field(name, value, is_prefix):
+            held = _text_of(name, log, visible)
+            return held is not None and (held.startswith(value) if is_prefix else held == value)
+        case Not(negated):
+            return not _fits(negated, log, visible)
+        case AllOf(parts):
+            return all(_fits(part, log, visible) for part in parts)
+        case AnyOf(parts):
+            return any(_fits(part, log, visible) for part in parts)
+
+
+def _text_of(name: str, log: _Log, visible: Visible) -> str | None:
+    if name == "application":
+        return visible.names[log.application_id]
+    key = name.removeprefix(METADATA)
+    if key == name:
+        text: str | None = getattr(log.record, name)
+        return text
+    value: Any = log.metadata
+    for step in [key] if key in value else key.split("."):
+        value = value.get(step) if isinstance(value, dict) else None
+    return value if isinstance(value, str) or value is None else json.dumps(value)
