@@ -16,9 +16,10 @@ from sluice.admission.model import Rates
 from sluice.admission.redis import RedisUsageReader
 from sluice.applications.keys import hash_secret, mint_key
 from sluice.applications.lookup import KeyLookup
-from sluice.applications.postgres import PostgresApplications, PostgresKeyStore
+from sluice.applications.postgres import PostgresApplications, PostgresKeyStore, limits_by_name
 from sluice.chunks.postgres import PostgresChunkStore
 from sluice.ledger.postgres import PostgresLedger
+from sluice.ledger.postgres_throughput import PostgresPipeline
 from sluice.metrics.postgres import PgBouncerPools
 from sluice.metrics.redis import RedisMemory, RedisMetricStore
 from sluice.runtime.postgres import Database
@@ -41,11 +42,13 @@ class Desk:
         self.applications = PostgresApplications(Database(scratch.url("sluice_owner", direct=True)))
         database = Database(scratch.url("sluice_reader"))
         lookup = KeyLookup(PostgresKeyStore(database), None, PEPPER, lambda: datetime.now(UTC))
-        operations = app.Operations(database, self.queue, self.queue, app.logger)
+        ledger = partial(PostgresLedger, database)
+        operations = app.Operations(ledger, database.ask, self.queue, self.queue, app.logger)
         usage = RedisUsageReader(client, shard_count=1, rates=RATES)
-        pipeline = app.Pipeline(database, usage, RATES, 10**9, "wake", app.logger, lambda: datetime.now(UTC))
+        settled, limits = PostgresPipeline(database), partial(limits_by_name, database)
+        pipeline = app.Pipeline(settled, limits, usage, RATES, 10**9, "wake", app.logger, lambda: datetime.now(UTC))
         reads = app.Reads(
-            lambda ids: PostgresLedger(database, ids).application_names(),
+            lambda ids: ledger(ids).application_names(),
             partial(PostgresLogReader, database),
             partial(PostgresLogCounter, database),
             lambda: datetime.now(UTC),

@@ -18,9 +18,10 @@ from sluice.admission.model import Rates
 from sluice.admission.redis import RedisUsageReader
 from sluice.applications.lookup import KeyLookup
 from sluice.applications.model import KeyRecord, Scope
-from sluice.applications.postgres import PostgresKeyStore
+from sluice.applications.postgres import PostgresKeyStore, limits_by_name
 from sluice.applications.redis import RedisKeyCache
 from sluice.ledger.postgres import PostgresLedger
+from sluice.ledger.postgres_throughput import PostgresPipeline
 from sluice.metrics.exposition import CONTENT_TYPE
 from sluice.metrics.postgres import PgBouncerPools
 from sluice.metrics.redis import RedisMemory, metric_store
@@ -196,15 +197,17 @@ def _dependencies() -> Query:
     lookup = KeyLookup(PostgresKeyStore(database), cache, settings.key_pepper, utc_now)
     client = connect_redis(settings.redis_url)
     queue = RedisQueue(client, shard_count=settings.shard_count)
-    operations = Operations(database, queue, queue, logger)
+    operations = Operations(partial(PostgresLedger, database), database.ask, queue, queue, logger)
     rates = Rates(
         settings.requests_per_second, settings.bytes_per_second, settings.bytes_per_day, settings.burst_seconds
     )
     usage_reader = RedisUsageReader(client, shard_count=settings.shard_count, rates=rates)
     limit = settings.backlog_limit_bytes
-    shown = Pipeline(database, usage_reader, rates, limit, settings.drain_mode, logger, utc_now)
+    settled = PostgresPipeline(database)
+    limits_of = partial(limits_by_name, database)
+    shown = Pipeline(settled, limits_of, usage_reader, rates, limit, settings.drain_mode, logger, utc_now)
     reads = Reads(
-        lambda ids: PostgresLedger(database, ids).application_names(),
+        lambda ids: operations.open_ledger(ids).application_names(),
         partial(PostgresLogReader, database),
         partial(PostgresLogCounter, database),
         utc_now,

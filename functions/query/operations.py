@@ -1,5 +1,6 @@
 """The use cases about the platform itself: the ledger, the queue, health."""
 
+from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -7,9 +8,8 @@ from sluice.applications.model import KeyRecord, Scope
 from sluice.errors import RejectedInput, Unavailable
 from sluice.ledger.audit import audit
 from sluice.ledger.model import Totals
-from sluice.ledger.postgres import PostgresLedger
+from sluice.ledger.ports import LedgerReader
 from sluice.runtime.observability import Logger
-from sluice.runtime.postgres import Database
 from sluice.streams.inspection import ShardState
 from sluice.streams.ports import QueueInspection, QueueLedger
 
@@ -21,7 +21,8 @@ QUEUE_MAX_PENDING = 1_000
 class Operations:
     """The use cases."""
 
-    database: Database
+    open_ledger: Callable[[Collection[int] | None], LedgerReader]  # of these applications, or of all
+    ask_database: Callable[[], object]  # raises Unavailable
     queue: QueueLedger
     inspection: QueueInspection
     logger: Logger
@@ -29,7 +30,7 @@ class Operations:
     def ledger(self, key: KeyRecord) -> dict[str, Any]:
         """The equation per application and in total."""
         visible = _visible(key)
-        ledger = PostgresLedger(self.database, visible)
+        ledger = self.open_ledger(visible)
         names = ledger.application_names()
         totals = audit(self.queue, ledger, visible)
         applications = [
@@ -40,7 +41,7 @@ class Operations:
 
     def audit(self) -> dict[str, int]:
         """The equation over all applications."""
-        return asdict(sum(audit(self.queue, PostgresLedger(self.database, None)).values(), Totals()))
+        return asdict(sum(audit(self.queue, self.open_ledger(None)).values(), Totals()))
 
     def inspect_queue(self, event: dict[str, Any]) -> dict[str, Any]:
         """The queue, shard by shard; works without the database, too, but then names no application.
@@ -54,7 +55,7 @@ class Operations:
         states = [self.inspection.inspect(shard, max_entries=max_entries, max_pending=max_pending) for shard in shards]
         names: dict[int, str] = {}
         try:
-            names = PostgresLedger(self.database, None).application_names() if max_entries else {}
+            names = self.open_ledger(None).application_names() if max_entries else {}
         except Unavailable as error:  # the queue is looked at above all when the database is away
             self.logger.warning("applications have no names", extra={"code": error.code, "detail": error.detail})
         return {"shards": [_named(state, names) for state in states]}
@@ -62,8 +63,7 @@ class Operations:
     def check_health(self) -> None:
         """Raises Unavailable unless queue and database answer."""
         self.queue.accepted()
-        with self.database.transaction() as cursor:
-            cursor.execute("SELECT 1")
+        self.ask_database()
 
 
 def _visible(key: KeyRecord) -> set[int] | None:

@@ -1,5 +1,6 @@
 """How the pipeline is doing, for operators' pages: an answer's work has a bound, however much there is."""
 
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -8,11 +9,9 @@ from sluice.admission.model import Rates
 from sluice.admission.ports import UsageReader
 from sluice.applications.model import KeyRecord, Limits, Scope
 from sluice.applications.ports import Clock
-from sluice.applications.postgres import PostgresLimits
 from sluice.errors import Unavailable
-from sluice.ledger.postgres_throughput import PostgresPipeline
+from sluice.ledger.ports import SettledView
 from sluice.runtime.observability import Logger
-from sluice.runtime.postgres import Database
 from sluice.streams.inspection import DrainState
 
 
@@ -20,7 +19,8 @@ from sluice.streams.inspection import DrainState
 class Pipeline:
     """The use cases."""
 
-    database: Database
+    settled: SettledView
+    limits_of: Callable[[Collection[int] | None], Mapping[str, tuple[int, Limits]]]  # as Reads.names; ids and limits
     usage_reader: UsageReader
     rates: Rates  # where nothing is set for an application
     backlog_limit_bytes: int
@@ -36,7 +36,7 @@ class Pipeline:
     def usage(self, key: KeyRecord) -> dict[str, Any]:
         """What the key's application, or all, have used today, and what is left to them. Raises Unavailable."""
         visible = None if Scope.ADMIN in key.scopes else {key.application_id}
-        applications = PostgresLimits(self.database, visible).by_name()
+        applications = self.limits_of(visible)
         used = self.usage_reader.used(dict(applications.values()))
         shown = [
             {"application": name, "limits": self._limits(limits)} | asdict(used[application_id])
@@ -54,10 +54,9 @@ class Pipeline:
         }
 
     def _settled(self) -> dict[str, Any]:
-        settled = PostgresPipeline(self.database)
         try:
-            count, is_capped = settled.count_open_letters()
-            throughput = settled.throughput()
+            count, is_capped = self.settled.count_open_letters()
+            throughput = self.settled.throughput()
         except Unavailable as error:  # the queue is looked at above all when the database is away
             self.logger.warning("only the queue can be shown", extra={"code": error.code, "detail": error.detail})
             return {"dead_letters": None, "throughput": None}

@@ -4,6 +4,7 @@ import base64
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import pytest
@@ -15,6 +16,8 @@ from samples import key_record, record, submission
 from sluice.admission.redis import RedisAdmission
 from sluice.applications.model import ApplicationChange, Limits, Status
 from sluice.errors import RejectedInput
+from sluice.ledger.postgres import PostgresLedger
+from sluice.ledger.postgres_throughput import PostgresPipeline
 from sluice.runtime.postgres import Database
 
 # Of the east of the world, and of the last moment that there is.
@@ -126,7 +129,8 @@ def test_the_queue_is_shown_to_whoever_may_invoke(desk: Desk) -> None:
 
 def test_the_queue_is_shown_without_the_database(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     desk.queue.submit(submission(application_id=7))
-    away = replace(desk.use_case.operations, database=Database("postgresql://nobody@127.0.0.1:9/none"))
+    nowhere = Database("postgresql://nobody@127.0.0.1:9/none")
+    away = replace(desk.use_case.operations, open_ledger=partial(PostgresLedger, nowhere))
     monkeypatch.setattr(app, "_dependencies", lambda: replace(desk.use_case, operations=away))
     (shard,) = app.handler({"action": "queue"}, LambdaContext())["shards"]
     assert [(share["application_id"], share["application"]) for share in shard["applications"]] == [(7, None)]
@@ -217,8 +221,8 @@ def test_the_pipeline_is_shown_without_a_database(desk: Desk) -> None:
     nowhere = Database("postgresql://nobody@127.0.0.1:9/none")
     desk.use_case = replace(
         desk.use_case,
-        operations=replace(desk.use_case.operations, database=nowhere),
-        pipeline=replace(desk.use_case.pipeline, database=nowhere),
+        operations=replace(desk.use_case.operations, open_ledger=partial(PostgresLedger, nowhere)),
+        pipeline=replace(desk.use_case.pipeline, settled=PostgresPipeline(nowhere)),
     )
     status, shown = desk.get("/api/pipeline", admin)
     assert status == 200

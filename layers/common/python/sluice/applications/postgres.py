@@ -151,21 +151,15 @@ class PostgresApplications:
             return _key(cursor, key_id)
 
 
-class PostgresLimits:
-    """What is set for the applications that a reader sees: those given, or all."""
-
-    def __init__(self, database: Database, visible: Collection[int] | None) -> None:
-        self._database, self._visible = database, visible
-
-    def by_name(self) -> dict[str, tuple[int, Limits]]:
-        """Ids and limits by the applications' names. Raises Unavailable."""
-        with self._database.transaction() as cursor:
-            show_applications(cursor, self._visible)
-            cursor.execute(
-                "SELECT name, application_id, requests_per_second, bytes_per_second, bytes_per_day"
-                " FROM applications ORDER BY name"
-            )
-            return {name: (application_id, Limits(*limits)) for name, application_id, *limits in cursor.fetchall()}
+def limits_by_name(database: Database, visible: Collection[int] | None) -> dict[str, tuple[int, Limits]]:
+    """Ids and limits of the applications that a reader sees: those given, or all. Raises Unavailable."""
+    with database.transaction() as cursor:
+        show_applications(cursor, visible)
+        cursor.execute(
+            "SELECT name, application_id, requests_per_second, bytes_per_second, bytes_per_day"
+            " FROM applications ORDER BY name"
+        )
+        return {name: (application_id, Limits(*limits)) for name, application_id, *limits in cursor.fetchall()}
 
 
 def _application(cursor: cursor, name: str, lock: str = "") -> dict[str, Any]:

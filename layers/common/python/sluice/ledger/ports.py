@@ -1,9 +1,10 @@
-"""Contract of the settled side of the ledger; the queued side is streams.ports.QueueLedger."""
+"""Contracts of the settled side of the ledger; the queued side is streams.ports.QueueLedger."""
 
 from collections.abc import Mapping
 from typing import Protocol
 
 from sluice.ledger.model import SettledRanges
+from sluice.ledger.throughput import Throughput
 
 Sequences = Mapping[tuple[int, int], int]  # (application id, shard) -> last accepted sequence number
 
@@ -17,3 +18,13 @@ class LedgerReader(Protocol):
 
     def application_names(self) -> dict[int, str]:
         """The names of the applications this reader may see, by id. Raises Unavailable."""
+
+
+class SettledView(Protocol):
+    """What an operator's page asks, over all applications; every answer reads a bounded number of rows."""
+
+    def throughput(self) -> Throughput:
+        """The last hour. Raises Unavailable."""
+
+    def count_open_letters(self) -> tuple[int, bool]:
+        """Open dead letters, and whether there may be more than were counted. Raises Unavailable."""

@@ -30,13 +30,13 @@ _OPEN = "SELECT count(*) FROM (SELECT FROM dead_letters WHERE status = 'open' LI
 
 
 class PostgresPipeline:
-    """The settled side of the pipeline, over all applications. Methods raise Unavailable."""
+    """See SettledView."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def throughput(self) -> Throughput:
-        """The last hour, by the database's clock."""
+        """See SettledView.throughput; by the database's clock."""
         with self._database.transaction() as open_cursor:
             _begin(open_cursor)
             open_cursor.execute("SELECT now()")
@@ -53,7 +53,7 @@ class PostgresPipeline:
         return without_gaps(found, now, max(filter(None, (cut_at, cut_again_at)), default=None))
 
     def count_open_letters(self) -> tuple[int, bool]:
-        """Open dead letters, and whether there may be more than were counted."""
+        """See SettledView.count_open_letters."""
         with self._database.transaction() as open_cursor:
             _begin(open_cursor)
             open_cursor.execute(_OPEN, (_COUNTED_LETTERS,))

@@ -76,6 +76,11 @@ class Database:
         with contextlib.suppress(OSError, psycopg2.Error), socket.socket(fileno=os.dup(live.fileno())) as wire:
             wire.shutdown(socket.SHUT_RDWR)
 
+    def ask(self) -> None:
+        """Asks for nothing. Raises Unavailable if there is no answer."""
+        with self.transaction() as open_cursor:
+            open_cursor.execute("SELECT 1")
+
     def close(self) -> None:
         """Closes the connection; the next transaction opens a new one."""
         if self._connection is not None:
