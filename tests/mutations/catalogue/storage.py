@@ -80,7 +80,7 @@ STORAGE = (
         f"{_CHUNKS}/postgres.py",
         "        widen_bounds(open_cursor, entries)\n",
         "",
-        ("tests/integration/test_search.py::test_a_late_log_is_found_by_its_event_time",),
+        ("tests/contracts/test_log_reader.py::test_a_late_log_is_found_by_its_event_time",),
     ),
     Mutation(
         "bounds that follow the latest chunk",
