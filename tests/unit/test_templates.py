@@ -81,8 +81,16 @@ def test_a_line_makes_a_template_once() -> None:
         (["open of <*> failed", "open of something failed"], "of <*> failed"),
         (["deleted <*> <*> of it", "deleted <*> <*> <*> of it"], "deleted <*> of it"),
         ([f"from {a} to {b}{b} in time" for a, b in zip("abcdef", "uvwxyz", strict=True)], "from <*> to <*> in time"),
-        (["job com.acme.a.b done", "job com.acme.c done"], "job com.acme.<*> done"),
+        ([f"wrote core.{word} now" for word in ("ab", "cd", "ef", "gh", "<*>")], "wrote core.<*> now"),
         (["as mode=fast now", "as mode=<*> now", "as mode=slow now"], "as mode=<*> now"),
+        (
+            [
+                f"copied {values} of it all"
+                for values in ("ab", "cd", "ef", "gh", "ij", "kl mn", "op qr", "st uv", "wx yz")
+            ],
+            "copied <*> of it all",
+        ),
+        (["sent to a.b.c. Then", "sent to d.e.f. Then"], "sent to <*>. Then"),
         (["at [<*>, <*>] now", "at [<*>] now"], "at [<*>] now"),
     ],
 )

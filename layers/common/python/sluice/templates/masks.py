@@ -26,14 +26,14 @@ _CALENDAR_DATE = re.compile(
     r"(?: {1,2}\d{1,2}\b)?(?: \d{4}\b)?(?: \d{1,2}:\d\d(?::\d\d)?)?(?: [A-Z]{3,4}\b)?(?: \d{4}\b)?(?: [+-]\d{4}\b)?"
 )
 _JOINED = re.compile(r"<\*>(?:[.:/@+#-]?<\*>)+")
-_QUOTED_RUN = re.compile(r'("[^"]*")')
+_QUOTED = re.compile(r'"[^"]*"')
 _DIGIT = re.compile(r"\d")
 _PATH = re.compile(
     r"(?:[A-Za-z][A-Za-z0-9+.-]*://|(?:file:|jar:file:)/|[A-Za-z]:[\\/]|~?/+|\.{1,2}/)[^/\\].*", re.DOTALL
 )
 _COLONS = re.compile(r"(?<![\w:])(?:[0-9A-Fa-f]{1,4}::?){3,}[0-9A-Fa-f]{0,4}(?!\w)")
 _LEADER = re.compile(r"(\.{2,})")
-_NUMBERED = re.compile(r"([^\W\d][^\d]*[.@#$]+|[#*@$]+)[0-9A-Fa-f]*\d[0-9A-Fa-f]*")
+_NUMBERED = re.compile(r"([^\W\d]\D*[.@#$]|[#*@$]+)(?=[A-Fa-f]*\d)[0-9A-Fa-f]++")
 _VERSIONED = re.compile(r"([^\W\d]+-)v?\d+(?:\.\w+)+")
 _NUMBER_AND_WORD = re.compile(r"[+-]?\d+(-[^\W\d_]+)")
 _NUMBER = re.compile(r"[+-]?\d")
@@ -45,12 +45,15 @@ _HOST = re.compile(r"[^\W_][\w-]*(?:\.[\w-]+){2,}")
 
 def mask(message: str) -> str:
     """The message with its values as ``<*>``, blanks squeezed; at most 2 * MAX_CHARACTERS long."""
-    head = message[:MAX_CHARACTERS]
-    masked = _CHUNK.sub(_mask_match, _CALENDAR_DATE.sub(WILDCARD, _SHORT_TIME.sub(WILDCARD, head)))
-    masked = " ".join(_JOINED.sub(WILDCARD, masked).split())
-    if '"' in masked:
-        masked = _QUOTED_RUN.sub(_join_quoted, masked)
-    return f"{masked} {WILDCARD}" if len(message) > MAX_CHARACTERS else masked
+    if len(message) <= MAX_CHARACTERS:
+        return _masked(message)
+    return f"{_masked(message[:MAX_CHARACTERS])} {WILDCARD}"
+
+
+def _masked(text: str) -> str:
+    masked = _CALENDAR_DATE.sub(WILDCARD, _SHORT_TIME.sub(WILDCARD, text))
+    masked = " ".join(_JOINED.sub(WILDCARD, _CHUNK.sub(_mask_match, masked)).split())
+    return _QUOTED.sub(_join_quoted, masked) if '"' in masked else masked
 
 
 class _Chunks(dict[str, str]):

@@ -6,9 +6,11 @@ siblings become one template. So clusters only ever grow: nothing is split, and 
 """
 
 import re
+from bisect import insort
 from collections.abc import Iterable, Sequence
 from heapq import nlargest
-from itertools import combinations, takewhile
+from itertools import combinations
+from operator import attrgetter
 from typing import Self
 
 from sluice.templates.model import OVERFLOW_TEXT, WILDCARD, Assignment, Template
@@ -22,12 +24,16 @@ _ENOUGH = 5
 _ENOUGH_NUMBERED = 3  # words with digits in them
 _ENOUGH_EVIDENT = 2  # values after "=", names with dots, or a masked value among words
 _ENOUGH_FIRST = 12
+_ENOUGH_FURTHER = 3  # words of values that have several words, where other values are known
+MAX_WORDS = 3  # of such a value
 
 # A list of values, which is a value; a word with a value at its end; a word; or what stands between words.
 _TOKEN = re.compile(
-    r"""<\*>(?:(?: |, ?)<\*>)*|\.{2,}|(?:(?!\.{2})[^\s,;=()\[\]{}<>"'|:])+(?:(?<=[.@#$/_-])<\*>)?|.""", re.DOTALL
+    r"""<\*>(?:(?: |, ?)<\*>)*|\.{2,}"""
+    r"""|(?:(?!\.{2}|[.!?]+(?:\s|\Z))[^\s,;=()\[\]{}<>"'|:])+(?:(?<=[.@#$/_-])<\*>)?|.""",
+    re.DOTALL,
 )
-_WORD = re.compile(r"""<\*>|(?!\.{2})[^\s,;=()\[\]{}<>"'|:]""")
+_WORD = re.compile(r"""<\*>|(?!\.{2}|[.!?]+\Z)[^\s,;=()\[\]{}<>"'|:]""")
 _DIGIT = re.compile(r"\d")
 _DOTTED = re.compile(r"\w[\w$-]*(?:\.[\w$-]+){2,}")
 _ASSIGNED = re.compile(r"""(?<![=!<>])= ?["']?$""")
@@ -46,8 +52,13 @@ class Miner:
         self._tree = _Node()
         self._siblings: dict[tuple[int, int, int], dict[str, int]] = {}
         self._relatives: dict[int, set[int]] = {}
-        for template in sorted(templates, key=lambda template: template.template_id):
-            self._templates[template.template_id] = template
+        self._wide: set[int] = set()  # templates with a value of several words
+        self._templates.update({each.template_id: each for each in sorted(templates, key=attrgetter("template_id"))})
+        for template in self._templates.values():
+            final = self._final(template)
+            if len(_tokens(template.text)) != len(_tokens(final.text)):
+                self._wide.add(final.template_id)
+        for template in self._templates.values():
             if template.merged_into is None and template.text != OVERFLOW_TEXT:
                 self._add(template.template_id, _tokens(template.text))
 
@@ -67,15 +78,18 @@ class Miner:
             while found := self._siblings_of(tokens) or self._relatives_of(tokens):
                 places, numbers = found
                 tokens = self._generalised(tokens, places, numbers)
-                numbers |= {
-                    other for other in self._relatives.get(_outline(tokens), ()) if _covers(tokens, self._active[other])
-                }
+                numbers |= self._described(tokens, numbers)
                 number = min(numbers)
                 changed |= self._merge(number, numbers, tokens)
                 tokens = self._active[number]
             if number is None:
                 return self._create(tokens)
         return Assignment(number, is_new=False, changed=tuple(changed.values()))
+
+    def _final(self, template: Template) -> Template:
+        while template.merged_into is not None:
+            template = self._templates[template.merged_into]
+        return template
 
     def _create(self, tokens: _Tokens) -> Assignment:
         is_full = len(self._templates) >= self._max_templates
@@ -92,7 +106,7 @@ class Miner:
     def _generalise(self, number: int, tokens: _Tokens) -> dict[int, Template]:
         """Lists of values that are not equally long become one variable."""
         before = self._active[number]
-        after = _joined(before, tokens)
+        after = _joined(before, tokens) if len(before) == len(tokens) else before
         if after == before:
             return {}
         self._active[number] = after
@@ -105,15 +119,28 @@ class Miner:
             joined[place] = _common([tokens[place], *(self._active[number][place] for number in numbers)])
         return _tokens("".join(joined))
 
+    def _described(self, tokens: _Tokens, numbers: set[int]) -> set[int]:
+        """The templates that one made of ``numbers`` leaves nothing to describe."""
+        is_wide = self._is_wide(tokens, numbers)
+        others = self._active if is_wide else self._relatives.get(_outline(tokens), ())
+        return {other for other in others if _describes(tokens, self._active[other], is_wide=is_wide)}
+
+    def _is_wide(self, tokens: _Tokens, numbers: set[int]) -> bool:
+        return bool(numbers & self._wide) or any(len(self._active[other]) != len(tokens) for other in numbers)
+
     def _merge(self, number: int, numbers: set[int], tokens: _Tokens) -> dict[int, Template]:
         changed = {}
+        is_wide = self._is_wide(tokens, numbers)
         for other in sorted(numbers):
             if len(self._active[other]) == len(tokens):
                 tokens = _joined(tokens, self._active[other])
             self._remove(other)
             if other != number:
                 changed[other] = Template(other, self._templates[other].text, number)
+        tokens = _tokens("".join(tokens))
         changed[number] = Template(number, "".join(tokens))
+        if is_wide:
+            self._wide.add(number)
         self._add(number, tokens)
         self._templates.update(changed)
         return changed
@@ -142,27 +169,40 @@ class Miner:
             columns = {
                 place: {labels[place], *(_label(self._active[number][place]) for number in numbers)} for place in places
             }
-            if all(_is_variable(tokens, place, words) for place, words in columns.items()) and _are_unlike(columns):
+            if not _are_unlike(columns):
+                continue
+            if all(_is_variable(tokens, place, words) for place, words in columns.items()):
                 return sorted(places), numbers
+            if all(len(words) >= _ENOUGH_FURTHER for words in columns.values()):
+                joined = self._generalised(tokens, places, numbers)
+                if len(joined) != len(tokens) and self._find(joined) is not None:
+                    return sorted(places), numbers
         return None
 
     def _find(self, tokens: _Tokens) -> int | None:
         """The template that describes a line; where several do, that with the earliest constant."""
-        waiting = [(self._tree, 0, False)]
+        waiting = [(self._tree, 0, False, False)]  # with whether a word, and whether several were taken for a value
         while waiting:
-            node, depth, is_wide = waiting.pop()
+            node, depth, is_guessed, is_stretched = waiting.pop()
             if depth == len(tokens):
-                if node.number is not None and not (is_wide and node.is_vague):
+                if node.number is None or (is_guessed and node.is_vague):
+                    continue
+                if not is_stretched or node.number in self._wide:
                     return node.number
                 continue
             label = _label(tokens[depth])
             if label != WILDCARD and _WORD.match(label) and WILDCARD in node.children:
-                waiting.append((node.children[WILDCARD], depth + 1, True))
+                child = node.children[WILDCARD]
+                if child.leads_to_wide:
+                    waiting.extend((child, end, True, True) for end in _ends(tokens, depth))
+                waiting.append((child, depth + 1, True, is_stretched))
             waiting.extend(
-                (node.children[start], depth + 1, is_wide) for start in node.starts if _accepts(start, label)
+                (node.children[start], depth + 1, is_guessed, is_stretched)
+                for start in node.starts
+                if _accepts(start, label)
             )
             if label in node.children:
-                waiting.append((node.children[label], depth + 1, is_wide))
+                waiting.append((node.children[label], depth + 1, is_guessed, is_stretched))
         return None
 
     def _add(self, number: int, tokens: _Tokens) -> None:
@@ -170,6 +210,7 @@ class Miner:
         node = self._tree
         for token in tokens:
             node = node.child(_label(token))
+            node.leads_to_wide |= number in self._wide
         node.number = number
         node.is_vague = not any(map(_LETTERS.match, tokens))
         self._relatives.setdefault(_outline(tokens), set()).add(number)
@@ -178,6 +219,7 @@ class Miner:
 
     def _remove(self, number: int) -> None:
         tokens = self._active.pop(number)
+        self._wide.discard(number)
         labels = [_label(token) for token in tokens]
         path = [self._tree]
         for label in labels:
@@ -199,19 +241,20 @@ class Miner:
 class _Node:
     """A word in the tree of all templates; ``number`` is of the template that ends here."""
 
-    __slots__ = ("children", "is_vague", "number", "starts")
+    __slots__ = ("children", "is_vague", "leads_to_wide", "number", "starts")
 
     def __init__(self) -> None:
         self.children: dict[str, Self] = {}
         self.starts: list[str] = []  # labels of children that any word with this start is
         self.number: int | None = None
         self.is_vague = False  # the template has no word: nobody knows what its values may be
+        self.leads_to_wide = False
 
     def child(self, label: str) -> Self:
         if label not in self.children:
             self.children[label] = type(self)()
             if label.endswith(WILDCARD) and label != WILDCARD:
-                self.starts.append(label)
+                insort(self.starts, label, key=len)  # the longest is tried first
         return self.children[label]
 
     def drop(self, label: str) -> None:
@@ -226,11 +269,9 @@ def _label(token: str) -> str:
 
 
 def _common(words: list[str]) -> str:
-    """What stands for all these words: a variable, perhaps after a start of a dotted name that all have."""
-    names = [word.split(".") for word in words]
-    shared = sum(1 for _ in takewhile(lambda same: len(set(same)) == 1, zip(*names, strict=False)))
-    depth = max(map(len, names)) - 1
-    return ".".join((*names[0][: min(shared, depth)], WILDCARD)) if shared >= min(2, depth) > 0 else WILDCARD
+    """A variable for all these words; names of two parts keep the first if all have the same."""
+    first, *others = {word.rpartition(".")[0] for word in words}
+    return WILDCARD if others or not first or "." in first else f"{first}.{WILDCARD}"
 
 
 def _are_unlike(columns: dict[int, set[str]]) -> bool:
@@ -247,9 +288,31 @@ def _outline(tokens: _Tokens) -> int:
     return hash(tuple("" if _WORD.match(token) else token for token in tokens))
 
 
-def _covers(tokens: _Tokens, others: _Tokens) -> bool:
+def _describes(tokens: _Tokens, others: _Tokens, *, is_wide: bool) -> bool:
     """Whether a template describes all that another one does."""
-    return all(_accepts(_label(one), _label(other)) for one, other in zip(tokens, others, strict=True))
+    waiting = [(0, 0)]
+    while waiting:
+        one, other = waiting.pop()
+        if one == len(tokens) or other == len(others):
+            if one == len(tokens) and other == len(others):
+                return True
+            continue
+        label, word = _label(tokens[one]), _label(others[other])
+        if word == label or (_WORD.match(word) and _accepts(label, word)):
+            waiting.append((one + 1, other + 1))
+            if is_wide and label == WILDCARD:
+                waiting.extend((one + 1, end) for end in _ends(others, other))
+    return False
+
+
+def _ends(tokens: _Tokens, start: int) -> list[int]:
+    """Where a value of several words may end that starts with this word."""
+    ends = []
+    for end in range(start + 3, start + 2 * MAX_WORDS, 2):
+        if end > len(tokens) or tokens[end - 2] != " " or not _LETTERS.match(tokens[end - 1]):
+            break
+        ends.append(end)
+    return ends
 
 
 def _accepts(label: str, word: str) -> bool:
@@ -265,7 +328,7 @@ def _joined(one: _Tokens, other: _Tokens) -> _Tokens:
 
 def _tokens(text: str) -> _Tokens:
     tokens = _TOKEN.findall(text)
-    return tuple(tokens) if len(tokens) <= MAX_TOKENS else (*tokens[: MAX_TOKENS - 1], WILDCARD)
+    return tuple(tokens) if len(tokens) <= MAX_TOKENS else _tokens("".join(tokens[: MAX_TOKENS - 1]) + WILDCARD)
 
 
 def _places(tokens: _Tokens) -> Iterable[tuple[int, tuple[int, int, int]]]:

@@ -1,0 +1,130 @@
+"""Masks take any text in linear time; a miner rebuilt from what was stored goes on as if nothing had happened."""
+
+from time import process_time
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from sluice.templates import masks
+from sluice.templates.masks import MAX_CHARACTERS, mask
+from sluice.templates.miner import Miner
+from sluice.templates.model import WILDCARD, Template
+from sluice.templates.parameters import parameters
+
+PIECES = [
+    "<*>",
+    "a",
+    "zz",
+    "q7",
+    "17",
+    "0x1f",
+    "/a/b",
+    "http://h/p?q=1",
+    "10.0.0.1:80",
+    "true",
+    "com.a.b",
+    "Mon Nov 24 10:00",
+    "<1 s",
+]
+TEXT = st.lists(
+    st.sampled_from([*PIECES, *" .,:;=()[]{}<>\"'|-+@#$%&*!?/\\_\n"]) | st.text(max_size=3), max_size=25
+).map("".join)
+WORDS = st.sampled_from(
+    ["open", "close", "for", "ann", "ben", "cid", "dan", "eve", "x.a.b", "x.a.c", "en0", "en1", "<*>", "k=v", "k=w"]
+)
+LINES = st.lists(st.lists(WORDS, min_size=1, max_size=6).map(" ".join), max_size=40)
+
+# What comes first, what is repeated, and what comes last.
+EVIL = [
+    ("", "a", ""),
+    ("", "1", ""),
+    ("", "a.", ""),
+    ("", "1.", "x y"),
+    ("", "a:", "1"),
+    ("", "f:", "x"),
+    ("", "/a", ""),
+    ("", "a/", "1"),
+    ("", "=a", ""),
+    ("", '"', "a"),
+    ("", '"<*> ', ""),
+    ("", "<*>", "x"),
+    ("a", "#", "x1"),
+    ("a.", "1", "x"),
+    ("a.", "c", "x1"),
+    ("a-1", ".1", "!x"),
+    ("", "-1", "x"),
+    ("", "Mon Jan ", ""),
+    ("Mon", " ", "Jan"),
+    ("", "a://", ""),
+    ("", "<1 ", ""),
+    ("", "a(", ""),
+    ("a:", "a" * 19 + ":", "//"),
+    ("", "\u00e9\u0661", ""),
+    ("", ".", "1"),
+    ("1", "?", "a"),
+]
+
+
+@given(TEXT)
+@example("\ud800 \x00")
+def test_any_text_is_masked_and_masked_text_stays(message: str) -> None:
+    masked = mask(message)
+    assert mask(masked) == masked
+    assert len(masked) <= 2 * MAX_CHARACTERS
+
+
+@pytest.mark.parametrize(("head", "body", "tail"), EVIL)
+def test_masking_takes_linear_time(head: str, body: str, tail: str) -> None:
+    """Without the limit on a message: eight times the text takes about eight times as long, and not 64 times."""
+
+    def seconds(characters: int) -> float:
+        start = process_time()
+        masks._masked(head + body * (characters // len(body)) + tail)
+        return process_time() - start
+
+    few = min(seconds(8_000) for _ in range(3))
+    assert min(seconds(64_000) for _ in range(3)) < 25 * few + 0.001
+
+
+@given(LINES)
+def test_a_rebuilt_miner_goes_on_with_the_same_answers(lines: list[str]) -> None:
+    whole, stored = Miner(), dict[int, Template]()
+    for line in lines:
+        assignment = Miner(stored.values()).assign(line)
+        assert assignment == whole.assign(line)
+        stored.update({template.template_id: template for template in assignment.changed})
+    assert tuple(stored.values()) == whole.templates
+
+
+@given(LINES)
+def test_known_lines_find_their_templates_in_any_order(lines: list[str]) -> None:
+    miner = Miner()
+    for line in lines:
+        miner.assign(line)
+    known = {line: miner.assign(line) for line in lines}
+    assert not any(each.is_new for each in known.values())
+    assert {line: miner.assign(line).template_id for line in sorted(lines)} == {
+        line: each.template_id for line, each in known.items()
+    }
+
+
+@given(LINES)
+def test_an_answer_leads_to_an_active_template(lines: list[str]) -> None:
+    miner, answers = Miner(), list[int]()
+    for line in lines:
+        answers.append(miner.assign(line).template_id)
+        merged_into = {template.template_id: template.merged_into for template in miner.templates}
+        assert merged_into[answers[-1]] is None
+    for answer in answers:
+        number: int | None = answer
+        for _ in miner.templates:
+            number = merged_into[number] if number is not None else None
+        assert number is None
+
+
+@given(st.lists(st.tuples(st.sampled_from(["took ", "of (", ") ms", ":", "x"]), st.sampled_from("0123")), min_size=1))
+def test_a_template_filled_with_its_parameters_is_the_message(pairs: list[tuple[str, str]]) -> None:
+    text = "".join(constant + WILDCARD for constant, _ in pairs)
+    found = parameters(text, "".join(constant + value for constant, value in pairs))
+    assert found == [value for _, value in pairs]
