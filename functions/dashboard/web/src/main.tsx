@@ -1,3 +1,4 @@
+import "./locale";
 import { render } from "preact";
 import "./style/tokens.css";
 import "./style/base.css";
