@@ -6,6 +6,7 @@ import { intervalRange, intervalText, stacked, totals } from "../../../functions
 import {
   completionAt,
   hasTerm,
+  learn,
   soughtTexts,
   term,
   tokenise,
@@ -29,6 +30,12 @@ import { DEFAULT_VIEW, searchOf, viewFrom } from "../../../functions/dashboard/w
 
 const NOW = Date.parse("2026-11-24T12:00:00Z");
 
+// As GET /api/query-language describes them.
+learn([
+  { name: "application", aliases: ["app"], meaning: "", values: [] },
+  { name: "trace_id", aliases: ["trace"], meaning: "", values: [] },
+]);
+
 test("a query in pieces is the query", () => {
   for (const query of ['level:error app:"a b" -x', "(a OR b) NOT c*", 'metadata."odd key":"\\"" "open', "-", ":", '"\\']) {
     assert.equal(tokenise(query).map(({ text }) => text).join(""), query);
@@ -48,6 +55,7 @@ test("terms are added once, in place of their opposite, and taken out", () => {
   assert.equal(withoutTerm("a OR app:c", "app:c"), "a OR app:c");
   assert.ok(hasTerm('a -app:"b c"', '-app:"b c"'));
   assert.ok(!hasTerm("(app:c)", "app:c"));
+  assert.equal(term("service", "x y"), 'service:"x y"');
 });
 
 test("completion knows the term at the caret", () => {

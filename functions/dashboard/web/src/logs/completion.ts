@@ -1,71 +1,14 @@
 /** What the search box offers: names of fields, and the values that are most frequent in the time shown. */
 import { readFacet } from "./facets";
-import { type Completion, FIELD_HELP, LEVEL_VALUES, written, writtenName } from "./language";
+import { type Completion, type Field, written, writtenName } from "./language";
 import type { TimeRange } from "./time";
+import { readLanguage } from "./vocabulary";
 
 export interface Offer {
   text: string;
   note: string;
   start: number;
   end: number;
-}
-
-const MAX_OFFERS = 10;
-const MAX_VALUES = 50;
-
-/** Calls `onOffers` with what is known at once, and again when the API has answered. */
-export function offersFor(wanted: Completion, range: TimeRange, onOffers: (offers: Offer[]) => void): void {
-  if (wanted.kind === "field") {
-    offerFields(wanted, range, onOffers);
-  } else if (wanted.field === "level") {
-    onOffers(
-      offers(
-        wanted,
-        LEVEL_VALUES.map((value) => ({ written: value, value, note: "" })),
-      ),
-    );
-  } else if (wanted.field === "has") {
-    onOffers(
-      offers(
-        wanted,
-        FIELD_HELP.filter(([name]) => name !== "has:" && name !== "level:").map(([name, note]) => ({
-          written: name.replace(":", ""),
-          value: name,
-          note,
-        })),
-      ),
-    );
-  } else {
-    onOffers([]);
-    void valuesOf(wanted.field, range).then((values) =>
-      onOffers(
-        offers(
-          wanted,
-          values.map(({ value, note }) => ({ written: written(value), value, note })),
-        ),
-      ),
-    );
-  }
-}
-
-function offerFields(wanted: Completion, range: TimeRange, onOffers: (offers: Offer[]) => void): void {
-  if (!wanted.prefix.startsWith("metadata.")) {
-    const names = FIELD_HELP.map(([name, note]) => ({ written: name, value: name, note, goesOn: true }));
-    onOffers(wanted.prefix.length > 0 || wanted.start === 0 ? offers(wanted, names) : []);
-    return;
-  }
-  onOffers([]);
-  void valuesOf("metadata", range).then((keys) =>
-    onOffers(
-      offers(
-        wanted,
-        keys.map(({ value, note }) => {
-          const name = `${writtenName(`metadata.${value.replace(/^metadata\./, "")}`)}:`;
-          return { written: name, value: name, note, goesOn: true };
-        }),
-      ),
-    ),
-  );
 }
 
 interface Candidate {
@@ -76,12 +19,60 @@ interface Candidate {
   goesOn?: boolean;
 }
 
+const MAX_OFFERS = 12;
+const MAX_VALUES = 50;
+const METADATA = "metadata.";
+const COMPARISON = /^[<>]=?/;
+
+/** Never rejects: what cannot be known is not offered. */
+export async function offersFor(wanted: Completion, range: TimeRange): Promise<Offer[]> {
+  const { fields } = await readLanguage();
+  if (wanted.kind === "field") {
+    return offers(wanted, await fieldCandidates(wanted, fields, range));
+  }
+  const field = fields.find(({ name }) => name === wanted.field);
+  return offers(wanted, field?.values.length ? fixedValues(wanted, field) : await values(wanted, fields, range));
+}
+
+async function fieldCandidates({ prefix, start }: Completion, fields: Field[], range: TimeRange): Promise<Candidate[]> {
+  if (prefix.startsWith(METADATA)) {
+    return (await frequent("metadata", range)).map(({ value, note }) => {
+      const name = `${writtenName(METADATA + value.replace(/^metadata\./, ""))}:`;
+      return { written: name, value: name, note, goesOn: true };
+    });
+  }
+  const isAsked = prefix.length > 0 || start === 0;
+  return isAsked ? fields.map((field) => ({ ...named(field), goesOn: true })) : [];
+}
+
+function named({ name, meaning }: Field): Candidate {
+  const text = name === METADATA ? METADATA : `${writtenName(name)}:`;
+  return { written: text, value: text, note: meaning };
+}
+
+/** `level:>=w` goes on to `level:>=warning`. */
+function fixedValues({ prefix }: Completion, field: Field): Candidate[] {
+  const comparison = COMPARISON.exec(prefix)?.[0] ?? "";
+  return field.values.map((value) => ({ written: comparison + value, value: comparison + value, note: "" }));
+}
+
+async function values({ field }: Completion, fields: Field[], range: TimeRange): Promise<Candidate[]> {
+  if (field === "has") {
+    return fields
+      .filter(({ name, values }) => name !== "has" && values.length === 0)
+      .map((other) => ({ ...named(other), written: named(other).written.replace(":", "") }));
+  }
+  return (await frequent(field, range)).map(({ value, note }) => ({ written: written(value), value, note }));
+}
+
 function offers({ prefix, start, end }: Completion, candidates: Candidate[]): Offer[] {
   const typed = prefix.toLowerCase();
   const begins = candidates.filter(({ value }) => value.toLowerCase().startsWith(typed));
   const holds = candidates.filter(
-    ({ value }) =>
-      !begins.some((other) => other.value === value) && typed.length > 1 && value.toLowerCase().includes(typed),
+    ({ value, note }) =>
+      !begins.some((other) => other.value === value) &&
+      typed.length > 1 &&
+      (value.toLowerCase().includes(typed) || hasWord(note, typed)),
   );
   const found = [...begins, ...holds].slice(0, MAX_OFFERS);
   if (found.length === 1 && found[0]!.written === prefix) {
@@ -90,7 +81,15 @@ function offers({ prefix, start, end }: Completion, candidates: Candidate[]): Of
   return found.map(({ written, note, goesOn }) => ({ text: goesOn ? written : `${written} `, note, start, end }));
 }
 
-async function valuesOf(field: string, range: TimeRange): Promise<{ value: string; note: string }[]> {
+/** Whether a word of `text` begins with `typed`. */
+function hasWord(text: string, typed: string): boolean {
+  return text
+    .toLowerCase()
+    .split(/[^\w]+/)
+    .some((word) => word.startsWith(typed));
+}
+
+async function frequent(field: string, range: TimeRange): Promise<{ value: string; note: string }[]> {
   try {
     const { values } = await readFacet(field, { since: range.since, until: range.until }, MAX_VALUES);
     return values.map(({ value, count }) => ({ value: String(value), note: count.toLocaleString("en") }));

@@ -1,7 +1,5 @@
 /** The query language as far as the page needs it: colours, completion, and terms to put in and take out. The API alone
  *  decides what a query means, and where it is mistaken. */
-import { LEVELS, TEXT_FIELDS } from "./model.ts";
-
 export type TokenKind = "blank" | "operator" | "field" | "value" | "word" | "phrase";
 
 export interface Token {
@@ -21,22 +19,23 @@ export interface Completion {
   end: number;
 }
 
-const ALIASES: Record<string, string> = {
-  application: "app",
-  trace_id: "trace",
-  span_id: "span",
-  session_id: "session",
-};
-const LONG_NAMES = Object.fromEntries(Object.entries(ALIASES).map(([long, short]) => [short, long]));
-/** Names to offer, with what they mean. */
-export const FIELD_HELP: [string, string][] = [
-  ["level:", "debug, info, warning, error, critical; >=warning"],
-  ["app:", "application"],
-  ...TEXT_FIELDS.map((field): [string, string] => [`${ALIASES[field] ?? field}:`, field.replace("_", " ")]),
-  ["metadata.", "a key of the metadata"],
-  ["has:", "the field is there"],
-];
-export const LEVEL_VALUES = [...LEVELS.map((level) => level.toLowerCase()), ">=warning", ">=error"];
+/** What a query may name, as `GET /api/query-language` describes it. The name of metadata ends in a dot. */
+export interface Field {
+  name: string;
+  /** Other names; the first one is written. */
+  aliases: string[];
+  meaning: string;
+  /** All that there are, where they are few. */
+  values: string[];
+}
+
+let fields: readonly Field[] = [];
+
+/** Takes over what the API understands; until then, fields have no other names. */
+export function learn(described: readonly Field[]): void {
+  fields = described;
+}
+
 const OPERATORS = ["AND", "OR", "NOT"];
 const PLAIN = /^[^\s()":*<>=-][^\s()":*]*$/;
 const PIECE = /\s+|[()]|-|(?:[^\s()"]|"(?:[^"\\]|\\.)*"?)+/gsy;
@@ -91,7 +90,10 @@ export function completionAt(query: string, caret: number): Completion | null {
 /** `app` is `application`; a quoted key of the metadata loses its quotes. */
 export function longName(name: string): string {
   const key = /^metadata\."(.*)"$/s.exec(name)?.[1];
-  return key === undefined ? (LONG_NAMES[name] ?? name) : `metadata.${unescaped(key)}`;
+  if (key !== undefined) {
+    return `metadata.${unescaped(key)}`;
+  }
+  return fields.find(({ aliases }) => aliases.includes(name))?.name ?? name;
 }
 
 /** `value` as it is written in a query. */
@@ -107,7 +109,10 @@ export function term(field: string, value: string, isNegated = false): string {
 
 export function writtenName(field: string): string {
   const key = field.startsWith("metadata.") ? field.slice("metadata.".length) : null;
-  return key === null || PLAIN.test(key) ? (ALIASES[field] ?? field) : `metadata."${key.replace(/["\\]/g, "\\$&")}"`;
+  if (key !== null && !PLAIN.test(key)) {
+    return `metadata."${key.replace(/["\\]/g, "\\$&")}"`;
+  }
+  return fields.find(({ name }) => name === field)?.aliases[0] ?? field;
 }
 
 /** The query with `added` demanded as well, in place of its opposite and without saying it twice. */

@@ -2,6 +2,7 @@ import { useEffect, useId, useRef, useState } from "preact/hooks";
 import { Button, Icon } from "../ui";
 import { type Offer, offersFor } from "./completion";
 import { completionAt, type Token, tokenise } from "./language";
+import { LanguageHelp } from "./languagehelp";
 import { isSearching, mistake } from "./search";
 import { ask, view } from "./view";
 
@@ -12,6 +13,7 @@ export function SearchBox() {
   const [draft, setDraft] = useState(view.value.q);
   const [caret, setCaret] = useState<number | null>(null);
   const [chosen, setChosen] = useState(-1);
+  const [isHelp, setHelp] = useState(false);
   const input = useRef<HTMLInputElement>(null);
   const list = useId();
   const offers = useOffers(draft, caret);
@@ -27,8 +29,10 @@ export function SearchBox() {
   function take(offer: Offer) {
     const text = draft.slice(0, offer.start) + offer.text + draft.slice(offer.end);
     const at = offer.start + offer.text.length;
+    const field = input.current!;
+    field.value = text; // at once: the next key must not find the caret elsewhere
+    field.setSelectionRange(at, at);
     change(text, at);
-    requestAnimationFrame(() => input.current?.setSelectionRange(at, at));
   }
 
   function submit() {
@@ -56,9 +60,9 @@ export function SearchBox() {
   }
 
   return (
-    <div class="search-box">
+    <div class="logs-search-box">
       <Icon name="search" />
-      <div class="search-text">
+      <div class="logs-search-text">
         <Highlighted query={draft} mistakeAt={shown?.at ?? null} input={input} />
         <input
           ref={input}
@@ -84,10 +88,12 @@ export function SearchBox() {
         />
       </div>
       {draft && <Button quiet icon="close" label="Clear the search" onClick={() => ask({ q: "" })} />}
+      <Button quiet icon="help" label="How to search" onClick={() => setHelp(true)} />
       <Button primary label="Search" icon={isSearching.value ? "refresh" : "enter"} onClick={submit} />
+      {isHelp && <LanguageHelp onClose={() => setHelp(false)} />}
       <Offers id={list} offers={offers} chosen={chosen} onTake={take} />
       {shown && offers.length === 0 && (
-        <p class="search-mistake" id={`${list}-mistake`} role="alert">
+        <p class="logs-search-mistake" id={`${list}-mistake`} role="alert">
           <b>At character {shown.at + 1}:</b> {shown.detail}
         </p>
       )}
@@ -104,7 +110,7 @@ interface ListProps {
 
 function Offers({ id, offers, chosen, onTake }: ListProps) {
   return (
-    <div id={id} class="offers" role="listbox" aria-label="Completions" hidden={offers.length === 0}>
+    <div id={id} class="logs-offers" role="listbox" aria-label="Completions" hidden={offers.length === 0}>
       {offers.map((offer, at) => (
         // biome-ignore lint/a11y/useKeyWithClickEvents: the combobox has the keys
         <div
@@ -115,8 +121,8 @@ function Offers({ id, offers, chosen, onTake }: ListProps) {
           onPointerDown={(event) => event.preventDefault()}
           onClick={() => onTake(offer)}
         >
-          <span class="offer-text">{offer.text}</span>
-          <span class="offer-note">{offer.note}</span>
+          <span class="logs-offer-text">{offer.text}</span>
+          <span class="logs-offer-note">{offer.note}</span>
         </div>
       ))}
     </div>
@@ -145,11 +151,11 @@ function Highlighted({
   });
   const end = mistakeAt === null ? -1 : mistakeEnd(query, mistakeAt);
   return (
-    <div class="highlighted" aria-hidden="true" ref={layer}>
+    <div class="logs-highlighted" aria-hidden="true" ref={layer}>
       {tokenise(query).map((token) => (
         <TokenText key={token.start} token={token} from={mistakeAt} to={end} />
       ))}
-      {mistakeAt !== null && mistakeAt >= query.length && <span class="mistaken end"> </span>}
+      {mistakeAt !== null && mistakeAt >= query.length && <span class="logs-mistaken is-last"> </span>}
     </div>
   );
 }
@@ -157,13 +163,13 @@ function Highlighted({
 function TokenText({ token, from, to }: { token: Token; from: number | null; to: number }) {
   const { text, kind, start } = token;
   if (from === null || to <= start || from >= start + text.length) {
-    return <span class={kind}>{text}</span>;
+    return <span class={`logs-token-${kind}`}>{text}</span>;
   }
   const [first, last] = [Math.max(0, from - start), Math.min(text.length, to - start)];
   return (
-    <span class={kind}>
+    <span class={`logs-token-${kind}`}>
       {text.slice(0, first)}
-      <span class="mistaken">{text.slice(first, last)}</span>
+      <span class="logs-mistaken">{text.slice(first, last)}</span>
       {text.slice(last)}
     </span>
   );
@@ -185,7 +191,7 @@ function useOffers(draft: string, caret: number | null): Offer[] {
       return undefined;
     }
     let isCurrent = true;
-    offersFor(wanted, view.value, (found) => isCurrent && setOffers(found));
+    void offersFor(wanted, view.value).then((found) => isCurrent && setOffers(found));
     return () => {
       isCurrent = false;
     };
