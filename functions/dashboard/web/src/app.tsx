@@ -65,7 +65,8 @@ function Header() {
           ))}
         </nav>
       )}
-      <div class="top-end">
+      {/* Not before it is known who is signed in: else what is there already would move. */}
+      <div class="top-end" hidden={session.value === undefined}>
         {session.value && <span class="who">{session.value.application}</span>}
         <Button quiet icon="help" label="Keyboard shortcuts" onClick={showShortcuts} />
         <Button

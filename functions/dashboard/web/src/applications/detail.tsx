@@ -15,16 +15,22 @@ export function ApplicationDetail({ name }: { name: string }) {
   const own = usage.value?.get(name);
   return (
     <div class="page">
-      <nav class="crumbs" aria-label="Breadcrumb">
+      <nav class="applications-crumbs" aria-label="Breadcrumb">
         <a href={link("applications")}>Applications</a>
       </nav>
       {application.value ? (
         <>
           <Head application={application.value} reload={application.reload} />
-          <div class="side-by-side">
+          <div class="applications-side-by-side">
             <section class="card panel" aria-label="Usage">
               <h2>Today</h2>
-              {own ? <UsageMeters usage={own} /> : <p class="muted">How much was sent cannot be told right now.</p>}
+              {own ? (
+                <UsageMeters usage={own} />
+              ) : usage.value || usage.problem ? (
+                <p class="muted">How much was sent cannot be told right now.</p>
+              ) : (
+                <Loading what="usage" />
+              )}
             </section>
             <LimitsForm application={application.value} effective={own?.limits} reload={application.reload} />
           </div>
@@ -44,7 +50,7 @@ function Head({ application, reload }: { application: Application; reload: () =>
   const isActive = application.status === "active";
   return (
     <div class="page-head">
-      <div class="title">
+      <div class="applications-title">
         <h1>{application.name}</h1>
         <StatusBadge status={application.status} />
         <span class="hint">

@@ -24,7 +24,7 @@ function OwnApplication({ name }: { name: string }) {
       <div class="page-head">
         <h1>{name}</h1>
       </div>
-      {usage.value ? <OwnUsage usage={usage.value.get(name)} /> : <Loading what="usage" />}
+      {usage.value || usage.problem ? <OwnUsage usage={usage.value?.get(name)} /> : <Loading what="usage" />}
       <EmptyState icon="key" title="Your key does not administer">
         Applications, keys and limits are for keys with the scope admin. Ask your operator for a change, or sign in with
         such a key.
@@ -47,15 +47,16 @@ function OwnUsage({ usage }: { usage: Usage | undefined }) {
 export function UsageMeters({ usage }: { usage: Usage }) {
   const { limits } = usage;
   return (
-    <div class="meters">
+    <div class="applications-meters">
+      <p class="big">{bytes(usage.bytes_today)}</p>
       <Meter
         label="Bytes today"
         value={usage.bytes_today}
         limit={limits.bytes_per_day}
-        text={`${bytes(usage.bytes_today)} of ${bytes(limits.bytes_per_day)} today`}
+        text={`of ${bytes(limits.bytes_per_day)} a day`}
       />
       <p class="hint">
-        Up to {figure(limits.requests_per_second)} requests and {bytes(limits.bytes_per_second)} per second.
+        At most {figure(limits.requests_per_second)} requests and {bytes(limits.bytes_per_second)} a second.
       </p>
     </div>
   );

@@ -80,6 +80,7 @@ function KeyTable({ keys, onAsk }: { keys: Key[]; onAsk: (asked: Asked) => void 
         { title: "Expires", cell: ({ expires_at }) => <Time at={expires_at} otherwise="never" /> },
         {
           title: "Actions",
+          head: null,
           cell: (key) =>
             key.status === "active" && (
               <div class="row-actions">
@@ -233,14 +234,14 @@ function RevokeDialog({ doomed, reload, onClose }: { doomed: Key; reload: () => 
 }
 
 function KeyName({ of: { key_id, description } }: { of: Key }) {
-  return <strong class="key-name">{description ? `${description} (${key_id})` : key_id}</strong>;
+  return <strong class="applications-key-name">{description ? `${description} (${key_id})` : key_id}</strong>;
 }
 
 function CreatedDialog({ created, onClose }: { created: CreatedKey; onClose: () => void }) {
   return (
     <Dialog title="Keep this key now" dismissible={false} onClose={onClose}>
       <p>It is shown this once: Sluice itself keeps only a hash of it.</p>
-      <div class="secret">
+      <div class="applications-secret">
         <code>{created.key}</code>
         <CopyButton text={created.key} label="Copy the key" />
       </div>

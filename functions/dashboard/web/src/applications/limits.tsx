@@ -39,7 +39,7 @@ export function LimitsForm({ application, effective, reload }: Props) {
   return (
     <section class="card panel" aria-label="Limits">
       <h2>Limits</h2>
-      <form class="limits" onSubmit={save}>
+      <form class="applications-limits" onSubmit={save}>
         {FIELDS.map(({ name, label, unit, text }) => (
           <Field key={name} label={label}>
             {(attributes) => (
@@ -56,7 +56,7 @@ export function LimitsForm({ application, effective, reload }: Props) {
             )}
           </Field>
         ))}
-        <div class="limits-save">
+        <div class="applications-limits-save">
           <Button type="submit" busy={busy}>
             Save limits
           </Button>

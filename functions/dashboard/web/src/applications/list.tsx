@@ -85,7 +85,10 @@ function Today({ usage }: { usage: Usage | undefined }) {
       text={bytes(usage.bytes_today)}
     />
   ) : (
-    <span class="muted">–</span>
+    <div class="meter">
+      <div class="meter-bar" />
+      <span class="meter-text">–</span>
+    </div>
   );
 }
 

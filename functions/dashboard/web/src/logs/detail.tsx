@@ -16,8 +16,8 @@ const NUMBER_FIELDS = ["severity_number", "severity_text", "original_length"];
 export function Detail({ log }: { log: Log }) {
   const [isContextShown, setContextShown] = useState(false);
   return (
-    <div class="detail">
-      <div class="detail-tools">
+    <div class="logs-detail">
+      <div class="logs-detail-tools">
         <Button icon="context" pressed={isContextShown} onClick={() => setContextShown(!isContextShown)}>
           Context
         </Button>
@@ -26,16 +26,17 @@ export function Detail({ log }: { log: Log }) {
             Same trace
           </Button>
         )}
-        <span class="detail-copy">
-          <CopyButton text={toJson(log, 2)} label="Copy as JSON" />
+        <span class="logs-detail-copy">
+          <CopyButton text={log.message} label="Copy the message" />
+          <CopyButton text={toJson(log, 2)} label="Copy as JSON" icon="braces" />
           <CopyButton text={linkTo(log)} label="Copy link to this log" icon="link" />
         </span>
       </div>
       <FullText text={log.message} />
       {isContextShown && <Neighbours log={log} />}
-      <div class="record">
+      <div class="logs-record">
         <Fields log={log} />
-        <section class="metadata" aria-label="Metadata">
+        <section class="logs-metadata" aria-label="Metadata">
           <h3>Metadata</h3>
           {isEmpty(log.metadata) ? <p class="hint">This log has none.</p> : <Tree value={log.metadata} />}
         </section>
@@ -54,7 +55,7 @@ function linkTo(log: Log): string {
 function FullText({ text }: { text: string }) {
   const [isWhole, setWhole] = useState(text.length <= BLOCK_CHARACTERS);
   return (
-    <div class="full">
+    <div class="logs-full">
       <pre>
         <LogText text={isWhole ? text : text.slice(0, BLOCK_CHARACTERS)} />
       </pre>
@@ -68,7 +69,7 @@ function Fields({ log }: { log: Log }) {
   return (
     <section aria-label="Fields">
       <h3>Fields</h3>
-      <dl class="fields">
+      <dl class="logs-fields">
         <Field name="time">
           {formatTime(log.timestamp, zone.value)}
           {log.timestamp.match(/\.\d+/)?.[0] ?? ""}{" "}
@@ -102,7 +103,7 @@ function Fields({ log }: { log: Log }) {
 
 function Field({ name, children }: { name: string; children: preact.ComponentChildren }) {
   return (
-    <div class="field-row">
+    <div class="logs-field-row">
       <dt>{name}</dt>
       <dd>{children}</dd>
     </div>
@@ -111,7 +112,7 @@ function Field({ name, children }: { name: string; children: preact.ComponentChi
 
 function Filterable({ name, value, isColumn = false }: { name: string; value: string; isColumn?: boolean }) {
   return (
-    <div class="field-row">
+    <div class="logs-field-row">
       <dt>{name}</dt>
       <dd>
         <LogText text={value} marks={[]} />
@@ -126,7 +127,7 @@ export function FilterButtons({ field, value, isColumn = true }: { field: string
   const { q, columns } = view.value;
   const isShown = columns.includes(field);
   return (
-    <span class="filter-buttons">
+    <span class="logs-filter-buttons">
       <Button
         quiet
         icon="plus"

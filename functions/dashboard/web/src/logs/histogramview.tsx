@@ -6,7 +6,7 @@ import { Button } from "../ui";
 import { CHART_HEIGHT, draw, mark } from "./chart";
 import { intervalRange, intervalText, STACK, stacked, totals } from "./histogram";
 import { hasTerm, term, withoutTerm, withTerm } from "./language";
-import type { Counts } from "./model";
+import { type Counts, levelClass } from "./model";
 import { counts, countsProblem } from "./search";
 import { figure, shortFigure } from "./text";
 import { formatTime, iso, type TimeRange, widened, zoneTitle } from "./time";
@@ -17,10 +17,10 @@ const zoomedFrom: TimeRange[] = [];
 
 export function HistogramView() {
   return (
-    <section class="histogram" aria-label="Logs over time">
-      <div class="histogram-head">
+    <section class="logs-histogram" aria-label="Logs over time">
+      <div class="logs-histogram-head">
         <Legend />
-        <div class="histogram-tools">
+        <div class="logs-histogram-tools">
           <span class="hint">{zoneTitle(zone.value)}</span>
           {zoomedFrom.length > 0 && (
             <Button quiet icon="undo" onClick={undoZoom}>
@@ -35,7 +35,7 @@ export function HistogramView() {
           />
         </div>
       </div>
-      <div class="chart-space" style={{ height: `${CHART_HEIGHT}px` }}>
+      <div class="logs-chart-space" style={{ height: `${CHART_HEIGHT}px` }}>
         {counts.value && counts.value.starts.length > 0 ? (
           <Chart answer={counts.value} />
         ) : (
@@ -67,8 +67,8 @@ function Legend() {
   const found = counts.value ? totals(counts.value) : null;
   const { q } = view.value;
   return (
-    <div class="legend">
-      <strong class="total">
+    <div class="logs-legend">
+      <strong class="logs-total">
         {counts.value ? `${figure(counts.value.total)} ${counts.value.total === 1 ? "log" : "logs"}` : "…"}
       </strong>
       {counts.value?.partial && <span class="badge caution">counted in part</span>}
@@ -80,11 +80,11 @@ function Legend() {
             <button
               type="button"
               key={level}
-              class="legend-level"
+              class="logs-legend-level"
               aria-pressed={isOnly}
               onClick={() => ask({ q: isOnly ? withoutTerm(q, only) : withTerm(q, only) })}
             >
-              <span class={`dot ${level.toLowerCase()}`} aria-hidden="true" />
+              <span class={`dot ${levelClass(level)}`} aria-hidden="true" />
               {level.toLowerCase()} <b>{shortFigure(found[level])}</b>
             </button>
           );
@@ -151,7 +151,7 @@ function Chart({ answer }: { answer: Counts }) {
   return (
     <>
       <div
-        class="chart"
+        class="logs-chart"
         ref={root}
         role="slider"
         tabIndex={0}
@@ -183,15 +183,15 @@ function Tip({ answer, at, chart }: { answer: Counts; at: number | null; chart: 
   const middle = chart.bbox.left / devicePixelRatio + chart.valToPos((from + to) / 2_000, "x");
   const isRight = middle > chart.width / 2;
   return (
-    <div class={`tip ${isRight ? "to-left" : ""}`} style={{ left: `${middle}px` }} aria-hidden="true">
+    <div class={`logs-tip ${isRight ? "is-leftward" : ""}`} style={{ left: `${middle}px` }} aria-hidden="true">
       <div>
         {formatTime(from, zone.value).slice(5)} – {formatTime(to, zone.value).slice(11)}
       </div>
       {STACK.map((level, index) => ({ level, count: levels[index]![at]! }))
         .filter(({ count }) => count > 0)
         .map(({ level, count }) => (
-          <div key={level} class="tip-row">
-            <span class={`dot ${level.toLowerCase()}`} /> {level.toLowerCase()} <b>{figure(count)}</b>
+          <div key={level} class="logs-tip-row">
+            <span class={`dot ${levelClass(level)}`} /> {level.toLowerCase()} <b>{figure(count)}</b>
           </div>
         ))}
       {levels.every((level) => level[at] === 0) && <div class="muted">no logs</div>}

@@ -2,6 +2,7 @@
 import { useEffect, useState } from "preact/hooks";
 import "./logs.css";
 import { useShortcuts } from "../shortcuts";
+import { Loading } from "../ui";
 import { HistogramView, undoZoom } from "./histogramview";
 import { LogList } from "./list";
 import { followQuestion, isSearching, problem, rows } from "./search";
@@ -12,12 +13,14 @@ import { followTail, toggleTail } from "./tail";
 import { TimePicker } from "./timepicker";
 import { Toolbar } from "./toolbar";
 import { ask, show, store, stored, view } from "./view";
+import { readLanguage } from "./vocabulary";
 
 const isWide = () => matchMedia("(min-width: 1000px)").matches;
 
 export function LogsPage() {
   const [isFilters, setFilters] = useState(isWide() && stored("filters") !== "closed");
   useEffect(() => {
+    void readLanguage();
     const stop = [followQuestion(), followTail()];
     return () => {
       for (const end of stop) {
@@ -42,18 +45,18 @@ export function LogsPage() {
   }
 
   return (
-    <div class={`logs ${isFilters ? "with-filters" : ""}`}>
+    <div class={`logs-page ${isFilters ? "has-sidebar" : ""}`}>
       <h1 class="visually-hidden">Logs</h1>
-      <div class="search-bar" role="search">
+      <div class="logs-search-bar" role="search">
         <SearchBox />
         <TimePicker />
       </div>
       {isFilters && (
-        <aside class="sidebar" aria-label="Fields">
+        <aside class="logs-sidebar" aria-label="Fields">
           <Sidebar />
         </aside>
       )}
-      <div class="results" aria-busy={isSearching.value}>
+      <div class="logs-results" aria-busy={isSearching.value}>
         <HistogramView />
         <Toolbar isFilters={isFilters} onFilters={flipFilters} />
         <Linked />
@@ -70,5 +73,5 @@ function Results() {
   if (rows.value.length > 0) {
     return <LogList />;
   }
-  return isSearching.value ? <p class="loading visually-hidden">Searching…</p> : <Nothing />;
+  return isSearching.value ? <Loading what="logs" lines={12} /> : <Nothing />;
 }

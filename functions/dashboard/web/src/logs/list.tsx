@@ -81,7 +81,7 @@ export function LogList() {
 
   function onKeyDown(event: KeyboardEvent) {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-    if (step && event.target instanceof HTMLElement && event.target.matches(".row-toggle, .list")) {
+    if (step && event.target instanceof HTMLElement && event.target.matches(".logs-row-toggle, .logs-list")) {
       event.preventDefault();
       go(at + step);
     }
@@ -90,7 +90,7 @@ export function LogList() {
   const withDay = spansDays(logs[0]?.timestamp, logs.at(-1)?.timestamp);
   return (
     <div
-      class={`list ${withDay ? "with-day" : ""}`}
+      class={`logs-list ${withDay ? "is-dated" : ""}`}
       style={{ "--columns": columns.map(() => "minmax(80px, 160px)").join(" ") }}
       role="table"
       aria-label="Logs"
@@ -107,13 +107,13 @@ export function LogList() {
       }}
     >
       <Head columns={columns} />
-      <div class="rows" role="rowgroup" style={{ height: `${virtualizer.getTotalSize()}px` }}>
+      <div class="logs-rows" role="rowgroup" style={{ height: `${virtualizer.getTotalSize()}px` }}>
         {items.map(({ index, key, start }) => {
           const log = logs[index]!;
           return (
             <div
               key={key}
-              class="place"
+              class="logs-place"
               role="presentation"
               data-index={index}
               ref={virtualizer.measureElement}
@@ -151,12 +151,17 @@ function revealRecord(list: HTMLElement, id: string) {
 
 function Head({ columns }: { columns: string[] }) {
   return (
-    <div class="head" role="rowgroup">
-      <div class="line" role="row" aria-rowindex={1}>
+    <div class="logs-head" role="rowgroup">
+      <div class="logs-line" role="row" aria-rowindex={1}>
         {["Time", "Level", "Application", ...columns, "Message"].map((title) => (
-          <span key={title} class={`cell ${title.toLowerCase()}`} role="columnheader" title={title}>
+          <span
+            key={title}
+            class={`logs-cell ${title === "Time" ? "logs-time" : ""}`}
+            role="columnheader"
+            title={title}
+          >
             {title === "Level" ? <span class="visually-hidden">Level</span> : title.replace(/^metadata\./, "")}
-            {title === "Time" && <span class="zone"> {zoneTitle(zone.value)}</span>}
+            {title === "Time" && <span class="logs-zone"> {zoneTitle(zone.value)}</span>}
           </span>
         ))}
       </div>
@@ -170,14 +175,14 @@ function End() {
   const oldest = rows.value.at(-1);
   if (moreProblem.value) {
     return (
-      <p class="end" role="alert">
+      <p class="logs-end" role="alert">
         {moreProblem.value.detail} <Button onClick={() => loadMore("older")}>Try again</Button>
       </p>
     );
   }
   if (last?.partial && last.next_cursor) {
     return (
-      <p class="end" role="status">
+      <p class="logs-end" role="status">
         The time for one search was used up{oldest ? ` at ${formatTime(oldest.timestamp, zone.value)}` : ""}.{" "}
         <Button busy={loadingMore.value !== null} onClick={() => loadMore("older")}>
           Go on
@@ -185,7 +190,7 @@ function End() {
       </p>
     );
   }
-  return <p class="end hint">{last?.next_cursor ? "Loading more…" : "That is all in this time range."}</p>;
+  return <p class="logs-end hint">{last?.next_cursor ? "Loading more…" : "That is all in this time range."}</p>;
 }
 
 /** Rows that come in above the first one shown push nothing down, unless the newest are in sight. */

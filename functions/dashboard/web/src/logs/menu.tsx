@@ -38,10 +38,10 @@ export function Menu({ title, icon, label, compact, align = "left", isOpen, onTo
 
   return (
     // biome-ignore lint/a11y/noStaticElementInteractions: Escape is for what is inside
-    <div class={`menu ${align}`} ref={root} onKeyDown={onKeyDown}>
+    <div class={`logs-menu is-${align}`} ref={root} onKeyDown={onKeyDown}>
       <button
         type="button"
-        class={`button ${compact ? "compact" : ""}`}
+        class={`button ${compact ? "is-compact" : ""}`}
         ref={button}
         aria-expanded={isOpen}
         aria-label={label ?? title}
@@ -49,9 +49,9 @@ export function Menu({ title, icon, label, compact, align = "left", isOpen, onTo
       >
         {icon && <Icon name={icon} />}
         <span>{title}</span>
-        <span class="caret" aria-hidden="true" />
+        <span class="logs-caret" aria-hidden="true" />
       </button>
-      {isOpen && <div class="menu-panel">{children}</div>}
+      {isOpen && <div class="logs-menu-panel">{children}</div>}
     </div>
   );
 }

@@ -3,6 +3,18 @@ export const LEVELS = ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] as const
 
 export type Level = (typeof LEVELS)[number];
 
+/** Five characters at most, for rows. */
+export const LEVEL_TAGS: Record<Level, string> = {
+  DEBUG: "DEBUG",
+  INFO: "INFO",
+  WARNING: "WARN",
+  ERROR: "ERROR",
+  CRITICAL: "CRIT",
+};
+
+/** The class that gives what is within the colours of a level. */
+export const levelClass = (level: string) => `level-${level.toLowerCase()}`;
+
 /** Text fields a log may have, in the order they are shown in. */
 export const TEXT_FIELDS = ["service", "host", "logger", "version", "trace_id", "span_id", "session_id"] as const;
 

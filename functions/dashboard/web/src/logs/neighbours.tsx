@@ -2,7 +2,7 @@
 import { useEffect, useState } from "preact/hooks";
 import { asProblem, type Problem } from "../api";
 import { Button } from "../ui";
-import type { Context, Log } from "./model";
+import { type Context, type Log, levelClass } from "./model";
 import { LogText } from "./pieces";
 import { LevelMark } from "./row";
 import { readContext } from "./search";
@@ -33,7 +33,7 @@ export function Neighbours({ log }: { log: Log }) {
     return <p class={problem ? "field-error" : "hint"}>{problem ? problem.detail : "Loading the context…"}</p>;
   }
   return (
-    <section class="neighbours" aria-label={`Context in ${log.application}`}>
+    <section class="logs-neighbours" aria-label={`Context in ${log.application}`}>
       <h3>
         Context in {log.application} <span class="hint">oldest first, whatever the query says</span>
       </h3>
@@ -74,11 +74,11 @@ function More({
 function Neighbour({ log, isSelf }: { log: Log; isSelf: boolean }) {
   return (
     <li
-      class={`line neighbour ${log.level.toLowerCase()} ${isSelf ? "self" : ""}`}
+      class={`logs-line logs-neighbour ${levelClass(log.level)} ${isSelf ? "is-self" : ""}`}
       aria-current={isSelf ? "true" : undefined}
     >
       <a
-        class="cell time"
+        class="logs-cell logs-time"
         href={`#/logs?log=${log.id}`}
         title={`Open this log (${formatTime(log.timestamp, "utc")} UTC)`}
         onClick={(event) => {
@@ -95,7 +95,7 @@ function Neighbour({ log, isSelf }: { log: Log; isSelf: boolean }) {
         {clockTime(log.timestamp, zone.value, false)}
       </a>
       <LevelMark level={log.level} />
-      <span class="cell message">
+      <span class="logs-cell logs-message">
         <LogText text={firstLine(log.message).text} />
       </span>
     </li>

@@ -7,7 +7,7 @@ export function LogText({ text, marks = sought.value }: { text: string; marks?: 
     <>
       {pieces(text, marks).map(({ text, isMatch, isControl }, at) =>
         isControl ? (
-          <span key={at} class="control" title="a control character">
+          <span key={at} class="logs-control" title="a control character">
             {text}
           </span>
         ) : isMatch ? (

@@ -1,6 +1,5 @@
 import { Detail } from "./detail";
-import type { Level, Log } from "./model";
-import { columnValue } from "./model";
+import { columnValue, LEVEL_TAGS, type Level, type Log, levelClass } from "./model";
 import { LogText } from "./pieces";
 import { BLOCK_CHARACTERS, figure, firstLine, shortText } from "./text";
 import { clockTime, formatTime } from "./time";
@@ -24,21 +23,21 @@ export function Row(props: Props) {
   const { log, columns, wraps, isOpen } = props;
   return (
     <div
-      class={`row ${log.level.toLowerCase()} ${isOpen ? "open" : ""} ${props.isCurrent ? "current" : ""}`}
+      class={`logs-row ${levelClass(log.level)} ${isOpen ? "is-open" : ""} ${props.isCurrent ? "is-current" : ""}`}
       role="row"
       aria-rowindex={props.at + 2}
       data-log={log.id}
     >
       {/* biome-ignore lint/a11y/noStaticElementInteractions: a larger target for the button within */}
       <div
-        class={`line ${wraps ? "wraps" : ""}`}
+        class={`logs-line ${wraps ? "is-wrapped" : ""}`}
         role="presentation"
         onClick={(event) => isPlainClick(event) && props.onToggle()}
       >
-        <span class="cell time" role="cell">
+        <span class="logs-cell logs-time" role="cell">
           <button
             type="button"
-            class="row-toggle"
+            class="logs-row-toggle"
             aria-expanded={isOpen}
             title={`${formatTime(log.timestamp, "utc")} UTC`}
             tabIndex={props.isTabStop ? 0 : -1}
@@ -47,14 +46,14 @@ export function Row(props: Props) {
             {clockTime(log.timestamp, zone.value, props.withDay)}
           </button>
         </span>
-        <span class="cell" role="cell">
+        <span class="logs-cell" role="cell">
           <LevelMark level={log.level} />
         </span>
-        <span class="cell application" role="cell" title={log.application}>
+        <span class="logs-cell logs-application" role="cell" title={log.application}>
           <LogText text={log.application} marks={[]} />
         </span>
         {columns.map((column) => (
-          <span class="cell extra" role="cell" key={column}>
+          <span class="logs-cell logs-extra" role="cell" key={column}>
             <LogText text={firstLine(shortText(columnValue(log, column))).text} marks={[]} />
           </span>
         ))}
@@ -69,11 +68,11 @@ export function Row(props: Props) {
   );
 }
 
-/** The letter says what the colour says. */
+/** The word says what the colour says. */
 export function LevelMark({ level }: { level: Level }) {
   return (
-    <span class={`level ${level.toLowerCase()}`} title={level.toLowerCase()}>
-      <span aria-hidden="true">{level[0]}</span>
+    <span class={`logs-level ${levelClass(level)}`} title={level.toLowerCase()}>
+      <span aria-hidden="true">{LEVEL_TAGS[level]}</span>
       <span class="visually-hidden">{level.toLowerCase()}</span>
     </span>
   );
@@ -83,10 +82,10 @@ function Message({ log, wraps }: { log: Log; wraps: boolean }) {
   const line = firstLine(log.message);
   const text = wraps ? log.message.slice(0, BLOCK_CHARACTERS / 10) : line.text;
   return (
-    <span class="cell message" role="cell">
+    <span class="logs-cell logs-message" role="cell">
       {text ? <LogText text={text} /> : <i class="muted">(no message)</i>}
       {(wraps ? text.length < log.message.length : line.isCut) && (
-        <span class="cut">… {figure(log.message.length)} characters</span>
+        <span class="logs-cut">… {figure(log.message.length)} characters</span>
       )}
     </span>
   );

@@ -7,7 +7,7 @@ import { Button } from "../ui";
 import { readFacet } from "./facets";
 import { totals } from "./histogram";
 import { hasTerm, term, withoutTerm, withTerm } from "./language";
-import { LEVELS, TEXT_FIELDS } from "./model";
+import { LEVELS, levelClass, TEXT_FIELDS } from "./model";
 import { counts, question } from "./search";
 import { shortFigure } from "./text";
 import { ask, store, stored, view } from "./view";
@@ -52,7 +52,7 @@ function Section({ name, title, usuallyOpen = false, children }: SectionProps) {
   const isOpen = useSignal(kept === null ? usuallyOpen : kept === "open");
   return (
     <details
-      class="facet"
+      class="logs-facet"
       open={isOpen.value}
       onToggle={(event) => {
         isOpen.value = event.currentTarget.open;
@@ -107,7 +107,7 @@ function MetadataKeys() {
   return keys.length === 0 ? (
     <p class="hint">No metadata here.</p>
   ) : (
-    <div class="keys">
+    <div class="logs-keys">
       {keys.map((key) => (
         <Section key={key} name={`metadata.${key}`} title={key}>
           <Values field={`metadata.${key}`} />
@@ -118,7 +118,11 @@ function MetadataKeys() {
 }
 
 function Pending({ problem }: { problem: Problem | null }) {
-  return <p class="hint">{problem === null ? "Counting…" : problem.code === "invalid_query" ? "" : problem.detail}</p>;
+  return problem === null ? (
+    <p class="hint logs-pending">Counting…</p>
+  ) : (
+    <p class="hint">{problem.code === "invalid_query" ? "" : problem.detail}</p>
+  );
 }
 
 interface ValueProps {
@@ -134,18 +138,18 @@ function Value({ field, value, count, highest }: ValueProps) {
   const [isOnly, isWithout] = [hasTerm(q, only), hasTerm(q, without)];
   const flip = (written: string, isSet: boolean) => ask({ q: isSet ? withoutTerm(q, written) : withTerm(q, written) });
   return (
-    <li class={isWithout ? "excluded" : ""}>
+    <li class={`${isWithout ? "is-excluded" : ""} ${field === "level" ? levelClass(value) : ""}`}>
       <button
         type="button"
-        class="facet-value"
+        class="logs-facet-value"
         aria-pressed={isOnly}
         title={isOnly ? `Do not demand ${only}` : `Only ${only}`}
         onClick={() => flip(only, isOnly)}
       >
-        {field === "level" && <span class={`dot ${value.toLowerCase()}`} aria-hidden="true" />}
-        <span class="facet-text">{field === "level" ? value.toLowerCase() : value || "(empty)"}</span>
-        <span class="facet-count">{count === null ? "" : shortFigure(count)}</span>
-        <span class="facet-bar" style={{ width: `${((count ?? 0) / highest) * 100}%` }} aria-hidden="true" />
+        <span class="logs-facet-bar" style={{ width: `${((count ?? 0) / highest) * 100}%` }} aria-hidden="true" />
+        {field === "level" && <span class="dot" aria-hidden="true" />}
+        <span class="logs-facet-text">{field === "level" ? value.toLowerCase() : value || "(empty)"}</span>
+        <span class="logs-facet-count">{count === null ? "" : shortFigure(count)}</span>
       </button>
       <Button
         quiet

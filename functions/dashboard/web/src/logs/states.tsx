@@ -21,7 +21,7 @@ export function Failed() {
         <p>
           Expected:{" "}
           {expected.map((text) => (
-            <code key={text} class="expected">
+            <code key={text} class="logs-expected">
               {text}
             </code>
           ))}
@@ -83,7 +83,7 @@ function NothingSent() {
   return (
     <EmptyState title="No logs yet" icon="waves" action={<Button onClick={() => ask()}>Look again</Button>}>
       <p>Send the first one with a key that has the scope “ingest”. It appears within some seconds.</p>
-      <div class="try">
+      <div class="logs-try">
         <pre>{line}</pre>
         <CopyButton text={line} label="Copy the command" />
       </div>
@@ -114,7 +114,7 @@ export function Linked() {
     show({ log: null }, { replace: true });
   };
   return (
-    <section class="linked" aria-label="The log of the link">
+    <section class="logs-linked" aria-label="The log of the link">
       <header>
         <h2>The log of the link</h2>
         <Button quiet icon="close" label="Close" onClick={close} />

@@ -25,7 +25,7 @@ export function TimePicker() {
     ask(range);
   };
   return (
-    <div class="time-picker">
+    <div class="logs-time-picker">
       <Button quiet icon="earlier" label="Earlier" onClick={() => earlier && choose(earlier)} />
       <Menu
         title={rangeTitle({ since, until }, zone.value)}
@@ -45,14 +45,14 @@ export function TimePicker() {
 function Panel({ onChoose }: { onChoose: (range: { since: string; until: string }) => void }) {
   const { since, until } = view.value;
   return (
-    <div class="time-panel">
-      <fieldset class="quick">
+    <div class="logs-time-panel">
+      <fieldset class="logs-quick">
         <legend>Quick ranges</legend>
         {QUICK_RANGES.map((quick) => (
           <button
             type="button"
             key={quick}
-            class="choice"
+            class="logs-choice"
             aria-pressed={since === quick && until === ""}
             data-first={since === quick && until === "" ? true : undefined}
             onClick={() => onChoose({ since: quick, until: "" })}
@@ -93,7 +93,7 @@ function Absolute({ onChoose }: { onChoose: (range: { since: string; until: stri
   }
 
   return (
-    <form class="absolute" onSubmit={apply}>
+    <form class="logs-absolute" onSubmit={apply}>
       <ZoneChoice />
       <Field label="From" error={error.from}>
         {(attributes) => <input {...attributes} value={from} onInput={(event) => setFrom(event.currentTarget.value)} />}
@@ -114,7 +114,7 @@ function ZoneChoice() {
     ["utc", "UTC"],
   ];
   return (
-    <fieldset class="zones">
+    <fieldset class="logs-zones">
       <legend>Times are shown in</legend>
       {zones.map(([value, title]) => (
         <label key={value}>

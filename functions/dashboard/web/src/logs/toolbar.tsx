@@ -13,7 +13,7 @@ import { ask, show, view } from "./view";
 export function Toolbar({ onFilters, isFilters }: { onFilters: () => void; isFilters: boolean }) {
   const { order, wraps, isTailing } = view.value;
   return (
-    <div class="toolbar">
+    <div class="logs-toolbar">
       <Button quiet icon="filter" pressed={isFilters} onClick={onFilters}>
         Fields
       </Button>
@@ -21,7 +21,7 @@ export function Toolbar({ onFilters, isFilters }: { onFilters: () => void; isFil
         Live
       </Button>
       <TailState />
-      <span class="toolbar-end">
+      <span class="logs-toolbar-end">
         <Button
           quiet
           icon="order"
@@ -47,7 +47,7 @@ function TailState() {
   const waiting = followed.value.waiting.length;
   if (status === "off") {
     return (
-      <span class="hint status" role="status">
+      <span class="hint" role="status">
         {isSearching.value ? "Searching…" : ""}
       </span>
     );
@@ -61,11 +61,11 @@ function TailState() {
           hidden: "resting while nobody looks",
         }[status];
   return (
-    <span class="tail-state" role="status">
-      <span class={`pulse ${status === "live" ? "live" : "waits"}`} aria-hidden="true" />
+    <span class="logs-tail-state" role="status">
+      <span class={`logs-pulse ${status === "live" ? "is-live" : ""}`} aria-hidden="true" />
       <span class="hint">{text}</span>
       {waiting > 0 && (
-        <button type="button" class="button waiting" onClick={resume}>
+        <button type="button" class="button logs-waiting" onClick={resume}>
           <Icon name="up" /> {figure(waiting)} new
         </button>
       )}
@@ -78,7 +78,7 @@ function resume() {
   expanded.value = new Set();
   showWaiting();
   isAtNewest.value = true;
-  document.querySelector(".list")?.scrollTo({ top: 0 });
+  document.querySelector(".logs-list")?.scrollTo({ top: 0 });
 }
 
 function Columns() {
@@ -102,7 +102,7 @@ function Columns() {
 
   return (
     <Menu title="Columns" icon="column" compact align="right" isOpen={isOpen} onToggle={setOpen}>
-      <fieldset class="columns">
+      <fieldset class="logs-columns">
         <legend>Columns</legend>
         {all.map((name) => (
           <label key={name}>
@@ -117,7 +117,7 @@ function Columns() {
           </label>
         ))}
       </fieldset>
-      <form class="column-form" onSubmit={add}>
+      <form class="logs-column-form" onSubmit={add}>
         <input
           aria-label="Key of the metadata"
           placeholder="metadata key"
@@ -158,7 +158,7 @@ function Export() {
   return (
     <Menu title="Export" icon="download" compact align="right" isOpen={isOpen} onToggle={setOpen}>
       {progress ? (
-        <div class="export">
+        <div class="logs-export">
           <p role="status">
             {figure(progress.rows)} logs, {(progress.bytes / 1e6).toFixed(1)} MB
           </p>
@@ -166,7 +166,7 @@ function Export() {
           <Button onClick={() => ended.current?.abort()}>Cancel</Button>
         </div>
       ) : (
-        <div class="export">
+        <div class="logs-export">
           <p class="hint">All logs that the search finds, not only those loaded.</p>
           <Button icon="download" disabled={rows.value.length === 0} onClick={() => run("ndjson")}>
             NDJSON

@@ -12,7 +12,7 @@ export function Tree({ value }: { value: unknown }) {
   return typeof value === "object" && value !== null ? (
     <Members value={value} path={[]} />
   ) : (
-    <pre class="full">
+    <pre class="logs-full">
       <LogText text={shortText(value)} marks={[]} />
     </pre>
   );
@@ -23,7 +23,7 @@ function Members({ value, path }: { value: object; path: string[] | null }) {
   const [shown, setShown] = useState(MANY);
   const entries = Object.entries(value);
   return (
-    <ul class="tree">
+    <ul class="logs-tree">
       {entries.slice(0, shown).map(([key, member]) => (
         <Member
           key={key}
@@ -35,7 +35,7 @@ function Members({ value, path }: { value: object; path: string[] | null }) {
       ))}
       {entries.length > shown && (
         <li>
-          <button type="button" class="link" onClick={() => setShown(entries.length)}>
+          <button type="button" class="as-link" onClick={() => setShown(entries.length)}>
             {entries.length - shown} more
           </button>
         </li>
@@ -57,8 +57,8 @@ function Member({ name, value, path, depth }: Props) {
   }
   const text = shortText(value);
   return (
-    <li class="leaf">
-      <span class="key">
+    <li class="logs-leaf">
+      <span class="logs-key">
         <LogText text={name} marks={[]} />
       </span>
       <LeafText text={text} type={value === null ? "null" : typeof value} />
@@ -76,7 +76,7 @@ function Branch({ name, value, path, depth }: Props & { value: object }) {
     <li>
       <details open={isOpen} onToggle={(event) => setOpen(event.currentTarget.open)}>
         <summary>
-          <span class="key">
+          <span class="logs-key">
             <LogText text={name} marks={[]} />
           </span>
           <span class="muted">{Array.isArray(value) ? `[${size}]` : `{${size}}`}</span>
@@ -90,10 +90,10 @@ function Branch({ name, value, path, depth }: Props & { value: object }) {
 function LeafText({ text, type }: { text: string; type: string }) {
   const [isWhole, setWhole] = useState(text.length <= LONG);
   return (
-    <span class={`leaf-text ${type}`}>
+    <span class={`logs-leaf-text logs-leaf-${type}`}>
       <LogText text={isWhole ? text : text.slice(0, LONG)} marks={[]} />
       {!isWhole && (
-        <button type="button" class="link" onClick={() => setWhole(true)}>
+        <button type="button" class="as-link" onClick={() => setWhole(true)}>
           … show all
         </button>
       )}

@@ -53,7 +53,9 @@ export function DeadLetters() {
         <h2>Dead letters</h2>
         {selected.size > 0 && (
           <div class="row-actions">
-            <Button onClick={() => setAsked("redrive")}>Redrive {selected.size}</Button>
+            <Button primary onClick={() => setAsked("redrive")}>
+              Redrive {selected.size}
+            </Button>
             <Button onClick={() => setAsked("drop")}>Drop {selected.size}</Button>
           </div>
         )}
@@ -71,7 +73,7 @@ export function DeadLetters() {
         <Loading what="dead letters" />
       )}
       {before !== null && (
-        <div class="more">
+        <div class="pipeline-more">
           <Button onClick={loadMore}>Older ones</Button>
         </div>
       )}
@@ -85,26 +87,22 @@ function Filters(conditions: { status: string; application: string; reason: stri
   const change = (name: string) => (event: { currentTarget: { value: string } }) =>
     navigate(link("pipeline", { ...conditions, [name]: event.currentTarget.value.trim() }), { replace: true });
   return (
-    <div class="filters">
+    <div class="pipeline-filters">
       <select aria-label="Status" value={conditions.status} onChange={change("status")}>
         {STATUSES.map((status) => (
           <option key={status}>{status}</option>
         ))}
       </select>
-      <input
-        type="search"
-        aria-label="Application"
-        placeholder="any application"
-        value={conditions.application}
-        onChange={change("application")}
-      />
-      <input
-        type="search"
-        aria-label="Reason"
-        placeholder="any reason"
-        value={conditions.reason}
-        onChange={change("reason")}
-      />
+      {(["application", "reason"] as const).map((name) => (
+        <input
+          key={name}
+          type="search"
+          aria-label={`By ${name}`}
+          placeholder={`any ${name}`}
+          value={conditions[name]}
+          onChange={change(name)}
+        />
+      ))}
     </div>
   );
 }
@@ -131,52 +129,48 @@ function Letters({ letters, selected, onSelect, onShow }: LettersProps) {
     onSelect(new Set(selected.has(id) ? [...selected].filter((other) => other !== id) : [...selected, id]));
   const open = letters.filter(({ status }) => status === "open");
   return (
-    <>
-      {open.length > 1 && (
-        <label class="select-all">
-          <input
-            type="checkbox"
-            checked={selected.size === open.length}
-            onChange={() => onSelect(new Set(selected.size === open.length ? [] : open.map(({ id }) => id)))}
-          />
-          All {open.length} shown
-        </label>
-      )}
-      <Table
-        caption="Dead letters"
-        rows={letters}
-        rowKey={({ id }) => id}
-        columns={[
-          {
-            title: "Chosen",
-            cell: ({ id, status }) =>
-              status === "open" && (
-                <input
-                  type="checkbox"
-                  aria-label={`Dead letter ${id}`}
-                  checked={selected.has(id)}
-                  onChange={() => toggle(id)}
-                />
-              ),
-          },
-          {
-            title: "Reason",
-            cell: ({ id, reason, detail }) => (
-              <div class="two-lines">
-                <button type="button" class="as-link" onClick={() => onShow(id)}>
-                  {reason}
-                </button>
-                <span class="clip muted">{detail}</span>
-              </div>
+    <Table
+      caption="Dead letters"
+      rows={letters}
+      rowKey={({ id }) => id}
+      columns={[
+        {
+          title: "Chosen",
+          head: open.length > 0 && (
+            <input
+              type="checkbox"
+              aria-label={`All ${open.length} shown`}
+              checked={selected.size === open.length}
+              onChange={() => onSelect(new Set(selected.size === open.length ? [] : open.map(({ id }) => id)))}
+            />
+          ),
+          cell: ({ id, status }) =>
+            status === "open" && (
+              <input
+                type="checkbox"
+                aria-label={`Dead letter ${id}`}
+                checked={selected.has(id)}
+                onChange={() => toggle(id)}
+              />
             ),
-          },
-          { title: "Application", cell: ({ application }) => application ?? <span class="muted">unknown</span> },
-          { title: "What", cell: ({ position }) => (position === null ? "a whole batch" : "one log") },
-          { title: "Attempts", numeric: true, cell: ({ attempts }) => attempts },
-          { title: "Since", cell: ({ dead_lettered_at }) => <RelativeTime at={dead_lettered_at} /> },
-        ]}
-      />
-    </>
+        },
+        {
+          title: "Reason",
+          cell: ({ id, reason, detail }) => (
+            <div class="two-lines">
+              <button type="button" class="as-link" onClick={() => onShow(id)}>
+                {reason}
+              </button>
+              <span class="clip muted">{detail}</span>
+            </div>
+          ),
+        },
+        { title: "Application", cell: ({ application }) => application ?? <span class="muted">unknown</span> },
+        { title: "What", cell: ({ position }) => (position === null ? "a whole batch" : "one log") },
+        { title: "Attempts", numeric: true, cell: ({ attempts }) => attempts },
+        { title: "Since", cell: ({ dead_lettered_at }) => <RelativeTime at={dead_lettered_at} /> },
+      ]}
+    />
   );
 }
 
@@ -224,7 +218,7 @@ function LetterDialog({ id, onClose }: { id: number; onClose: () => void }) {
     <Dialog title={`Dead letter ${id}`} onClose={onClose}>
       {value ? (
         <>
-          <dl class="facts">
+          <dl class="pipeline-facts">
             <dt>Reason</dt>
             <dd>{value.reason}</dd>
             <dt>Detail</dt>
@@ -243,7 +237,7 @@ function LetterDialog({ id, onClose }: { id: number; onClose: () => void }) {
           </dl>
           <h3>What was queued</h3>
           {/* biome-ignore lint/a11y/noNoninteractiveTabindex: without it the keyboard cannot scroll it */}
-          <pre class="queued" tabIndex={0}>
+          <pre class="pipeline-queued" tabIndex={0}>
             {value.queued}
           </pre>
         </>

@@ -66,7 +66,7 @@ function LedgerSection() {
   ]);
   return (
     <section class="card panel" aria-label="Ledger">
-      <div class="section-head">
+      <div class="pipeline-section-head">
         <h2>Every accepted log is accounted for</h2>
         {ledger.at > 0 && (
           <span class="hint">
@@ -91,7 +91,7 @@ function QueueSection() {
   useRefresh(pipeline.reload, QUEUE_SECONDS, isFollowing.value);
   if (!pipeline.value) {
     return (
-      <section class="card panel queue-space" aria-label="Queue">
+      <section class="card panel" aria-label="Queue">
         {pipeline.problem ? (
           <ErrorState problem={pipeline.problem} onRetry={pipeline.reload} />
         ) : (

@@ -16,11 +16,11 @@ const TERMS: { name: Count; label: string; sign: string; meaning: string }[] = [
 export function LedgerView({ ledger: { total, applications } }: { ledger: Ledger }) {
   return (
     <>
-      <dl class="equation">
+      <dl class="pipeline-equation">
         {TERMS.map(({ name, label, sign, meaning }) => (
-          <div key={name} class={`term ${isBad(name, total) ? "bad" : ""}`}>
+          <div key={name} class={`pipeline-term ${isBad(name, total) ? "bad" : ""}`}>
             {sign && (
-              <span class="sign" aria-hidden="true">
+              <span class="pipeline-sign" aria-hidden="true">
                 {sign}
               </span>
             )}

@@ -17,8 +17,8 @@ export function Queue({ pipeline, problem }: { pipeline: Pipeline; problem: Prob
           These numbers are old: {problem.detail}
         </p>
       )}
-      <section class="tiles" aria-label="Queue">
-        <div class="card tile">
+      <section class="pipeline-tiles" aria-label="Queue">
+        <div class="card pipeline-tile">
           <h2>Backlog</h2>
           <p class="big">{counted(backlog.entries, "batch", "batches")}</p>
           <Meter
@@ -28,7 +28,7 @@ export function Queue({ pipeline, problem }: { pipeline: Pipeline; problem: Prob
             text={`${bytes(backlog.bytes)} of ${bytes(backlog.limit_bytes)}`}
           />
         </div>
-        <div class={`card tile ${isLate ? "bad" : ""}`}>
+        <div class={`card pipeline-tile ${isLate ? "bad" : ""}`}>
           <h2>Lag</h2>
           <p class="big">{backlog.lag_seconds === null ? "none" : span(backlog.lag_seconds)}</p>
           <p class="hint">
@@ -39,7 +39,7 @@ export function Queue({ pipeline, problem }: { pipeline: Pipeline; problem: Prob
                 : "Age of the oldest batch that waits."}
           </p>
         </div>
-        <div class={`card tile ${dead_letters?.open ? "caution" : ""}`}>
+        <div class={`card pipeline-tile ${dead_letters?.open ? "caution" : ""}`}>
           <h2>Open dead letters</h2>
           <p class="big">{dead_letters ? `${figure(dead_letters.open)}${dead_letters.is_capped ? "+" : ""}` : "–"}</p>
           <p class="hint">
@@ -56,7 +56,9 @@ export function Queue({ pipeline, problem }: { pipeline: Pipeline; problem: Prob
         {throughput ? (
           <Throughput minutes={throughput.minutes} isCut={throughput.is_cut} />
         ) : (
-          <p class="muted chart-height">The database does not answer: the queue keeps what comes in until it does.</p>
+          <p class="muted pipeline-no-chart">
+            The database does not answer: the queue keeps what comes in until it does.
+          </p>
         )}
       </section>
       <Shards shards={shards} />

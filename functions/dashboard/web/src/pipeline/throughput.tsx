@@ -27,11 +27,11 @@ export function Throughput({ minutes, isCut }: { minutes: Minute[]; isCut: boole
   const sum = (name: "stored" | "duplicate" | "dead_lettered") =>
     minutes.reduce((total, minute) => total + minute[name], 0);
   return (
-    <figure class="throughput">
-      <div ref={root} class="chart-height" aria-hidden="true" />
+    <figure class="pipeline-throughput">
+      <div ref={root} class="pipeline-chart-height" aria-hidden="true" />
       <figcaption>
-        <span class="key stored">{figure(sum("stored"))} stored</span>
-        <span class="key dead">{figure(sum("dead_lettered"))} dead letters</span>
+        <span class="pipeline-key pipeline-stored">{figure(sum("stored"))} stored</span>
+        <span class="pipeline-key pipeline-dead">{figure(sum("dead_lettered"))} dead letters</span>
         <span class="muted">{figure(sum("duplicate"))} duplicates left out</span>
         {isCut && <span class="muted">busy: only the last {minutes.length} minutes</span>}
       </figcaption>
@@ -67,12 +67,12 @@ function options(width: number): uPlot.Options {
   return {
     width,
     height: HEIGHT,
-    padding: [8, 8, 0, 0],
+    padding: [8, 20, 0, 0],
     legend: { show: false },
     cursor: { show: false },
     scales: { y: { range: (_, __, highest) => [0, Math.max(highest, 1) * 1.05] } },
     axes: [
-      { ...axis, grid: { show: false }, space: 64, values: (_, splits) => splits.map(clock) },
+      { ...axis, grid: { show: false }, size: 28, space: 72, values: (_, splits) => splits.map(clock) },
       {
         ...axis,
         size: 48,

@@ -20,7 +20,7 @@ export function Meter({ label, value, limit, text }: Props) {
         aria-valuemax={100}
         aria-valuetext={text}
       >
-        <span style={{ width: `${share * 100}%` }} />
+        {share > 0 && <span style={{ width: `${share * 100}%` }} />}
       </div>
       <span class="meter-text">{text}</span>
     </div>

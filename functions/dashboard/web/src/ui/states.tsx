@@ -49,10 +49,14 @@ const TITLES: Record<number, string> = {
   503: "Sluice is busy or being repaired",
 };
 
-export function Loading({ what }: { what: string }) {
+/** Bars where `what` will be; after a moment only, so that quick answers do not flicker. */
+export function Loading({ what, lines = 3 }: { what: string; lines?: number }) {
   return (
-    <p class="loading" role="status">
-      Loading {what}…
-    </p>
+    <div class="loading" role="status">
+      <span class="visually-hidden">Loading {what}…</span>
+      {Array.from({ length: lines }, (_, at) => (
+        <i key={at} />
+      ))}
+    </div>
   );
 }

@@ -2,6 +2,8 @@ import type { ComponentChildren } from "preact";
 
 export interface Column<Row> {
   title: string;
+  /** What the head shows in place of the title; null for nothing to see. */
+  head?: ComponentChildren;
   cell: (row: Row) => ComponentChildren;
   /** Right-aligned figures of equal width. */
   numeric?: boolean;
@@ -27,7 +29,14 @@ export function Table<Row>({ caption, columns, rows, rowKey }: Props<Row>) {
           <tr>
             {columns.map((column) => (
               <th key={column.title} scope="col" class={classOf(column)}>
-                {column.title}
+                {column.head === undefined ? (
+                  column.title
+                ) : (
+                  <>
+                    <span class="visually-hidden">{column.title}</span>
+                    {column.head}
+                  </>
+                )}
               </th>
             ))}
           </tr>
