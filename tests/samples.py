@@ -1,6 +1,6 @@
 """Small builders of realistic values."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -9,9 +9,9 @@ from uuid import UUID, uuid4
 from fakes import NOON
 from sluice.applications.model import KeyRecord, Limits, Scope
 from sluice.entries.model import Batch, Flag, Level, Record
-from sluice.entries.packing import pack_batch
-from sluice.streams.model import StreamEntry, Submission
-from sluice.streams.parts import split_parts
+from sluice.entries.packing import pack_batch, pack_record
+from sluice.streams.model import Part, StreamEntry, Submission
+from sluice.streams.parts import compress, split_parts
 
 PEPPER = bytes(range(32))
 NOBODY = 1_000_000  # an application id that no test creates
@@ -35,6 +35,18 @@ def record(
         "metadata": "{}",
     }
     return Record(**(values | fields))  # type: ignore[arg-type]
+
+
+def poison(position: int = 0) -> bytes:
+    """A packed record that the database refuses and a redrive repairs: jsonb has no U+0000."""
+    return pack_record(record(position, metadata='{"a":"\\u0000"}'))
+
+
+def submission_of(lines: Sequence[bytes], *, application_id: int) -> Submission:
+    """Packed lines, such as ingest would never let through; line n is the record at position n."""
+    text = b"".join(lines)
+    part = Part(len(lines), NOON, NOON, line_bytes=len(text), packed=compress(text))
+    return replace(submission(application_id=application_id), parts=(part,))
 
 
 def stream_entry(lines: Iterable[bytes], **changes: Any) -> StreamEntry:

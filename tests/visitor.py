@@ -28,6 +28,9 @@ new PerformanceObserver((list) => {
 document.addEventListener("securitypolicyviolation", (event) =>
   window.observed.violations.push(`${event.violatedDirective} ${event.blockedURI} ${event.sample}`));
 """
+# The observer hears of a frame after it.
+SHIFTS = """() => new Promise((done) =>
+  requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(() => done(window.observed.shifts)))))"""
 BEFORE_FIRST_PAINT = """() => {
   const paint = performance.getEntriesByName("first-contentful-paint")[0].startTime;
   const requests = [...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")];
@@ -79,6 +82,21 @@ class Visitor:
     def button(self, name: str, within: Locator | None = None) -> Locator:
         return (within or self.page).get_by_role("button", name=name, exact=True)
 
+    def rows(self) -> Locator:
+        """The logs of the list that are in the document."""
+        return self.page.locator(".logs-row")
+
+    def total(self) -> Locator:
+        """What the histogram counts: "200 logs"."""
+        return self.page.locator(".logs-total")
+
+    def search(self, text: str) -> None:
+        """Writes a query and asks."""
+        box = self.page.get_by_role("combobox", name="Search logs")
+        box.fill(text)
+        box.press("Escape")  # the completion
+        box.press("Enter")
+
     def dialog(self) -> Locator:
         return self.page.get_by_role("dialog")
 
@@ -87,30 +105,36 @@ class Visitor:
         """Inside, the console may complain of what matches, e.g. `403` of a request that is to be refused."""
         self._expected.append(pattern)
         yield
-        self.page.wait_for_timeout(50)  # what the console says arrives late
+        self.page.evaluate("() => 0")  # what the console said before has arrived with the answer
         self._expected.remove(pattern)
 
-    def check_accessibility(self) -> None:
-        """axe-core finds nothing serious on the page as it is now."""
-        # As a function of the page: its policy forbids scripts of other origins, and evaluate is not under it.
-        self.page.evaluate(AXE.read_text(encoding="utf-8"))
-        found = self.page.evaluate("() => axe.run(document, { resultTypes: ['violations'] })")["violations"]
-        serious = [
+    def serious_faults(self, *rules: str) -> list[str]:
+        """What axe-core finds on the page as it is now, against all of its rules or against these."""
+        if not self.page.evaluate("() => 'axe' in window"):
+            # As a function of the page: its policy forbids scripts of other origins, and evaluate is not under it.
+            self.page.evaluate(AXE.read_text(encoding="utf-8"))
+        options = {"resultTypes": ["violations"]} | ({"runOnly": list(rules)} if rules else {})
+        found = self.page.evaluate("options => axe.run(document, options)", options)["violations"]
+        return [
             f"{violation['id']}: {node['target']} {node['failureSummary']}"
             for violation in found
             if violation["impact"] in IS_SERIOUS
             for node in violation["nodes"]
         ]
-        assert not serious, "\n".join(serious)
 
     def layout_shift(self) -> float:
         """The cumulative layout shift since the page was loaded."""
-        self.page.wait_for_timeout(100)
-        return float(sum(self.page.evaluate("() => window.observed.shifts")))
+        return float(sum(self.page.evaluate(SHIFTS)))
 
-    def requests_before_first_paint(self) -> list[str]:
+    def overflow(self) -> int:
+        """How many pixels the page is wider than the window."""
+        return int(self.page.evaluate("() => document.documentElement.scrollWidth - innerWidth"))
+
+    def files_before_first_paint(self) -> list[str]:
+        """What the page is made of; its first paint waits for no answer of the API."""
+        self.page.wait_for_function("() => performance.getEntriesByName('first-contentful-paint').length > 0")
         names: list[str] = self.page.evaluate(BEFORE_FIRST_PAINT)
-        return names
+        return [name for name in names if "/api/" not in name]
 
     def check(self) -> None:
         """Nothing went wrong that no test expected; called at the end of each."""

@@ -1,12 +1,15 @@
-"""A real headless Chromium on the deployed dashboard."""
+"""A real headless Chromium on the deployed dashboard, and the logs that it shows."""
 
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import pytest
 from playwright.sync_api import Browser, ViewportSize, expect, sync_playwright
 
+from administrator import Administrator, Sender
 from chromium import NoBrowserError, provide_chromium
+from seeds import MANY, SHOP, few_logs, many_logs, shop_logs
 from visitor import WIDE, Visit, Visitor
 
 STEP_MILLISECONDS = 10_000
@@ -23,7 +26,7 @@ def browser() -> Iterator[Browser]:
         pytest.fail(str(error), pytrace=False)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=chromium.program, env={**os.environ, **chromium.environment}
+            executable_path=chromium.program, env={**os.environ, **chromium.environment, "LC_ALL": "C"}
         )
         yield browser
         browser.close()
@@ -36,7 +39,8 @@ def visit(browser: Browser, url: str) -> Iterator[Visit]:
     visitors: list[Visitor] = []
 
     def visit(size: ViewportSize = WIDE, theme: str = "light", **options: object) -> Visitor:
-        context = browser.new_context(viewport=size, color_scheme=theme, locale="en-GB", timezone_id="UTC", **options)  # type: ignore[arg-type]
+        settings = {"locale": "en-GB", "timezone_id": "UTC"} | options
+        context = browser.new_context(viewport=size, color_scheme=theme, **settings)  # type: ignore[arg-type]
         context.set_default_timeout(STEP_MILLISECONDS)
         visitors.append(Visitor(context.new_page(), url))
         return visitors[-1]
@@ -44,6 +48,7 @@ def visit(browser: Browser, url: str) -> Iterator[Visit]:
     yield visit
     for visitor in visitors:
         visitor.check()
+        visitor.page.unroute_all(behavior="ignoreErrors")
         visitor.page.context.close()
 
 
@@ -51,3 +56,50 @@ def visit(browser: Browser, url: str) -> Iterator[Visit]:
 def visitor(visit: Visit) -> Visitor:
     """One visitor, at a desk, who likes it light."""
     return visit()
+
+
+@pytest.fixture(scope="session")
+def administrator(url: str, admin_key: str) -> Administrator:
+    """Who makes what a test needs of its own."""
+    return Administrator(url, admin_key)
+
+
+@dataclass(frozen=True)
+class Seeded:
+    """What the suite looks at; no test changes it."""
+
+    shop: Sender
+    many: Sender
+    few: Sender
+
+
+@pytest.fixture(scope="session")
+def seeded(administrator: Administrator) -> Seeded:
+    """All are sent before any is waited for."""
+    shop, many, few = (administrator.new_sender() for _ in range(3))
+    batches = [
+        (shop, shop.submit(shop_logs()), SHOP),
+        (many, many.submit(many_logs()), MANY),
+        (few, few.submit(few_logs()), len(few_logs())),
+    ]
+    for sender, batch_id, count in batches:
+        sender.wait_for(batch_id, count)
+    return Seeded(shop, many, few)
+
+
+@pytest.fixture(scope="session")
+def shop(seeded: Seeded) -> Sender:
+    """An application with 200 logs of eight minutes, every tenth an error, and a hostile one."""
+    return seeded.shop
+
+
+@pytest.fixture(scope="session")
+def many(seeded: Seeded) -> Sender:
+    """An application with 10,000 logs, each hundredth of them a warning."""
+    return seeded.many
+
+
+@pytest.fixture(scope="session")
+def few(seeded: Seeded) -> Sender:
+    """An application with a log of each level, all of it filled in."""
+    return seeded.few

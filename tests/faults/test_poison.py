@@ -8,7 +8,7 @@ from faults.harness.environment import FATAL_MARKER
 from faults.harness.load import deliver
 from faults.harness.platform import Application, Platform
 from faults.harness.scores import Scoreboard
-from samples import record
+from samples import poison, record
 from sluice.entries.packing import pack_record
 
 pytestmark = pytest.mark.timeout(300)
@@ -21,11 +21,6 @@ NESTED_TOO_DEEPLY = f'{{"a":{"[" * 20_000}{"]" * 20_000}}}'
 
 def good(position: int) -> bytes:
     return pack_record(record(position))
-
-
-def poison(position: int) -> bytes:
-    """jsonb refuses U+0000."""
-    return pack_record(record(position, metadata='{"a":"\\u0000"}'))
 
 
 def fatal(position: int) -> bytes:

@@ -10,8 +10,7 @@ from faults.harness.lambdas import Doom, FunctionDied
 from faults.harness.platform import Application, Platform
 from faults.harness.scores import Scoreboard
 from faults.harness.sizes import SIZE
-from samples import record
-from sluice.entries.packing import pack_record
+from samples import poison
 from sluice.runtime.crash_points import CRASH_POINTS, CrashPoint
 
 pytestmark = pytest.mark.timeout(600)
@@ -23,7 +22,7 @@ ADMIN_POINTS = [point for point in CRASH_POINTS if point.startswith("admin.")]
 def dead_letters(platform: Platform, count: int = LETTERS) -> Application:
     """An application with so many dead letters that a redrive repairs: jsonb refuses U+0000."""
     application = platform.create_application()
-    bad = [pack_record(record(position, metadata='{"a":"\\u0000"}')) for position in range(count)]
+    bad = [poison(position) for position in range(count)]
     for start in range(0, count, 400):
         platform.submit(application, bad[: min(400, count - start)])
     platform.drain_until_empty()

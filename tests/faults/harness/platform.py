@@ -6,20 +6,17 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import redis
 
 from aws import rest_event
-from fakes import NOON
 from faults.harness.environment import REGION
 from faults.harness.lambdas import Doom, FunctionDied, FunctionFailed, Lambdas, invoke_endpoint
 from faults.harness.oracle import Oracle
-from samples import submission
+from samples import submission_of
 from scratch import Scratch
-from sluice.streams.model import Part
-from sluice.streams.parts import compress
 from sluice.streams.redis import RedisQueue
 
 PEPPER = "5e" * 32
@@ -88,9 +85,7 @@ class Platform:
     def submit(self, application: Application, lines: Sequence[bytes]) -> str:
         """Queues one entry of packed lines, such as ingest would never let through, and returns the batch id (hex).
         Line n is the record at position n."""
-        text = b"".join(lines)
-        part = Part(len(lines), NOON, NOON, line_bytes=len(text), packed=compress(text))
-        sent = replace(submission(application_id=application.application_id), parts=(part,))
+        sent = submission_of(lines, application_id=application.application_id)
         assert self.queue.submit(sent)
         self.oracle.acknowledge(sent.batch_id.hex, frozenset(range(len(lines))))
         return sent.batch_id.hex

@@ -1,0 +1,291 @@
+"""Every page of the dashboard in every state worth a look: for pictures, and for axe-core.
+
+What a healthy stack does not show (dead letters, an outage, a search that fails) is put in place of the API's answers.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from playwright.sync_api import Route
+
+from answers import ALERTING, BROKEN, DEAD_LETTERS, LETTER, answer
+from visitor import NARROW, Visitor
+
+type Scene = Callable[[Visitor, Place], None]
+
+
+@dataclass(frozen=True)
+class Place:
+    """An application with keys, and the fragment that finds its logs; more terms can be appended to that."""
+
+    application: str
+    logs: str
+
+
+def signin(visitor: Visitor, place: Place) -> None:
+    signed_out(visitor)
+    visitor.open()
+    visitor.page.get_by_role("heading", name="Sign in").wait_for()
+
+
+def signin_refused(visitor: Visitor, place: Place) -> None:
+    signed_out(visitor)
+    visitor.open("pipeline")
+    visitor.page.get_by_label("API key").fill("slc_this_is_none")
+    visitor.button("Sign in").click()
+    visitor.page.get_by_role("alert").wait_for()
+
+
+def signed_out(visitor: Visitor) -> None:
+    """For this scene: the session itself stays."""
+    visitor.page.route(
+        "**/api/session",
+        lambda route: (
+            route.fulfill(status=401, json={"code": "invalid_session", "detail": ""})
+            if route.request.method == "GET"
+            else route.continue_()
+        ),
+    )
+
+
+def logs(visitor: Visitor, place: Place) -> None:
+    visitor.go(place.logs)
+    visitor.rows().first.wait_for()
+
+
+def logs_columns(visitor: Visitor, place: Place) -> None:
+    visitor.go(place.logs + "&column=service&column=metadata.region&wrap=1")
+    visitor.button("Columns").click()
+
+
+def logs_open(visitor: Visitor, place: Place) -> None:
+    visitor.go(place.logs + "+level%3Aerror")
+    visitor.rows().first.click()
+    visitor.page.locator(".logs-detail").wait_for()
+
+
+def logs_context(visitor: Visitor, place: Place) -> None:
+    logs_open(visitor, place)
+    visitor.button("Context").click()
+    visitor.page.locator(".logs-neighbour").first.wait_for()
+
+
+def logs_sidebar(visitor: Visitor, place: Place) -> None:
+    visitor.go(place.logs)
+    sidebar = visitor.page.get_by_role("complementary", name="Fields")
+    if visitor.page.viewport_size == NARROW:
+        visitor.button("Fields").click()
+    sidebar.locator("summary", has_text="Metadata").click()
+    sidebar.locator(".logs-keys summary").first.wait_for()
+
+
+def logs_times(visitor: Visitor, place: Place) -> None:
+    visitor.go(place.logs)
+    visitor.page.get_by_role("button", name="Time range").click()
+    visitor.page.get_by_label("From").wait_for()
+
+
+def logs_completion(visitor: Visitor, place: Place) -> None:
+    visitor.go("logs?since=-24h")
+    visitor.page.get_by_role("combobox").press_sequentially("level:error ser")
+    visitor.page.get_by_role("option").first.wait_for()
+
+
+def logs_help(visitor: Visitor, place: Place) -> None:
+    visitor.go(place.logs)
+    visitor.button("How to search").click()
+    visitor.dialog().get_by_text("level:>=warning").first.wait_for()
+
+
+def logs_mistake(visitor: Visitor, place: Place) -> None:
+    visitor.go("logs?q=refused%20levle%3Aerror")
+    visitor.page.get_by_role("heading", name="The search has a mistake").wait_for()
+
+
+def logs_nothing_found(visitor: Visitor, place: Place) -> None:
+    visitor.go("logs?q=unheardof&since=-5m")
+    visitor.page.get_by_role("heading", name="No log fits").wait_for()
+
+
+def logs_none_yet(visitor: Visitor, place: Place) -> None:
+    empty: dict[str, object] = {"logs": [], "next_cursor": None, "previous_cursor": None, "partial": False}
+    answer(visitor, "**/api/logs?*", empty)
+    visitor.go("logs")
+    visitor.page.get_by_role("heading", name="No logs yet").wait_for()
+
+
+def logs_failed(visitor: Visitor, place: Place) -> None:
+    answer(visitor, "**/api/logs?*", BROKEN, 503)
+    visitor.go(place.logs)
+    visitor.button("Try again").wait_for()
+
+
+def logs_searching(visitor: Visitor, place: Place) -> None:
+    def never(route: Route) -> None:
+        """The route stays unanswered."""
+
+    visitor.page.route("**/api/logs?*", never)
+    visitor.page.route("**/api/histogram?*", never)
+    visitor.open("nowhere")  # what was found before would stay
+    visitor.go(place.logs + "+searching")
+    visitor.page.locator(".loading").wait_for()
+
+
+def logs_live(visitor: Visitor, place: Place) -> None:
+    visitor.go(place.logs + "&tail=1")
+    visitor.page.locator(".is-live").wait_for()
+
+
+def logs_export(visitor: Visitor, place: Place) -> None:
+    visitor.go(place.logs)
+    visitor.rows().first.wait_for()
+    visitor.button("Export").click()
+
+
+def applications(visitor: Visitor, place: Place) -> None:
+    visitor.go("applications")
+    visitor.page.get_by_role("table").wait_for()
+
+
+def applications_none_found(visitor: Visitor, place: Place) -> None:
+    visitor.go("applications")
+    visitor.page.get_by_label("Find by name").fill("zzz")
+    visitor.page.get_by_role("heading", name="No application has").wait_for()
+
+
+def applications_new(visitor: Visitor, place: Place) -> None:
+    visitor.go("applications")
+    visitor.button("New application").click()
+
+
+def application(visitor: Visitor, place: Place) -> None:
+    visitor.go(f"applications/{place.application}")
+    visitor.page.get_by_role("table").wait_for()
+
+
+def application_new_key(visitor: Visitor, place: Place) -> None:
+    visitor.go(f"applications/{place.application}")
+    visitor.button("New key").click()
+
+
+def application_revoke(visitor: Visitor, place: Place) -> None:
+    visitor.open("applications/demo")
+    visitor.button("Revoke").first.click()
+
+
+def application_unknown(visitor: Visitor, place: Place) -> None:
+    visitor.go("applications/nobody")
+    visitor.button("Try again").first.wait_for()
+
+
+def pipeline(visitor: Visitor, place: Place) -> None:
+    visitor.go("pipeline")
+    visitor.page.get_by_role("heading", name="Backlog").wait_for()
+    visitor.page.get_by_text("answered 202").wait_for()
+
+
+def pipeline_letters(visitor: Visitor, place: Place) -> None:
+    answer(visitor, "**/api/dead-letters?*", DEAD_LETTERS)
+    visitor.go("pipeline")
+    visitor.page.get_by_label(f"Dead letter {LETTER['id']}").check()
+    visitor.page.evaluate("() => scrollTo(0, document.body.scrollHeight)")
+
+
+def pipeline_letter(visitor: Visitor, place: Place) -> None:
+    answer(visitor, "**/api/dead-letters?*", DEAD_LETTERS)
+    answer(visitor, f"**/api/dead-letters/{LETTER['id']}", {"dead_letter": LETTER})
+    visitor.go("pipeline")
+    visitor.button(LETTER["reason"]).first.click()
+    visitor.dialog().locator("pre").wait_for()
+
+
+def pipeline_alerting(visitor: Visitor, place: Place) -> None:
+    for pattern, body in ALERTING.items():
+        answer(visitor, pattern, body)
+    visitor.go("pipeline")
+    visitor.page.get_by_role("alert").wait_for()
+
+
+def pipeline_failed(visitor: Visitor, place: Place) -> None:
+    for path in ("ledger", "pipeline", "dead-letters?*"):
+        answer(visitor, f"**/api/{path}", BROKEN, 503)
+    visitor.go("pipeline")
+    visitor.button("Try again").nth(2).wait_for()
+
+
+def reader_applications(visitor: Visitor, place: Place) -> None:
+    as_reader(visitor, place)
+    visitor.open("applications")
+    visitor.page.get_by_role("meter").wait_for()
+
+
+def reader_pipeline(visitor: Visitor, place: Place) -> None:
+    as_reader(visitor, place)
+    visitor.open("pipeline")
+    visitor.page.get_by_text("answered 202").wait_for()
+
+
+def as_reader(visitor: Visitor, place: Place) -> None:
+    """For this scene the page believes that its key only reads."""
+    session = {"application": place.application, "scopes": ["read"], "expires_at": "2099-01-01T00:00:00Z"}
+    answer(visitor, "**/api/session", session)
+
+
+def shortcuts(visitor: Visitor, place: Place) -> None:
+    visitor.go(place.logs)
+    visitor.rows().first.wait_for()
+    visitor.page.keyboard.press("?")
+    visitor.dialog().wait_for()
+
+
+def no_such_page(visitor: Visitor, place: Place) -> None:
+    visitor.go("nowhere")
+    visitor.page.get_by_role("heading", name="There is no such page").wait_for()
+
+
+SCENES: list[Scene] = [
+    signin,
+    signin_refused,
+    logs,
+    logs_columns,
+    logs_open,
+    logs_context,
+    logs_sidebar,
+    logs_times,
+    logs_completion,
+    logs_help,
+    logs_mistake,
+    logs_nothing_found,
+    logs_none_yet,
+    logs_failed,
+    logs_live,
+    logs_export,
+    logs_searching,
+    applications,
+    applications_none_found,
+    applications_new,
+    application,
+    application_new_key,
+    application_revoke,
+    application_unknown,
+    pipeline,
+    pipeline_letters,
+    pipeline_letter,
+    pipeline_alerting,
+    pipeline_failed,
+    reader_applications,
+    reader_pipeline,
+    shortcuts,
+    no_such_page,
+]
+
+
+def show(scene: Scene, visitor: Visitor, place: Place) -> None:
+    """Shows it to somebody who is signed in as an administrator; whatever was shown before is gone."""
+    visitor.page.unroute_all(behavior="ignoreErrors")
+    visitor.page.keyboard.press("Escape")
+    if visitor.page.get_by_role("navigation", name="Pages").count() == 0:  # a scene signed out
+        visitor.open("nowhere")
+    visitor.go("nowhere")
+    visitor.page.get_by_role("heading", name="There is no such page").wait_for()
+    scene(visitor, place)
