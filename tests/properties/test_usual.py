@@ -173,6 +173,8 @@ def test_damage_is_never_read_differently(
 @given(st.binary(max_size=50))
 @example(b'{"message":"m"}\n\x1e{"message":"m"}')
 @example(b'{"message":"\xff"}')
+@example(b'{"message":"m","severity_number":0}')
+@example(b'{"message":"m","severity_text":""}')
 @example(b'{"message":"m","metadata":{"a":1e16}}')
 @example(b'{"message":"m","metadata":{"a":0.00001}}')
 @example(b'{"message":"m","metadata":{"a":9223372036854775808}}')

@@ -158,30 +158,23 @@ def _packed(
     is_timed = None not in sent_times
     nulls = repeat(NULL)
     texts = [
-        *(nulls if column.count(None) == len(column) else _texts(column, is_plain=is_plain) for column in columns),
+        *[nulls if column.count(None) == len(column) else _texts(column, is_plain=is_plain) for column in columns],
         messages if is_plain else map(escape, messages),
         metadata if is_plain else [text.replace("\\", "\\\\") for text in metadata],
     ]
     positions = map(str, range(len(logs)))
     lines = list(map("\t".join, zip(positions, times, levels, flags, nulls, *texts, strict=False)))
-    special = _places(None, numbers, unlike=True) | _places(None, severity_texts, unlike=True)
-    for values in (times, levels, metadata):
-        special |= _places("", values)
-    careful = RecordParser(received_at, clean=False)
-    for position in special:
-        record = careful.record(position, _fields(logs[position]))
-        is_timed = is_timed and record.is_timed
-        lines[position], event_times[position] = record_line(record), record.event_at
-        characters[position] = len(record.message) + len(record.metadata)
+    has_severities = numbers.count(None) + severity_texts.count(None) < 2 * len(logs)
+    if has_severities or "" in times or "" in levels or "" in metadata:
+        careful = RecordParser(received_at, clean=False)
+        for position, is_usual in enumerate(zip(times, levels, metadata, strict=True)):
+            if all(is_usual) and numbers[position] is None and severity_texts[position] is None:
+                continue
+            record = careful.record(position, _fields(logs[position]))
+            is_timed = is_timed and record.is_timed
+            lines[position], event_times[position] = record_line(record), record.event_at
+            characters[position] = len(record.message) + len(record.metadata)
     return PackedBatch(lines, event_times, characters, (), is_timed)
-
-
-def _places(wanted: Any, values: Sequence[Any], *, unlike: bool = False) -> set[int]:
-    """Where ``values`` are ``wanted``, or are not."""
-    count = values.count(wanted)
-    if count == (len(values) if unlike else 0):
-        return set()
-    return {place for place, value in enumerate(values) if (value == wanted) != unlike}
 
 
 def _texts(column: Sequence[str | None], *, is_plain: bool) -> Iterable[str]:

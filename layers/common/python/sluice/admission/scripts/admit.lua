@@ -31,8 +31,11 @@ if is_admitted then
   redis.call('HSET', KEYS[1], 'at', string.format('%.6f', now), 'requests', string.format('%.6f', requests),
     'bytes', string.format('%.3f', bytes), 'day', string.format('%d', day), 'day_bytes', string.format('%.0f', day_bytes),
     'day_requests', string.format('%d', day_requests + 1))
-  -- Until then the day is over and every debt is paid: a missing state says the same as this one would.
-  redis.call('EXPIRE', KEYS[1], DAY + math.ceil(math.max(0, -bytes) / byte_rate) + burst)
+  -- Until then the day is over and every debt is paid: a missing state says the same as this one would. Without a debt
+  -- the day's first request says so for all of the day.
+  if bytes < 0 or tonumber(state[4]) ~= day then
+    redis.call('EXPIRE', KEYS[1], 2 * DAY + math.ceil(math.max(0, -bytes) / byte_rate) + burst)
+  end
 end
 
 local function balance(is_violated, remaining, wait_ms, refill)

@@ -20,10 +20,12 @@ end
 if bytes > tonumber(ARGV[3]) then
   return 'too_large'
 end
-if tonumber(redis.call('HGET', KEYS[3], 'total') or 0) + bytes > tonumber(ARGV[2]) then
+local backlog = redis.call('HMGET', KEYS[3], 'total', application)
+local total, share = tonumber(backlog[1] or 0) + bytes, tonumber(backlog[2] or 0) + bytes
+if total > tonumber(ARGV[2]) then
   return 'full'
 end
-if tonumber(redis.call('HGET', KEYS[3], application) or 0) + bytes > tonumber(ARGV[3]) then
+if share > tonumber(ARGV[3]) then
   return 'share'
 end
 
@@ -35,8 +37,7 @@ for i = 11, #ARGV, 5 do
     'line_bytes', ARGV[i + 3], 'records', ARGV[i + 4])
   sequence = sequence + tonumber(ARGV[i])
 end
-redis.call('HINCRBY', KEYS[3], application, bytes)
-redis.call('HINCRBY', KEYS[3], 'total', bytes)
+redis.call('HSET', KEYS[3], 'total', string.format('%d', total), application, string.format('%d', share))
 if remember_seconds > 0 then
   redis.call('SET', KEYS[4], body_hash, 'EX', remember_seconds)
 end
