@@ -1,8 +1,7 @@
 """The use case of ingest: authenticates, inflates, reads, admits and queues one request."""
 
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
@@ -121,28 +120,26 @@ class Ingest:
     def _take_in(self, key: KeyRecord, submission: Submission, body_bytes: int) -> tuple[Standing, Submitted]:
         if not submission.parts:
             return self.admission.admit(key, body_bytes), Submitted.QUEUED
-        with self._queueing(key, body_bytes):
-            return self.intake.submit(key, body_bytes, submission)
+        return self._queued(key, body_bytes, lambda: self.intake.submit(key, body_bytes, submission))
 
     def _submit(self, key: KeyRecord, submission: Submission, body_bytes: int) -> Submitted:
         if not submission.parts:
             return Submitted.QUEUED
-        with self._queueing(key, body_bytes):
-            return self.queue.submit(submission)
+        return self._queued(key, body_bytes, lambda: self.queue.submit(submission))
 
-    @contextmanager
-    def _queueing(self, key: KeyRecord, body_bytes: int) -> Iterator[None]:
-        """A batch that finds the queue full in this block costs nothing of the day's quota."""
+    def _queued[Result](self, key: KeyRecord, body_bytes: int, submit: Callable[[], Result]) -> Result:
+        """What ``submit`` returns. A batch that finds the queue full costs nothing of the day's quota."""
         if __debug__:
             crash_point("ingest.before_submit")
         try:
-            yield
+            result = submit()
         except SluiceError as error:
             if error.code in FULL:
                 self.admission.refund(key, body_bytes)
             raise
         if __debug__:
             crash_point("ingest.after_submit")
+        return result
 
 
 def _batch_id(key: KeyRecord, token: str | None, received_at: datetime) -> UUID:

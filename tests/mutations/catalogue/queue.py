@@ -50,8 +50,8 @@ QUEUE = (
             for entry_id, application_id, size in zip(*(arguments[i::3] for i in (1, 2, 3)), strict=True):
                 pipeline.xack(_stream(shard), GROUP, entry_id)
                 pipeline.xdel(_stream(shard), entry_id)
-                pipeline.hincrby(_backlog(shard), application_id, -size)
-                pipeline.hincrby(_backlog(shard), "total", -size)
+                pipeline.hincrby(_backlog(shard), application_id, -int(size))
+                pipeline.hincrby(_backlog(shard), "total", -int(size))
             return sum(pipeline.execute()[1::4])""",
         ("tests/integration/test_storage.py::test_a_full_redis_still_drains",),
     ),

@@ -71,7 +71,7 @@ class Script:
         self._pool, self._source = client.connection_pool, source
         self._hash = sha1(source.encode(), usedforsecurity=False).hexdigest()
 
-    def __call__(self, keys: Sequence[str], arguments: Sequence[Any]) -> Any:
+    def __call__(self, keys: Sequence[str | bytes], arguments: Sequence[Any]) -> Any:
         """What the script returns. Raises the driver's errors; sent once, whatever happens."""
         words = [len(keys), *keys, *arguments]
         try:

@@ -66,16 +66,17 @@ class RedisQueue:
         """See SubmissionQueue.submit."""
         return self.verdict(submission, self._run("submit", *self.command(submission)))
 
-    def command(self, submission: Submission) -> tuple[list[str], list[Any]]:
+    def command(self, submission: Submission) -> tuple[list[str | bytes], list[Any]]:
         """Keys and arguments of the script ``submit``."""
         shard = submission.application_id % self._shard_count
-        keys = [_stream(shard), _accepted(shard), _backlog(shard), _fingerprint(shard, submission.batch_id)]
+        batch = submission.batch_id.hex
+        keys: list[str | bytes] = [_stream(shard), _accepted(shard), _backlog(shard), _fingerprint(shard, batch)]
         keys += [_attended(shard), _woken(shard)]
         limit = self._backlog_limit_bytes // self._shard_count
         arguments: list[Any] = [submission.application_id, limit, self._share(), submission.body_hash]
         arguments += [REPLAY_SECONDS if submission.is_idempotent else 0, self._wake_ms]
         received_at = _microseconds(submission.received_at)
-        arguments += [WIRE_VERSION, submission.batch_id.hex.encode(), received_at, submission.retention_class]
+        arguments += [WIRE_VERSION, batch.encode(), received_at, submission.retention_class]
         for part in submission.parts:
             bounds = [_microseconds(part.event_from), _microseconds(part.event_to)]
             arguments += [part.record_count, *bounds, b"%d" % part.line_bytes, part.packed]
@@ -238,7 +239,7 @@ class RedisQueue:
             yield from page
             start = page[-1][0]
 
-    def _run(self, name: str, keys: list[str], arguments: Sequence[Any]) -> Any:
+    def _run(self, name: str, keys: Sequence[str | bytes], arguments: Sequence[Any]) -> Any:
         with translated():
             return self._script(name)(keys, arguments)
 
@@ -275,8 +276,8 @@ def stored_key(shard: int) -> str:
     return f"logs:stored:{{{shard}}}"
 
 
-def _fingerprint(shard: int, batch_id: UUID) -> str:
-    return f"logs:fingerprint:{{{shard}}}:{batch_id.hex}"
+def _fingerprint(shard: int, batch: str) -> bytes:
+    return f"logs:fingerprint:{{{shard}}}:{batch}".encode()
 
 
 def _attended(shard: int) -> str:
