@@ -3,13 +3,16 @@
 import json
 import os
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from psycopg2.errors import QueryCanceled
 
 from samples import record, stream_entry
 from scratch import Scratch
@@ -24,7 +27,11 @@ from sluice.runtime.crash_points import CRASH_POINTS, CrashPoint, arm
 from sluice.runtime.postgres import Database, show_applications
 from sluice.schema.postgres import SchemaOwner
 from sluice.search import words
-from sluice.search.postgres_filters import FilteredSearch, Found, find
+from sluice.search.model import Visible
+from sluice.search.parse import parse_query
+from sluice.search.postgres import PostgresLogReader
+from sluice.search.postgres_filters import Execute, FilteredSearch, Found, find
+from sluice.search.postgres_scan import Budget
 from sluice.search.words import Clauses
 from sluice.streams.model import StreamEntry
 
@@ -80,9 +87,19 @@ class Shelf:
             "limit": 1_000,
         }
         search = FilteredSearch(clauses, condition=condition, values=values, **defaults | changes)
+        with self.reading(visible) as execute:
+            return find(execute, search, lambda: True)
+
+    @contextmanager
+    def reading(self, visible: set[int] | None = None) -> Iterator[Execute]:
         with Database(self.scratch.url("sluice_reader")).transaction() as cursor:
             show_applications(cursor, {self.application_id} if visible is None else visible)
-            return find(cursor, search, lambda: True)
+
+            def execute(sql: str, values: Sequence[Any]) -> list[Any]:
+                cursor.execute(sql, values)
+                return cursor.fetchall()
+
+            yield execute
 
     def word(self, word: str, **changes: Any) -> list[str]:
         """Messages with the word, newest first."""
@@ -179,16 +196,16 @@ def test_pages_visit_every_match_once(shelf: Shelf, is_ascending: bool) -> None:
 def test_fields_and_metadata_are_words_too(shelf: Shelf) -> None:
     shelf.put(messages(1_000))
     shelf.index()
-    for clauses, condition, value, count in (
+    for clauses, condition, value, matches in (
         (words.field("trace_id", "Trace7"), "trace_id = %s", "Trace7", 25),
         (words.field("metadata.user.id", "7"), "metadata #>> '{user,id}' = %s", "7", 20),
         (words.field("metadata.amount", "1.50"), "metadata ->> 'amount' = %s", "1.50", 1_000),
         (words.field("metadata.note", NOTE), "metadata ->> 'note' = %s", NOTE, 1_000),
     ):
         found = shelf.search(clauses, condition, value)
-        assert found is None or len(found.rows) == count
+        assert found is None or len(found.rows) == matches
         stored = shelf.scratch.rows("SELECT filter FROM word_filters WHERE application_id = %s", shelf.application_id)
-        assert sum(words.may_match(bytes(item), clauses) for (item,) in stored) >= count / 256
+        assert sum(words.may_match(bytes(item), clauses) for (item,) in stored) >= matches / 256
 
 
 def test_filters_are_of_no_use_to_a_common_word(shelf: Shelf) -> None:
@@ -205,9 +222,13 @@ def test_time_that_is_up_leaves_a_place_to_go_on(shelf: Shelf) -> None:
     search = FilteredSearch(
         words.words("word7"), [shelf.application_id], ALWAYS, "message", "message ~* '\\mword7\\M'", (), 1_000
     )
-    with Database(shelf.scratch.url("sluice_reader")).transaction() as cursor:
-        show_applications(cursor, {shelf.application_id})
-        found = find(cursor, search, lambda: False)
+    with shelf.reading() as execute:
+        found = find(execute, search, lambda: False)
+    assert_complete_to_where_it_got(shelf, found)
+
+
+def assert_complete_to_where_it_got(shelf: Shelf, found: Found | None) -> None:
+    """Of a search for word7."""
     assert found is not None
     assert found.reached is not None
     assert [row[3] for row in found.rows if row[0] > found.reached] == [
@@ -219,6 +240,74 @@ def test_time_that_is_up_leaves_a_place_to_go_on(shelf: Shelf) -> None:
         )
         if event_at > found.reached
     ]
+
+
+@pytest.mark.parametrize("statements", range(8))
+def test_a_statement_that_is_cancelled_leaves_a_place_to_go_on(shelf: Shelf, statements: int) -> None:
+    for number in range(3):
+        moved = [
+            item | {"event_at": item["event_at"] + timedelta(hours=9 * number)} for item in messages(1_000, number)
+        ]
+        shelf.put(moved, received_at=START + timedelta(hours=number))
+        if number:
+            shelf.index()
+    search = FilteredSearch(
+        words.words("word7"), [shelf.application_id], ALWAYS, "message", "message ~* '\\mword7\\M'", (), 1_000
+    )
+    left = count(statements, -1)
+    with shelf.reading() as execute:
+
+        def until_cancelled(sql: str, values: Sequence[Any]) -> list[Any]:
+            if next(left) <= 0:
+                raise QueryCanceled
+            return execute(sql, values)
+
+        assert_complete_to_where_it_got(shelf, find(until_cancelled, search, lambda: True))
+
+
+def test_a_search_that_waits_too_long_is_partial(shelf: Shelf, scratch: Scratch) -> None:
+    shelf.put(messages(500))
+    shelf.index()
+    visible = Visible({shelf.application_id: "shelf"})
+    reader = PostgresLogReader(Database(scratch.url("sluice_reader")), visible, Budget(0.5))
+    query = parse_query({"q": "word7"}, START)
+    with Database(scratch.url("sluice_owner", direct=True)).transaction() as cursor:
+        cursor.execute(f"LOCK log_entries_1_{START:%Y%m%d} IN ACCESS EXCLUSIVE MODE")
+        page = reader.search(query)
+    assert (page.logs, page.is_partial) == ([], True)
+    assert page.next_cursor
+    reader = PostgresLogReader(Database(scratch.url("sluice_reader")), visible)
+    page = reader.search(replace(query, cursor=page.next_cursor))
+    assert [log["message"] for log in page.logs] == scan(shelf, "word7")
+    assert not page.is_partial
+
+
+def test_blocks_are_read_only_while_the_heap_is_the_same(shelf: Shelf) -> None:
+    shelf.put(messages(2_000))
+    shelf.index()
+    spans = shelf.scratch.rows(
+        "SELECT block_count, heap_id = heap_identity(1::smallint, %s) FROM word_filters WHERE application_id = %s",
+        START.date(),
+        shelf.application_id,
+    )
+    assert {(0 < length < 100, is_same) for length, is_same in spans} == {(True, True)}
+    expected = scan(shelf, "word9")
+    assert shelf.word("word9") == expected
+    leaf = f"log_entries_1_{START:%Y%m%d}"
+    shelf.scratch.rows(f"CLUSTER {leaf} USING {leaf}_application_id_event_at_idx")
+    assert shelf.word("word9") == expected
+
+
+def test_rows_among_many_strangers_are_looked_up(shelf: Shelf, scratch: Scratch) -> None:
+    stranger = Shelf(scratch)
+    for number in range(20):
+        shelf.put(messages(2, seed=number), received_at=START + timedelta(seconds=number))
+        stranger.put(messages(200, seed=number), received_at=START + timedelta(seconds=number))
+    shelf.index()
+    spans = scratch.rows("SELECT block_count FROM word_filters WHERE application_id = %s", shelf.application_id)
+    assert set(spans) == {(0,)}
+    word = scan(shelf, "number")[0].split()[0]
+    assert shelf.word(word) == scan(shelf, word)
 
 
 def test_parts_stored_at_different_times_are_filtered_once(shelf: Shelf) -> None:

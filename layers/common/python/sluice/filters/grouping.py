@@ -14,6 +14,7 @@ from sluice.search import words
 MAX_ROWS = 256
 # Batches from here on have filters of their own, which positions tell apart; smaller ones share.
 LARGE_BATCH = 64
+_MAX_BLOCKS_PER_ROW = 0.5  # usual logs have 22 rows a block; looking a row up takes a fifth of reading a block
 _STEP = 32  # rows between looks at how full the filter is
 _ENOUGH_TOKENS = words.MAX_TOKENS * 9 // 10
 _NUL = "\0"  # in no text of Postgres's
@@ -69,12 +70,14 @@ class _Group:
     batches: list[Batch] = field(default_factory=list)
     positions: list[int] = field(default_factory=list)
     times: list[bytes] = field(default_factory=list)
+    blocks: list[int] = field(default_factory=list)
     tokens: set[bytes] = field(default_factory=set)
 
     def add(self, batch: Batch, rows: tuple[Row, ...]) -> None:
         self.batches.append(batch)
         self.positions += [int(row.position) for row in rows]
         self.times += [row.event_at for row in rows]
+        self.blocks += [int(row.ctid[1 : row.ctid.index(b",")]) for row in rows]
         self.tokens |= row_tokens(rows)
 
     def fits(self, batch: Batch) -> bool:
@@ -97,7 +100,13 @@ class _Group:
             event_until=max(self.times).decode(),
             row_count=len(self.positions),
             filter_bytes=words.make_filter(self.tokens),
+            blocks=self._span(),
         )
+
+    def _span(self) -> tuple[int, int]:
+        """The blocks of the rows, unless they are scattered among strangers' rows."""
+        first, count = min(self.blocks), max(self.blocks) - min(self.blocks) + 1
+        return (first, count) if count <= max(len(self.blocks) * _MAX_BLOCKS_PER_ROW, 1) else (0, 0)
 
 
 def _message_tokens(messages: bytes) -> set[bytes]:

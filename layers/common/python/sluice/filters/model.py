@@ -30,6 +30,7 @@ class Row(NamedTuple):
     """A stored row in COPY's text format. Times are UTC, so that text order is time order."""
 
     batch: bytes  # its number in the page
+    ctid: bytes
     position: bytes
     event_at: bytes
     fields: bytes  # name=value, with FIELD_SEPARATOR between them
@@ -59,6 +60,7 @@ class WordFilter:
     event_until: str
     row_count: int
     filter_bytes: bytes | None
+    blocks: tuple[int, int] = (0, 0)  # the first one, and how many hold all rows; none: better look the rows up
 
 
 @dataclass(frozen=True, slots=True)

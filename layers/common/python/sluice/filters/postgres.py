@@ -37,7 +37,7 @@ _FIELDS = ", ".join(f"'{name}=' || {name}" for name in ("level", *words.FIELDS))
 _ROWS = f"""
 COPY (SELECT number, found.* FROM unnest(%s::int[], %s::timestamptz[], %s::uuid[])
     WITH ORDINALITY AS wanted (in_application, at, in_batch, number), LATERAL (
-    SELECT position, event_at, concat_ws(E'\\x{words.FIELD_SEPARATOR.hex()}', {_FIELDS}), message, metadata
+    SELECT ctid, position, event_at, concat_ws(E'\\x{words.FIELD_SEPARATOR.hex()}', {_FIELDS}), message, metadata
     FROM log_entries
     WHERE application_id = in_application AND received_at = at AND batch_id = in_batch
       AND received_at >= %s AND received_at <= %s OFFSET 0) AS found) TO STDOUT"""

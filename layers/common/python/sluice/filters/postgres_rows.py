@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from datetime import UTC
+from datetime import UTC, date
 
 from psycopg2.extensions import cursor
 from psycopg2.extras import execute_values
@@ -12,23 +12,33 @@ from sluice.streams.model import StreamEntry
 
 _INSERT = """
 INSERT INTO word_filters (application_id, retention_class, received_from, received_until, position_from, position_until,
-                          event_from, event_until, row_count, bit_count, filter) VALUES %s"""
+                          event_from, event_until, row_count, bit_count, filter, heap_id, first_block, block_count)
+VALUES %s"""
+
+_ENSURE = "SELECT ensure_filter_partition(%s::smallint, %s), heap_identity(%s::smallint, %s)"
 
 
 def add_filters(open_cursor: cursor, filters: Sequence[WordFilter]) -> None:
-    """Inserts filters, and the partitions that they need."""
-    for day in sorted({(item.retention_class, item.received_from.astimezone(UTC).date()) for item in filters}):
-        open_cursor.execute("SELECT ensure_filter_partition(%s::smallint, %s)", day)
+    """Inserts filters, and the partitions that they need. Where they know blocks, the transaction has read these."""
+    heap_ids: dict[tuple[int, date], int] = {}
+    for day in sorted({_day(item) for item in filters}):
+        open_cursor.execute(_ENSURE, (*day, *day))
+        _, heap_ids[day] = open_cursor.fetchone() or (None, 0)
     values = [
         (
             *(item.application_id, item.retention_class, item.received_from, item.received_until),
             *(item.position_from, item.position_until, item.event_from, item.event_until, item.row_count),
             *(len(item.filter_bytes or b"") * 8, item.filter_bytes),
+            *(heap_ids[_day(item)] if item.blocks[1] else 0, *item.blocks),
         )
         for item in filters
     ]
     if values:
         execute_values(open_cursor, _INSERT, values)
+
+
+def _day(item: WordFilter) -> tuple[int, date]:
+    return item.retention_class, item.received_from.astimezone(UTC).date()
 
 
 def add_late_rows(open_cursor: cursor, entries: Iterable[StreamEntry]) -> None:

@@ -109,7 +109,7 @@ class _PageReader:
             event_until=scan.until and scan.until - RESOLUTION,
             is_ascending=self._is_ascending,
         )
-        return None if scan.batch_id else scan.within_budget(lambda: find(scan.cursor, search, scan.has_time))
+        return None if scan.batch_id else find(scan.rows, search, scan.has_time)
 
     def _found(self, found: Found) -> Page:
         reached = found.reached
@@ -119,8 +119,9 @@ class _PageReader:
             if len(self._rows) == MAX_LIMIT or not self._add(row[_ORDER_COLUMNS:]):
                 self._has_more = True
                 return self._page(None)
-        if reached is None:
-            return self._page(None)
+        cursor = self._query.cursor
+        if reached is None or (cursor and reached == cursor.event_at):  # then nothing behind the cursor was read
+            return self._page(cursor if reached else None)
         beyond = (UUID(int=0), -1) if self._is_ascending else (UUID(int=2**128 - 1), 2**31 - 1)
         return self._page(Cursor(reached, *beyond, self._query.now))
 

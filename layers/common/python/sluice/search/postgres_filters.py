@@ -1,29 +1,40 @@
 """Text search through word filters: reads the groups of rows that may match, and what no filter covers yet.
 
 Groups are taken in the order of their event times, so a page is full as soon as nothing that is left can precede its
-last row. All of it runs in the caller's transaction, under its row security.
+last row. A group whose blocks are known is read from them, others through the index on receipt. All of it runs in the
+caller's transaction, under its row security.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from psycopg2.extensions import cursor
+from psycopg2.errors import QueryCanceled
 
-from sluice.search.ranges import RowRange, disjoint
+from sluice.search.ranges import Blocks, RowRange, disjoint
 from sluice.search.words import Clauses, hashes
 
 MAX_PENDING_ROWS = 300_000  # above it, filters lag too much to be of use
 MAX_SHARE = 0.4  # of groups that may match: above it, walking through the rows finds a page sooner
 _JUDGED_FROM = 100  # groups
 _MAX_PENDING_ENTRIES = 50_000
-_TARGET_FILTERS = 10_000  # a statement
+_TARGET_FILTERS = 30_000  # a statement
 _FIRST_RANGES, _MOST_RANGES = 32, 512  # a statement
 _WIDE = timedelta(hours=1)  # see word_filters.is_wide
 _INSTANT = timedelta(microseconds=1)
 _EARLIEST, _LATEST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 _POSITIONS = (-(2**31), 2**31 - 1)
+
+type Execute = Callable[[str, Sequence[Any]], list[Any]]  # runs statements; returns the rows of the last one
+
+# The first one locks the partitions: while the transaction lasts, nobody rewrites them.
+_HEAPS = """
+SELECT FROM log_entries WHERE received_at >= %s AND received_at < %s LIMIT 0;
+SELECT heap_identity(retention_class, day) FROM (
+    SELECT DISTINCT retention_class, day FROM event_time_bounds
+    WHERE day >= (%s AT TIME ZONE 'UTC')::date AND day <= (%s AT TIME ZONE 'UTC')::date
+      AND application_id = ANY (%s)) AS known"""
 
 _MARK = """
 SELECT stored_xid::text, batch_id::text, part FROM word_filter_progress
@@ -45,24 +56,35 @@ SELECT {extreme}(edge) FROM unnest(%s::int[]) AS application (id), LATERAL (
 _CANDIDATES = """
 WITH seen AS MATERIALIZED (
     SELECT application_id, received_from, received_until, position_from, position_until, event_from, event_until,
-           filter IS NULL OR ({test}) AS may_match
+           heap_id, first_block, block_count, filter IS NULL OR ({test}) AS may_match
     FROM word_filters
     WHERE application_id = ANY (%s) AND received_from >= %s AND received_from < %s
       AND event_until >= %s AND event_from <= %s AND {window})
-SELECT application_id, received_from, received_until, position_from, position_until, event_from, event_until, null
+SELECT application_id, received_from, received_until, position_from, position_until, event_from, event_until,
+       heap_id, first_block, block_count
 FROM seen WHERE may_match
-UNION ALL SELECT null, null, null, null, null, null, null, count(*) FROM seen"""
+UNION ALL SELECT null, null, null, null, null, null, null, null, null, count(*) FROM seen"""
 
-# OFFSET keeps the planner from joining in any other way than one range after the other, by the index on receipt.
+# OFFSET keeps the planner from joining in any other way than one range after the other: by the index on receipt, or
+# (no other way being left) by block. DISTINCT: ranges of blocks may overlap.
 _READ = """
-SELECT found.* FROM unnest(%s::int[], %s::timestamptz[], %s::timestamptz[], %s::int[], %s::int[])
-    AS wanted (in_application, first_receipt, last_receipt, first_position, last_position),
+SELECT DISTINCT ON (1, 2, 3) found.*
+FROM unnest(%s::int[], %s::timestamptz[], %s::timestamptz[], %s::int[], %s::int[], %s::text[], %s::text[])
+    AS wanted (in_application, first_receipt, last_receipt, first_position, last_position, first_place, last_place),
 LATERAL (
     SELECT event_at, batch_id, position, {columns} FROM log_entries
     WHERE application_id = in_application AND received_at >= first_receipt AND received_at <= last_receipt
       AND received_at >= %s AND received_at < %s AND position BETWEEN first_position AND last_position
-      AND event_at >= %s AND event_at <= %s AND ({condition}) OFFSET 0) AS found
+      AND event_at >= %s AND event_at <= %s AND {places} AND ({condition}) OFFSET 0) AS found
 ORDER BY 1 {order}, 2 {order}, 3 {order} LIMIT %s"""
+
+# The same, planned while no other way of scanning is allowed.
+_METHODS = "'{{enable_seqscan,enable_indexscan,enable_indexonlyscan,enable_bitmapscan}}'::text[]"
+_BY_BLOCK = f"""
+SELECT set_config(method, 'off', true) FROM unnest({_METHODS}) AS method;
+DECLARE found_{{number}} NO SCROLL CURSOR FOR {_READ};
+SELECT set_config(method, 'on', true) FROM unnest({_METHODS}) AS method;
+FETCH ALL FROM found_{{number}}"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,25 +113,26 @@ class Found:
     reached: datetime | None = None
 
 
-def find(open_cursor: cursor, search: FilteredSearch, has_time: Callable[[], bool]) -> Found | None:
+def find(execute: Execute, search: FilteredSearch, has_time: Callable[[], bool]) -> Found | None:
     """The rows of the first page of ``search``. None if word filters are of no use to it: because nearly all groups may
-    match, or because too much is not in them yet; then nothing is known. ``has_time`` is asked between statements."""
+    match, or because too much is not in them yet; then nothing is known. ``has_time`` is asked between statements; a
+    statement that is cancelled ends the page, too, and the transaction can do no more."""
     if not search.clauses:
         return None
-    pending = _pending(open_cursor, search)
-    if pending is None:
-        return None
-    return _Search(open_cursor, search, has_time).run(pending)
+    run = _Search(execute, search, has_time)
+    try:
+        pending = _pending(execute, search)
+        return None if pending is None else run.run(pending)
+    except QueryCanceled:
+        return Found(run.best(), run.reached)
 
 
-def _pending(open_cursor: cursor, search: FilteredSearch) -> list[RowRange] | None:
+def _pending(execute: Execute, search: FilteredSearch) -> list[RowRange] | None:
     """The rows that no filter covers yet; None if they are too many, or if the progress is not of this database."""
-    open_cursor.execute(_MARK)
-    mark = open_cursor.fetchone()
-    if mark is None:
+    marks = execute(_MARK, ())
+    if not marks:
         return None
-    open_cursor.execute(_PENDING, (*mark, list(search.application_ids)))
-    found = open_cursor.fetchall()
+    found = execute(_PENDING, (*marks[0], list(search.application_ids)))
     if sum(row[3] for row in found) > MAX_PENDING_ROWS or sum(row[4] for row in found) >= _MAX_PENDING_ENTRIES:
         return None
     bounds = (search.event_from or _EARLIEST, search.event_until or _LATEST)
@@ -120,28 +143,40 @@ def _pending(open_cursor: cursor, search: FilteredSearch) -> list[RowRange] | No
 class _Search:
     """One run."""
 
-    open_cursor: cursor
+    execute: Execute
     search: FilteredSearch
     has_time: Callable[[], bool]
     rows: dict[tuple[str, int], tuple[Any, ...]] = field(default_factory=dict)
     seen_count: int = 0
     match_count: int = 0
+    reached: datetime = field(init=False)  # what lies beyond this event time, itself included, may not have been read
+    _heap_ids: frozenset[int] = frozenset()
+    _statement_count: int = 0
+
+    def __post_init__(self) -> None:
+        first, last = self._event_bounds
+        self.reached = first if self.search.is_ascending else last
 
     def run(self, pending: list[RowRange]) -> Found | None:
-        """See ``find``."""
+        """See ``find``. Raises QueryCanceled."""
+        received = self.search.received
+        heaps = self.execute(_HEAPS, (*received, *received, list(self.search.application_ids)))
+        self._heap_ids = frozenset(heap_id for (heap_id,) in heaps) - {0}
         self._read(pending)
         for ranges, beyond in self._windows():
             if self.seen_count >= _JUDGED_FROM and self.match_count > MAX_SHARE * self.seen_count:
                 return None
             stopped = self._read_in_order(ranges, beyond)
             if stopped is not None:
-                return Found(self._best(), None if self._is_full(stopped) else stopped)
-        return Found(self._best())
+                return Found(self.best(), None if self._is_full(stopped) else stopped)
+            self.reached = beyond
+        return Found(self.best())
 
     def _read_in_order(self, ranges: list[RowRange], beyond: datetime) -> datetime | None:
         """Reads ranges until the page is full or time is up: then the first event time of what was not read."""
         at, size = 0, _FIRST_RANGES
         while at < len(ranges):
+            self.reached = self._edge(ranges[at])
             if self._is_full(self._edge(ranges[at])) or not self.has_time():
                 return self._edge(ranges[at])
             self._read(ranges[at : at + size])
@@ -149,12 +184,27 @@ class _Search:
         return beyond if self._is_full(beyond) or not self.has_time() else None
 
     def _read(self, ranges: list[RowRange]) -> None:
-        wanted = disjoint(ranges)
-        if not wanted:
-            return
+        near = [item for item in ranges if self._has_valid_blocks(item)]
+        others = [item for item in ranges if not self._has_valid_blocks(item)]
+        if near:
+            self._read_from(near, _BY_BLOCK, "ctid >= first_place::tid AND ctid < last_place::tid")
+        if others:
+            self._read_from(disjoint(others), _READ, "true")
+
+    def _has_valid_blocks(self, item: RowRange) -> bool:
+        return item.blocks is not None and item.blocks.heap_id in self._heap_ids
+
+    def _read_from(self, wanted: list[RowRange], statement: str, places: str) -> None:
         search = self.search
-        sql = _READ.format(columns=search.columns, condition=search.condition, order=self._order)
-        self.open_cursor.execute(
+        self._statement_count += 1
+        sql = statement.format(
+            number=self._statement_count,
+            columns=search.columns,
+            condition=search.condition,
+            order=self._order,
+            places=places,
+        )
+        rows = self.execute(
             sql,
             [
                 [item.application_id for item in wanted],
@@ -162,11 +212,13 @@ class _Search:
                 [item.received_until for item in wanted],
                 [item.position_from for item in wanted],
                 [item.position_until for item in wanted],
+                [item.blocks and f"({item.blocks.first},0)" for item in wanted],
+                [item.blocks and f"({item.blocks.first + item.blocks.length},0)" for item in wanted],
                 *(*search.received, *self._event_bounds, *search.values, search.limit),
             ],
         )
-        self.rows |= {(row[1], row[2]): row for row in self.open_cursor.fetchall()}
-        self.rows = {(row[1], row[2]): row for row in self._best()}
+        self.rows |= {(row[1], row[2]): row for row in rows}
+        self.rows = {(row[1], row[2]): row for row in self.best()}
 
     def _windows(self) -> Iterator[tuple[list[RowRange], datetime]]:
         """Groups that may match, in order, a window of event times each, and the first event time of all later windows.
@@ -186,21 +238,20 @@ class _Search:
             yield ranges, beyond
             if end in (_EARLIEST, _LATEST):
                 return
-            width *= max(0.25, min(4.0, _TARGET_FILTERS / max(count, 1)))
+            width *= max(0.25, min(8.0, _TARGET_FILTERS / max(count, 1)))
             edge = self._next_edge(beyond)
 
     def _candidates(self, window: str, values: list[datetime]) -> tuple[list[RowRange], int]:
         """The groups of a window that may match, in order, and how many there are."""
         test, numbers = _test(self.search.clauses)
         first, last = self._event_bounds
-        self.open_cursor.execute(
+        *found, (*_, count) = self.execute(
             _CANDIDATES.format(test=test, window=window),
             [*numbers, list(self.search.application_ids), *self.search.received, first, last, *values],
         )
-        *found, (*_, count) = self.open_cursor.fetchall()
         self.seen_count += count
         self.match_count += len(found)
-        ranges = [RowRange(*row[:-1]) for row in found]
+        ranges = [replace(RowRange(*row[:-3]), blocks=Blocks(*row[-3:])) for row in found]
         return sorted(ranges, key=self._edge, reverse=not self.search.is_ascending), count
 
     def _next_edge(self, beyond: datetime) -> datetime | None:
@@ -210,12 +261,12 @@ class _Search:
             extreme, column, bounds = "min", "event_from", (beyond, last)
         else:
             extreme, column, bounds = "max", "event_until", (first, beyond)
-        self.open_cursor.execute(
+        ((edge,),) = self.execute(
             _NEXT.format(extreme=extreme, column=column, order=self._order),
             [list(self.search.application_ids), *bounds, *self.search.received],
         )
-        found: list[tuple[datetime | None]] = self.open_cursor.fetchall()
-        return found[0][0]
+        next_edge: datetime | None = edge
+        return next_edge
 
     @property
     def _order(self) -> str:
@@ -234,10 +285,11 @@ class _Search:
         """Whether nothing at or beyond an event time can be on the page."""
         if len(self.rows) < self.search.limit:
             return False
-        last = self._best()[-1][0]
+        last = self.best()[-1][0]
         return bool(last < beyond if self.search.is_ascending else last > beyond)
 
-    def _best(self) -> list[tuple[Any, ...]]:
+    def best(self) -> list[tuple[Any, ...]]:
+        """The rows that were found, in order, as far as the page holds them."""
         ordered = sorted(self.rows.values(), key=lambda row: row[:3], reverse=not self.search.is_ascending)
         return ordered[: self.search.limit]
 

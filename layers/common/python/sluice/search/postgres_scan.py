@@ -5,7 +5,7 @@ the budget is used up, what was read up to the last border is complete.
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -64,14 +64,14 @@ class Scan:
     def __post_init__(self) -> None:
         self._ends_at = self.budget.clock() + self.budget.seconds
 
-    def execute(self, sql: str, values: list[Any]) -> None:
-        """Runs a statement within what is left of the budget; raises QueryCanceled at its end."""
+    def execute(self, sql: str, values: Sequence[Any]) -> None:
+        """Runs statements, each within what is left of the budget; raises QueryCanceled at its end."""
         left = max(self._ends_at - self.budget.clock(), _LEAST_SECONDS)
-        self.cursor.execute("SELECT set_config('statement_timeout', %s, true)", (f"{left * 1_000:.0f}ms",))
-        self.cursor.execute(sql, values)
+        timeout = f"{left * 1_000:.0f}ms"
+        self.cursor.execute(f"SELECT set_config('statement_timeout', %s, true); {sql}", [timeout, *values])
 
-    def rows(self, sql: str, values: list[Any]) -> list[Any]:
-        """What a statement returns; see ``execute``."""
+    def rows(self, sql: str, values: Sequence[Any]) -> list[Any]:
+        """What the last statement returns; see ``execute``."""
         self.execute(sql, values)
         return self.cursor.fetchall()
 
@@ -163,8 +163,10 @@ def open_scan(database: Database, visible: Visible, filters: Filters, budget: Bu
     with database.transaction() as open_cursor:
         # Compiling a statement for 30 partitions takes longer than running it.
         settings = {"statement_timeout": f"{budget.seconds}s", "jit": "off", "transaction_read_only": "on"}
-        for name, value in settings.items():
-            open_cursor.execute("SELECT set_config(%s, %s, true)", (name, value))
+        open_cursor.execute(
+            "SELECT set_config(name, value, true) FROM unnest(%s, %s) AS setting (name, value)",
+            (list(settings), list(settings.values())),
+        )
         show_applications(open_cursor, None if visible.is_all else visible.ids)
         yield scan_within(open_cursor, visible, filters, budget)
 

@@ -4,8 +4,17 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import NamedTuple
 
 _MAX_POSITION = 2**31 - 1
+
+
+class Blocks(NamedTuple):
+    """Neighbouring blocks of a partition's heap, as long as ``heap_identity`` of the partition is ``heap_id``."""
+
+    heap_id: int
+    first: int
+    length: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,10 +29,12 @@ class RowRange:
     position_until: int
     event_from: datetime
     event_until: datetime
+    blocks: Blocks | None = None  # where all these rows are, if that is known
 
 
 def disjoint(ranges: Iterable[RowRange]) -> list[RowRange]:
-    """Ranges that no row is in twice, which together hold all rows of ``ranges``, and perhaps some between them."""
+    """Ranges that no row is in twice, which together hold all rows of ``ranges``, and perhaps some between them; their
+    blocks are no longer known."""
     by_application: defaultdict[int, list[RowRange]] = defaultdict(list)
     for item in ranges:
         by_application[item.application_id].append(item)
