@@ -88,6 +88,7 @@ def test_masking_takes_linear_time(head: str, body: str, tail: str) -> None:
 
 
 @given(LINES)
+@example(["<*>", "<*>"])
 def test_a_rebuilt_miner_goes_on_with_the_same_answers(lines: list[str]) -> None:
     whole, stored = Miner(), dict[int, Template]()
     for line in lines:

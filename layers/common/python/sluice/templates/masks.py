@@ -8,7 +8,7 @@ import re
 
 from sluice.templates.model import WILDCARD
 
-MASK_VERSION = 2  # of the rules below: a line masked by other rules has another key
+MASK_VERSION = 3  # of the rules below: a line masked by other rules has another key
 MAX_CHARACTERS = 4096  # of a message; what follows is one value
 
 _CACHED_CHUNKS = 50_000
@@ -22,8 +22,9 @@ _CHUNK = re.compile(
 _FUNCTION = re.compile(r"[^\W\d][\w.:$]*\(")
 _SHORT_TIME = re.compile(r"(?<![^\s(])<\d+ ?[a-z]{1,4}\b")
 _CALENDAR_DATE = re.compile(
-    r"\b(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? (?:\d{1,2} )?(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\b"
-    r"(?: {1,2}\d{1,2}\b)?(?: \d{4}\b)?(?: \d{1,2}:\d\d(?::\d\d)?)?(?: [A-Z]{3,4}\b)?(?: \d{4}\b)?(?: [+-]\d{4}\b)?"
+    r"""(?<![^\s(\[,;="'])(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? (?:\d{1,2} )?"""
+    r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\b(?: {1,2}\d{1,2}\b)?(?: \d{4}\b)?"
+    r"(?: \d{1,2}:\d\d(?::\d\d)?)?(?: [A-Z]{3,4}\b)?(?: \d{4}\b)?(?: [+-]\d{4}\b)?"
 )
 _JOINED = re.compile(r"<\*>(?:[.:/@+#-]?<\*>)+")
 _QUOTED = re.compile(r'"[^"]*"')

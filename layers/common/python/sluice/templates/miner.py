@@ -6,7 +6,6 @@ siblings become one template. So clusters only ever grow: nothing is split, and 
 """
 
 import re
-from bisect import insort
 from collections.abc import Iterable, Sequence
 from heapq import nlargest
 from itertools import combinations
@@ -17,6 +16,7 @@ from sluice.templates.model import OVERFLOW_TEXT, WILDCARD, Assignment, Template
 
 MAX_TEMPLATES = 5_000
 MAX_TOKENS = 256  # of a line; the rest is one variable
+MAX_ALL_TOKENS = 200_000  # of the templates that are not merged; each takes about 400 bytes
 MAX_RELATIVES = 64  # templates that a new line is compared with
 
 # How many different words make a place a variable.
@@ -50,7 +50,8 @@ class Miner:
         self._templates: dict[int, Template] = {}
         self._active: dict[int, _Tokens] = {}  # the tokens of templates that are not merged
         self._tree = _Node()
-        self._siblings: dict[tuple[int, int, int], dict[str, int]] = {}
+        self._size = 0  # tokens of all these
+        self._siblings: dict[int, tuple[int, ...]] = {}  # by what identifies all but one word
         self._relatives: dict[int, set[int]] = {}
         self._wide: set[int] = set()  # templates with a value of several words
         self._templates.update({each.template_id: each for each in sorted(templates, key=attrgetter("template_id"))})
@@ -59,7 +60,7 @@ class Miner:
             if len(_tokens(template.text)) != len(_tokens(final.text)):
                 self._wide.add(final.template_id)
         for template in self._templates.values():
-            if template.merged_into is None and template.text != OVERFLOW_TEXT:
+            if template.merged_into is None:
                 self._add(template.template_id, _tokens(template.text))
 
     @property
@@ -91,17 +92,20 @@ class Miner:
             template = self._templates[template.merged_into]
         return template
 
+    def _is_full(self) -> bool:
+        return len(self._templates) >= self._max_templates or self._size >= MAX_ALL_TOKENS
+
     def _create(self, tokens: _Tokens) -> Assignment:
-        is_full = len(self._templates) >= self._max_templates
-        last = next(reversed(self._templates.values()), None)
-        if is_full and last is not None and last.text == OVERFLOW_TEXT:
-            return Assignment(last.template_id, is_new=False, changed=(), is_overflow=True)
-        number = 1 if last is None else last.template_id + 1
-        template = Template(number, OVERFLOW_TEXT if is_full else "".join(tokens))
+        is_overflow = self._is_full()
+        if is_overflow:
+            tokens = _tokens(OVERFLOW_TEXT)
+            if (known := self._find(tokens)) is not None:
+                return Assignment(known, is_new=False, changed=(), is_overflow=True)
+        number = next(reversed(self._templates), 0) + 1
+        template = Template(number, "".join(tokens))
         self._templates[number] = template
-        if not is_full:
-            self._add(number, tokens)
-        return Assignment(number, is_new=True, changed=(template,), is_overflow=is_full)
+        self._add(number, tokens)
+        return Assignment(number, is_new=True, changed=(template,), is_overflow=is_overflow)
 
     def _generalise(self, number: int, tokens: _Tokens) -> dict[int, Template]:
         """Lists of values that are not equally long become one variable."""
@@ -148,14 +152,17 @@ class Miner:
     def _siblings_of(self, tokens: _Tokens) -> tuple[tuple[int], set[int]] | None:
         """A place that is a variable after all, and the templates that differ there only."""
         for place, key in _places(tokens):
-            siblings = self._siblings.get(key)
+            numbers = self._siblings.get(key, ())
             label = _label(tokens[place])
-            if siblings and siblings.keys() - {label} and _is_variable(tokens, place, {*siblings, label}):
-                return (place,), set(siblings.values())
+            words = {_label(self._active[number][place]) for number in numbers}
+            if words - {label} and _is_variable(tokens, place, {*words, label}):
+                return (place,), set(numbers)
         return None
 
     def _relatives_of(self, tokens: _Tokens) -> tuple[Sequence[int], set[int]] | None:
         """Several places that are variables after all, and the templates that differ there only."""
+        if self._is_full():  # merging what nearly all templates are would only make room for more of them
+            return None
         labels = [_label(token) for token in tokens]
         letters = {place for place, label in enumerate(labels) if _LETTERS.match(label)}
         differing: dict[int, frozenset[int]] = {}
@@ -207,6 +214,7 @@ class Miner:
 
     def _add(self, number: int, tokens: _Tokens) -> None:
         self._active[number] = tokens
+        self._size += len(tokens)
         node = self._tree
         for token in tokens:
             node = node.child(_label(token))
@@ -214,11 +222,12 @@ class Miner:
         node.number = number
         node.is_vague = not any(map(_LETTERS.match, tokens))
         self._relatives.setdefault(_outline(tokens), set()).add(number)
-        for place, key in _places(tokens):
-            self._siblings.setdefault(key, {})[_label(tokens[place])] = number
+        for _, key in _places(tokens):
+            self._siblings[key] = (*self._siblings.get(key, ()), number)
 
     def _remove(self, number: int) -> None:
         tokens = self._active.pop(number)
+        self._size -= len(tokens)
         self._wide.discard(number)
         labels = [_label(token) for token in tokens]
         path = [self._tree]
@@ -230,12 +239,11 @@ class Miner:
                 break
             node.drop(label)
         self._relatives[_outline(tokens)].remove(number)
-        for place, key in _places(tokens):
-            siblings = self._siblings[key]
-            if siblings.get(labels[place]) == number:
-                del siblings[labels[place]]
-                if not siblings:
-                    del self._siblings[key]
+        for _, key in _places(tokens):
+            if others := tuple(other for other in self._siblings[key] if other != number):
+                self._siblings[key] = others
+            else:
+                del self._siblings[key]
 
 
 class _Node:
@@ -245,7 +253,7 @@ class _Node:
 
     def __init__(self) -> None:
         self.children: dict[str, Self] = {}
-        self.starts: list[str] = []  # labels of children that any word with this start is
+        self.starts: tuple[str, ...] = ()  # labels of children that any word with this start is
         self.number: int | None = None
         self.is_vague = False  # the template has no word: nobody knows what its values may be
         self.leads_to_wide = False
@@ -254,13 +262,12 @@ class _Node:
         if label not in self.children:
             self.children[label] = type(self)()
             if label.endswith(WILDCARD) and label != WILDCARD:
-                insort(self.starts, label, key=len)  # the longest is tried first
+                self.starts = tuple(sorted((*self.starts, label), key=len))  # the longest is tried first
         return self.children[label]
 
     def drop(self, label: str) -> None:
         del self.children[label]
-        if label in self.starts:
-            self.starts.remove(label)
+        self.starts = tuple(start for start in self.starts if start != label)
 
 
 def _label(token: str) -> str:
@@ -331,7 +338,7 @@ def _tokens(text: str) -> _Tokens:
     return tuple(tokens) if len(tokens) <= MAX_TOKENS else _tokens("".join(tokens[: MAX_TOKENS - 1]) + WILDCARD)
 
 
-def _places(tokens: _Tokens) -> Iterable[tuple[int, tuple[int, int, int]]]:
+def _places(tokens: _Tokens) -> Iterable[tuple[int, int]]:
     """The places of words, each with what identifies all the rest."""
     before = [0]
     labels = [_label(token) for token in tokens]
@@ -342,7 +349,7 @@ def _places(tokens: _Tokens) -> Iterable[tuple[int, tuple[int, int, int]]]:
         after.append(hash((after[-1], token)))
     for place, token in enumerate(tokens):
         if _WORD.match(token):
-            yield place, (place, before[place], after[len(tokens) - 1 - place])
+            yield place, hash((place, before[place], after[len(tokens) - 1 - place]))
 
 
 def _is_variable(tokens: _Tokens, place: int, words: set[str]) -> bool:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 WILDCARD = "<*>"
-OVERFLOW_TEXT = WILDCARD  # the template of every line that comes when an application has too many templates
+OVERFLOW_TEXT = WILDCARD  # of the template for all that comes when there are too many, and for values alone
 
 
 @dataclass(frozen=True, slots=True)
