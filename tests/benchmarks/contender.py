@@ -15,7 +15,7 @@ type Action = Callable[..., Any]
 
 
 class ContenderFailed(Exception):
-    """A contender answered with an error, or died."""
+    """A contender's process ended."""
 
 
 class Contender:
@@ -47,11 +47,9 @@ class Contender:
         assert self._process.stdout is not None
         answer = self._process.stdout.readline()
         if not answer:
-            raise ContenderFailed(f"{action}: the process ended, see {self._log}")
-        is_well, result = json.loads(answer)
-        if not is_well:
-            raise ContenderFailed(f"{action}: {result}, see {self._log}")
-        return result
+            *_, last = ["", *self._log.read_text(errors="replace").splitlines()]
+            raise ContenderFailed(f"{action}: the process ended, see {self._log}: {last}")
+        return json.loads(answer)
 
     def __enter__(self) -> Self:
         return self
@@ -70,24 +68,17 @@ class Contender:
 
 def serve(start: Callable[[], Mapping[str, Action]]) -> None:
     """The child's side: starts, and answers with the actions until the parent hangs up. What else is printed goes
-    nowhere."""
+    nowhere. The error of an action ends the process, and is the last line of its log."""
     answers = os.fdopen(os.dup(1), "w")
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
     actions = start()
-    _answer(answers, True, "ready")
+    _answer(answers, "ready")
     for line in sys.stdin:
         name, arguments = json.loads(line)
-        try:
-            is_well, result = True, actions[name](**arguments)
-        except Exception as error:  # noqa: BLE001  # whatever it is, the parent wants to know
-            import traceback
-
-            traceback.print_exc()
-            is_well, result = False, f"{type(error).__name__}: {error}"
-        _answer(answers, is_well, result)
+        _answer(answers, actions[name](**arguments))
 
 
-def _answer(answers: IO[str], is_well: bool, result: Any) -> None:
-    answers.write(json.dumps([is_well, result]) + "\n")
+def _answer(answers: IO[str], result: Any) -> None:
+    answers.write(json.dumps(result) + "\n")
     answers.flush()
