@@ -20,6 +20,7 @@ IS_SET_UP := [ -e build/venv/.complete ]
 # `sam build` looks for python3.13 on PATH, `sam validate` for a region.
 WITH_VENV := PATH="$(CURDIR)/build/venv/bin:$$PATH"
 DEPLOY := $(WITH_VENV) PYTHONPATH=infra $(PYTHON_VENV) -m deploy
+BENCHMARKS = $(WITH_VENV) PYTHONPATH=tests:infra:localstack $(PYTHON_VENV) -m benchmarks
 SHARDS = $(if $(SHARD_COUNT),--parameter ShardCount=$(SHARD_COUNT))
 COMPOSE := docker compose --file localstack/compose.yaml --env-file localstack/.env $(if $(MONITORING),--profile monitoring)
 WITH_COMPOSE := . build/compose/env
@@ -27,7 +28,7 @@ IN_TWO := --numprocesses 2 --dist loadgroup
 UV_COMPILE := build/lock-venv/bin/uv pip compile -q --universal --python-version 3.13 --generate-hashes \
 	--custom-compile-command 'make lock'
 
-.PHONY: help demo dev test test-api test-tail test-scale test-faults test-localstack test-mutations bench evaluate check format compose-up compose-demo compose-test \
+.PHONY: help demo dev test test-api test-tail test-scale test-faults test-localstack test-mutations bench bench-modes bench-chunks sizing evaluate check format compose-up compose-demo compose-test \
 	compose-down compose-clean up down status logs clean distclean deploy migrate build setup screenshots openapi metrics lock
 
 help: ## List these targets
@@ -63,13 +64,22 @@ test-scale: setup ## Search and count a million logs, and print how long each ta
 test-mutations: setup ## Damage a copy in each way of tests/mutations and see that tests notice: ARGS="word of a name"
 	@PYTHONPATH=tests $(PYTHON_VENV) -m mutations $(ARGS)
 
-bench: setup ## Measure speed against the physical limit and a classic architecture: QUICK=1, ONLY=store_vs_copy
+bench: build ## Measure speed against the physical limit and a classic architecture: QUICK=1, ONLY=store_vs_copy
 	@infra/setup.sh baseline
-	@$(WITH_VENV) PYTHONPATH=tests:infra:localstack $(PYTHON_VENV) -m benchmarks $(if $(QUICK),--quick) $(if $(ONLY),--only '$(ONLY)')
+	@$(BENCHMARKS) $(if $(QUICK),--quick) $(if $(ONLY),--only '$(ONLY)')
 
 evaluate: setup ## Measure mining by an evaluation kit: EVALUATION=folder [LABELS=khan,mut:1] writes build/evaluation.json
 	@$(WITH_VENV) PYTHONPATH=infra $(PYTHON_VENV) -m evaluation '$(EVALUATION)' --output build/evaluation.json \
 		$(if $(LABELS),--labels '$(LABELS)')
+
+bench-modes: build ## Count what the drain's two modes run and are billed in an hour, for `make sizing`
+	@$(BENCHMARKS).modes $(ARGS)
+
+bench-chunks: build ## Measure storing with chunks of other sizes, and other numbers of them at once
+	@$(BENCHMARKS).chunks $(ARGS)
+
+sizing: setup ## Renew the tables of infra/SIZING.md from build/bench.json, build/modes.json and the prices kept
+	@$(BENCHMARKS).renew
 
 check: setup ## Format, lint, types, import rules and template: whether the code may be committed
 	@$(WITH_VENV) ruff format --check .

@@ -8,10 +8,10 @@ from contextlib import ExitStack
 
 from rich.console import Console
 
-from benchmarks import end_to_end, footprint, freshness, ingest, report, scale, store
+from benchmarks import end_to_end, footprint, freshness, ingest, report, requests, scale, store
 from benchmarks.bench import Bench
 from benchmarks.contender import ContenderFailed
-from benchmarks.figures import FIGURES, BenchError, Measured
+from benchmarks.figures import COLD_INPUTS, FIGURES, INPUTS, REQUEST_INPUTS, STORED_INPUTS, BenchError, Measured
 from stack import BUILD, embedded, running_stack
 
 STATE, RESULT = BUILD / "bench-stack", BUILD / "bench.json"
@@ -21,7 +21,11 @@ GROUPS: dict[str, tuple[tuple[str, ...], Callable[[Bench], dict[str, Measured]]]
     "end to end": (("end_to_end_vs_copy", "end_to_end_vs_baseline"), end_to_end.measure),
     "freshness": (("freshness_p95_seconds_wake", "freshness_p95_seconds_tick"), freshness.measure),
     "scale": (("store_10m_vs_100k", "page_10m_vs_100k", "search_vs_scan"), scale.measure),
-    "sizes": (("bytes_per_log", "layer_mb", "ingest_modules", "process_chunk_modules"), footprint.measure),
+    "footprint": (
+        ("bytes_per_log", "layer_mb", "ingest_modules", "process_chunk_modules", *STORED_INPUTS, *COLD_INPUTS),
+        footprint.measure,
+    ),
+    "requests": (REQUEST_INPUTS, requests.measure),
 }
 console = Console(highlight=False)
 
@@ -47,16 +51,19 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help=f"fewer rounds, at most {scale.QUICK_MANY:,} rows")
     parser.add_argument("--only", metavar="KEY,...", help="measure these alone, and write no file")
     arguments = parser.parse_args()
-    every = frozenset(figure.key for figure in FIGURES)
+    every = frozenset((*(figure.key for figure in FIGURES), *INPUTS))
     keys = frozenset(arguments.only.split(",")) if arguments.only else every
     if unknown := keys - every:
         parser.error(f"there is no figure {', '.join(sorted(unknown))}; known are {', '.join(sorted(every))}")
+    started = time.monotonic()
     try:
         measured, notes = run(keys, is_quick=arguments.quick)
     except (BenchError, ContenderFailed) as error:
         console.print(f"bench: {error}", style="red", markup=False, soft_wrap=True)
         return 1
+    console.print(f"  together: {time.monotonic() - started:.0f} s", style="dim")
     console.print(report.table(measured))
+    console.print(report.inputs(measured))
     for note in notes:
         console.print(f"  {note}", style="dim", soft_wrap=True)
     if keys == every:

@@ -41,7 +41,7 @@ class Bench:
 
     @property
     def rounds(self) -> int:
-        return 3 if self.is_quick else 7
+        return 2 if self.is_quick else 5
 
     def wants(self, *keys: str) -> bool:
         return not self.keys.isdisjoint(keys)

@@ -16,6 +16,7 @@ FUNCTIONS = {
     "process_chunk": "ProcessChunk",
     "query": "Query",
     "index": "Index",
+    "dashboard": "Dashboard",
 }
 # No limit of an application is reached: they are measured elsewhere, and are settings.
 UNLIMITED = {"REQUESTS_PER_SECOND": "1000000", "BYTES_PER_SECOND": str(10**11), "BYTES_PER_DAY": str(10**15)}

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
@@ -24,22 +25,22 @@ PARAMETERS = {
     "RequestsPerSecond": 10_000,
     "BytesPerSecond": 10**11,
     "BytesPerDay": 10**15,
-    "DrainMode": "tick",
 }
 
 
 class Deployment:
     """Sluice on the embedded stack, one application for each client."""
 
-    def __init__(self, stack: Stack) -> None:
+    def __init__(self, stack: Stack, mode: str = "tick") -> None:
+        """``mode``: as DrainMode in the template."""
         self.stack = stack
-        self.url = self._deploy()
-        self._lambda = self._client("lambda")
+        self.url = self._deploy(PARAMETERS | {"DrainMode": mode})
+        self._lambda = self.client("lambda")
         self.keys = [self._create_key(f"client-{number}") for number in range(CLIENTS)]
 
-    def _deploy(self) -> str:
+    def _deploy(self, parameters: Mapping[str, object]) -> str:
         """The API's URL, without a trailing slash."""
-        options = [option for name, value in PARAMETERS.items() for option in ("--parameter", f"{name}={value}")]
+        options = [option for name, value in parameters.items() for option in ("--parameter", f"{name}={value}")]
         done = subprocess.run(
             [sys.executable, "-m", "deploy", "up", "--state", str(self.stack.state), *options],
             env=os.environ
@@ -60,13 +61,14 @@ class Deployment:
         environment = self._lambda.get_function_configuration(FunctionName=ingest)["Environment"]
         environment["Variables"]["DRAIN_FUNCTION"] = f"{FUNCTION_PREFIX}drain"
         self._lambda.update_function_configuration(FunctionName=ingest, Environment=environment)
-        events = self._client("events")
+        events = self.client("events")
         for rule in events.list_rules()["Rules"]:
             targets = events.list_targets_by_rule(Rule=rule["Name"])["Targets"]
             if any("ticks" in json.loads(target.get("Input", "{}")) for target in targets):
                 events.disable_rule(Name=rule["Name"])
 
-    def _client(self, service: str) -> Any:
+    def client(self, service: str) -> Any:
+        """An AWS client that calls nothing twice."""
         session: Any = boto3.Session("test", "test", region_name="us-east-1")
         config = Config(read_timeout=120, retries={"total_max_attempts": 1}, max_pool_connections=CLIENTS)
         return session.client(service, endpoint_url=self.stack.aws_endpoint_url, config=config)

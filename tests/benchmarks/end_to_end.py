@@ -9,13 +9,13 @@ from benchmarks.figures import BenchError, Measured
 from benchmarks.logs import BATCH
 from benchmarks.rounds import interleave, ratio
 
-WARM_UP_SECONDS = 1.5  # for imports, connections and caches
+WARM_UP_SECONDS = 1  # for imports, connections and caches
 PATIENCE_SECONDS, POLL_SECONDS = 60, 0.05
 
 
 def measure(bench: Bench) -> dict[str, Measured]:
     """Logs per second, accepted and stored, over the time from the first request until the last log is stored."""
-    seconds = 3 if bench.is_quick else 6
+    seconds = 2 if bench.is_quick else 4
     contenders = {"copy": bench.copy.rate, "product": lambda _: product_rate(bench, seconds)}
     product_rate(bench, WARM_UP_SECONDS)
     if bench.wants("end_to_end_vs_baseline"):

@@ -35,6 +35,19 @@ class Measured:
         return f"{self.value:.3g} ({self.absolute})" if self.absolute else f"{self.value:.3g}"
 
 
+BATCHES = (1, 10, 100, 1_000)  # logs per request
+FUNCTIONS = ("ingest", "drain", "process_chunk", "query", "index", "admin", "dashboard")
+REQUEST_INPUTS = (
+    *(f"ingest_ms_{batch}" for batch in BATCHES),
+    *(f"queue_bytes_per_log_{batch}" for batch in BATCHES),
+    "log_bytes_per_request",
+)
+STORED_INPUTS = (
+    *("chunk_ms", "index_rows_per_second"),
+    *("table_bytes_per_log", "table_and_index_bytes_per_log", "stored_bytes_per_log"),
+)
+COLD_INPUTS = tuple(f"cold_ms_{function}" for function in FUNCTIONS)
+INPUTS = REQUEST_INPUTS + STORED_INPUTS + COLD_INPUTS  # without a target: infra/SIZING.md is computed from them
 FIGURES = (
     Figure("ingest_single_vs_baseline", 5),
     Figure("ingest_batch_vs_baseline", 150),

@@ -3,62 +3,112 @@
 import json
 import subprocess
 import sys
+import sysconfig
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from statistics import median
+from typing import NamedTuple
 
 from benchmarks.bench import Bench
-from benchmarks.figures import Measured
+from benchmarks.deployed import environments
+from benchmarks.figures import COLD_INPUTS, FUNCTIONS, STORED_INPUTS, Measured
 from benchmarks.logs import BATCH, content_bytes, make_logs
+from benchmarks.sizing import CHUNK_LOGS
 from deploy import build
 from deploy.progress import step
 from stack import REPOSITORY
 
 STORED_BATCHES = 50
+AWS_SDK = ("boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six.py", "urllib3")
 REPORT_IMPORTS = """
 import json, sys, time
-sys.path[:0] = sys.argv[1:]
+sys.path[:0] = sys.argv[2:]
 before, started = set(sys.modules), time.perf_counter()
 import app
+if sys.argv[1] == "start":
+    (getattr(app, "_dependencies", None) or app._sessions)()
 print(json.dumps([len(set(sys.modules) - before), time.perf_counter() - started]))
 """
 _SIZES = """
-SELECT sum(pg_table_size(relid)) FILTER (WHERE parent = 'log_entries'), sum(pg_total_relation_size(relid))
+SELECT sum(pg_table_size(relid)) FILTER (WHERE parent = 'log_entries'),
+    sum(pg_total_relation_size(relid)) FILTER (WHERE parent = 'log_entries'), sum(pg_total_relation_size(relid))
 FROM unnest(ARRAY ['log_entries', 'ledger', 'word_filters']) AS parent, pg_partition_tree(parent::regclass)"""
 
 
 def measure(bench: Bench) -> dict[str, Measured]:
     """Sizes of what is built and stored."""
     measured: dict[str, Measured] = {}
-    if bench.wants("bytes_per_log"):
-        measured["bytes_per_log"] = _bytes_per_log(bench)
+    if bench.wants("bytes_per_log", *STORED_INPUTS):
+        measured |= _stored(bench)
     if bench.wants("layer_mb", "ingest_modules", "process_chunk_modules"):
         with build.exclusive(), step("build") as current:
             build.build(current, build.layer_platform(runs_here=True))
         measured["layer_mb"] = Measured(build.layer_megabytes())
         for verb in ("ingest", "process_chunk"):
-            count, seconds = _imports(verb)
+            count, seconds = imports(verb)
             measured[f"{verb}_modules"] = Measured(count, f"{seconds * 1000:.0f} ms at a cold start")
+    if bench.wants(*COLD_INPUTS):
+        measured |= _cold_starts(bench)
     return measured
 
 
-def _bytes_per_log(bench: Bench) -> Measured:
-    """Of logs that the product stored, as its tables are after a vacuum."""
-    installation = bench.small
-    installation.empty()
-    installation.queue(STORED_BATCHES)
-    installation.store(STORED_BATCHES * BATCH)
+class Imports(NamedTuple):
+    """Modules and seconds."""
+
+    modules: int
+    seconds: float
+
+
+def _stored(bench: Bench) -> dict[str, Measured]:
+    """Of logs that the product stored, one chunk after the other: what that takes, and their bytes after a vacuum."""
+    installation, count = bench.small, STORED_BATCHES * BATCH
+    seconds = []
+    for _ in range(2 if bench.is_quick else 5):
+        installation.empty()
+        installation.queue(STORED_BATCHES)
+        installation.settle()
+        seconds.append(installation.store(count, environments=False))
+    started = time.perf_counter()
     installation.ask("index")
+    index_rate = count / (time.perf_counter() - started)
     installation.cursor.execute("VACUUM log_entries, ledger, word_filters")
     installation.cursor.execute(_SIZES)
-    table, everything = (int(size) for size in installation.cursor.fetchone())
+    table, with_indexes, everything = (int(size) / count for size in installation.cursor.fetchone())
     content = content_bytes(make_logs(BATCH, STORED_BATCHES))
-    count = STORED_BATCHES * BATCH
-    bench.note(f"bytes_per_log with all indexes, ledger and word filters: {everything / count / content:.2f}")
-    return Measured(table / count / content, f"{table / count:.0f} bytes for {content:.0f}")
+    bench.note(f"bytes_per_log with all indexes, ledger and word filters: {everything / content:.2f}")
+    return {
+        "bytes_per_log": Measured(table / content, f"{table:.0f} bytes for {content:.0f}"),
+        "chunk_ms": Measured(median(seconds) * 1_000 * CHUNK_LOGS / count),
+        "index_rows_per_second": Measured(index_rate),
+        "table_bytes_per_log": Measured(table),
+        "table_and_index_bytes_per_log": Measured(with_indexes),
+        "stored_bytes_per_log": Measured(everything),
+    }
 
 
-def _imports(verb: str) -> tuple[int, float]:
-    """Modules that importing a function loads from the built layer, and the seconds of the best of three."""
-    paths = [str(REPOSITORY / "functions" / verb), str(build.LAYER)]
-    command = [sys.executable, "-I", "-S", "-O", "-c", REPORT_IMPORTS, *paths]
-    runs = [subprocess.run(command, capture_output=True, text=True, check=True) for _ in range(3)]
+def _cold_starts(bench: Bench) -> dict[str, Measured]:
+    """Milliseconds until a function has imported and made all that it needs, with the SDK that Lambda has installed."""
+    settings = environments(bench.stack.connections)
+    installed = Path(sysconfig.get_path("purelib"))
+    with tempfile.TemporaryDirectory() as folder:
+        for name in AWS_SDK:
+            (Path(folder) / name).symlink_to(installed / name)
+        return {
+            f"cold_ms_{verb}": Measured(
+                1_000
+                * imports(verb, Path(folder), environ=settings[verb] | {"AWS_DEFAULT_REGION": "us-east-1"}).seconds
+            )
+            for verb in FUNCTIONS
+        }
+
+
+def imports(verb: str, *folders: Path, environ: Mapping[str, str] | None = None) -> Imports:
+    """What importing a function from the built layer takes in an interpreter of its own, the best of three: modules,
+    and seconds; with its environment, until it has its dependencies, too."""
+    paths = [str(path) for path in (REPOSITORY / "functions" / verb, build.LAYER, *folders)]
+    command = [sys.executable, "-I", "-S", "-O", "-c", REPORT_IMPORTS, "start" if environ else "import", *paths]
+    runs = [subprocess.run(command, capture_output=True, text=True, check=True, env=environ) for _ in range(3)]
     counts, seconds = zip(*(json.loads(run.stdout) for run in runs), strict=True)
-    return counts[0], min(seconds)
+    return Imports(counts[0], min(seconds))

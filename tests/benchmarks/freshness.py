@@ -16,7 +16,7 @@ from benchmarks.figures import BenchError, Measured
 from benchmarks.logs import batch, make_logs
 
 REQUESTS_PER_SECOND, LOGS = 20, 50
-WARM_UP_SECONDS = 2
+WARM_UP_SECONDS = 1
 OBSERVED = 4  # every fourth request
 POLL_SECONDS, PATIENCE_SECONDS = 0.03, 60
 
@@ -25,11 +25,11 @@ def measure(bench: Bench) -> dict[str, Measured]:
     """First as the schedule drains, then as ingest wakes the drain: that one lingers, and would serve the other."""
     measured = {}
     if bench.wants("freshness_p95_seconds_tick"):
-        measured["freshness_p95_seconds_tick"] = _delays(bench.deployment, 10 if bench.is_quick else 30)
+        measured["freshness_p95_seconds_tick"] = _delays(bench.deployment, 8 if bench.is_quick else 20)
     if bench.wants("freshness_p95_seconds_wake"):
         bench.deployment.have_ingest_wake()
         _delays(bench.deployment, WARM_UP_SECONDS)
-        measured["freshness_p95_seconds_wake"] = _delays(bench.deployment, 5 if bench.is_quick else 12)
+        measured["freshness_p95_seconds_wake"] = _delays(bench.deployment, 4 if bench.is_quick else 8)
     return measured
 
 
@@ -38,7 +38,7 @@ def _delays(deployment: Deployment, seconds: float) -> Measured:
     with ThreadPoolExecutor(2) as pool:
         observed = pool.submit(_observe, deployment, accepted)
         try:
-            pool.submit(_send, deployment, accepted, seconds).result()
+            pool.submit(send, deployment, accepted, seconds).result()
         finally:
             accepted.put(None)
         delays = sorted(observed.result())
@@ -51,7 +51,7 @@ def _connect(url: str) -> HTTPConnection:
     return HTTPConnection(address.hostname or "", address.port, timeout=PATIENCE_SECONDS)
 
 
-def _send(deployment: Deployment, accepted: "queue.SimpleQueue[tuple[str, float] | None]", seconds: float) -> None:
+def send(deployment: Deployment, accepted: "queue.SimpleQueue[tuple[str, float] | None]", seconds: float) -> None:
     """Sends at a fixed beat; every fourth request, and when it was accepted, goes to the observer."""
     connection, path = _connect(deployment.url), urlsplit(deployment.url).path + "/api/ingest"
     headers = {"X-API-Key": deployment.keys[0], "Content-Type": "application/json"}

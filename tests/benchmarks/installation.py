@@ -20,7 +20,10 @@ _ROLES = {"ingest": "sluice_ingest", "writer": "sluice_writer", "reader": "sluic
 class Installation:
     """``cursor`` is a superuser's, for what no function may do."""
 
-    def __init__(self, stack: Stack, name: str, redis_database: int, exits: ExitStack) -> None:
+    def __init__(
+        self, stack: Stack, name: str, redis_database: int, exits: ExitStack, *, most_at_once: int | None = None
+    ) -> None:
+        """``most_at_once``: processes that run chunks, if not as many as the drain runs at once."""
         database = f"bench_{name}"
         execute_as_superuser(stack, f"CREATE DATABASE {database} OWNER sluice_owner")
         redis_url = f"{stack.redis_url.rpartition('/')[0]}/{redis_database}"
@@ -35,8 +38,12 @@ class Installation:
             "PYTHONPATH": str(REPOSITORY / "tests"),
             "PYTHONOPTIMIZE": "1",
             "AWS_DEFAULT_REGION": "us-east-1",
-            "BENCH_ENVIRONMENTS": json.dumps(environments(connections)),
+            "BENCH_ENVIRONMENTS": json.dumps(
+                {verb: settings for verb, settings in environments(connections).items() if verb != "dashboard"}
+            ),
         }
+        if most_at_once is not None:
+            environ["BENCH_MOST_AT_ONCE"] = str(most_at_once)
         command = [sys.executable, "-m", "benchmarks.product"]
         self._handlers = exits.enter_context(Contender(command, environ, stack.state / f"{name}.log"))
         self.url = stack.database_url("postgres", database, direct=True)
@@ -51,7 +58,7 @@ class Installation:
     def empty(self) -> None:
         """Empties queue and log tables."""
         self.empty_queue()
-        self.cursor.execute("TRUNCATE log_entries, ledger, event_time_bounds, template_counts")
+        self.cursor.execute("TRUNCATE log_entries, ledger, event_time_bounds, template_counts, word_filters")
 
     def empty_queue(self) -> None:
         for key in self._redis.scan_iter("logs:*"):
@@ -67,14 +74,18 @@ class Installation:
         for key, value in self._queued[count].items():
             self._redis.restore(key, 0, value)
 
+    def queued_bytes(self) -> int:
+        """Bytes of Redis that what is queued takes."""
+        return sum(self._redis.memory_usage(key, samples=0) or 0 for key in self._redis.scan_iter("logs:queue:*"))
+
     def settle(self) -> None:
         """Has the database write out now what it would otherwise write out during the next measurement."""
         self.cursor.execute("CHECKPOINT")
 
-    def store(self, count: int, *, environments: bool = True) -> float:
+    def store(self, count: int, *, environments: bool = True, settings: dict[str, int] | None = None) -> float:
         """Seconds in which one drain stores the ``count`` logs that are queued, with chunks in several processes or one
-        after the other. Raises ContenderFailed if it stores anything else."""
-        return float(self.ask("store", count=count, environments=environments))
+        after the other, and with other settings if wanted. Raises ContenderFailed if it stores anything else."""
+        return float(self.ask("store", count=count, environments=environments, settings=settings or {}))
 
     def value(self, sql: str, *arguments: Any) -> Any:
         """The one value that a query returns."""

@@ -4,11 +4,13 @@ Run with PYTHONOPTIMIZE=1, as deployed. Each function reads its settings from th
 chunk runs in one of several forked processes, which stand for process_chunk's execution environments, or right here.
 """
 
+import io
 import json
 import os
 import queue
 import time
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from multiprocessing import get_context
@@ -24,7 +26,7 @@ from lambda_events import rest_event
 from sluice.chunks.model import ChunkResult, ChunkTask
 
 CONTEXT = LambdaContext(remaining_ms=600_000)
-ACTIONS = ("ingest_single", "ingest_batches", "store", "pages", "search", "index")
+ACTIONS = ("ingest_single", "ingest_batches", "ingest", "log_bytes", "store", "pages", "search", "index")
 VARIANTS = 20  # different bodies of a form
 
 
@@ -86,13 +88,26 @@ class Product:
 
     def ingest_batches(self, count: int, seed: int) -> float:
         """Seconds for ``count`` gzip requests of a thousand logs each."""
-        return self._ingest(self._batches(count, seed), is_compressed=True)
+        return self._ingest(self._batches(count, seed, BATCH), is_compressed=True)
 
-    def store(self, count: int, environments: bool) -> float:
+    def ingest(self, size: int, count: int, seed: int) -> float:
+        """Seconds for ``count`` requests of ``size`` logs each, in gzip if that is more than one."""
+        if size == 1:
+            return self.ingest_single(count, seed)
+        return self._ingest(self._batches(count, seed, size), is_compressed=True)
+
+    def log_bytes(self, size: int) -> int:
+        """Bytes that ingest writes to its log for a request of ``size`` logs."""
+        with redirect_stdout(io.StringIO()) as log:
+            self.ingest(size, 1, 0)
+        return len(log.getvalue().encode())
+
+    def store(self, count: int, environments: bool, settings: dict[str, int]) -> float:
         """Seconds in which one drain stores the ``count`` logs that are queued."""
         runner = self.environments if environments else Here()
         app = load_app("drain")
-        app._dependencies = lambda: replace(self.drain, runner=runner)
+        drain = replace(self.drain, runner=runner, settings=replace(self.drain.settings, **settings))
+        app._dependencies = lambda: drain
         started = time.perf_counter()
         report = app.handler({}, CONTEXT)
         seconds = time.perf_counter() - started
@@ -130,9 +145,9 @@ class Product:
             raise RuntimeError(f"query answers {answer}")
         return seconds, json.loads(answer["body"])
 
-    def _batches(self, count: int, seed: int) -> list[bytes]:
+    def _batches(self, count: int, seed: int, size: int) -> list[bytes]:
         now = datetime.now(UTC)
-        blocks = [batch(make_logs(BATCH, seed + number), now) for number in range(min(count, 5))]
+        blocks = [batch(make_logs(size, seed + number), now) for number in range(min(count, 5))]
         bodies = [compressed(block.vary(seed + n)) for n, block in enumerate(blocks * (VARIANTS // 5))]
         return [bodies[number % len(bodies)] for number in range(count)]
 
@@ -156,7 +171,7 @@ def start(environments: dict[str, dict[str, str]]) -> Product:
     for function, environ in environments.items():
         os.environ.update(environ)
         if function == "process_chunk":
-            pool = Environments(int(environments["drain"]["CHUNK_CONCURRENCY"]))
+            pool = Environments(int(os.environ.get("BENCH_MOST_AT_ONCE") or environments["drain"]["CHUNK_CONCURRENCY"]))
         load_app(function)._dependencies()
     load_app("admin").handler({"action": "migrate"}, CONTEXT)
     keys = [_create_key(f"bench-{number}", "ingest", "read") for number in range(APPLICATIONS)]

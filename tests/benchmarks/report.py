@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.table import Table
 
-from benchmarks.figures import FIGURES, Figure, Measured
+from benchmarks.figures import FIGURES, INPUTS, Figure, Measured
 
 
 def table(measured: Mapping[str, Measured]) -> Table:
@@ -18,6 +18,15 @@ def table(measured: Mapping[str, Measured]) -> Table:
     return lines
 
 
+def inputs(measured: Mapping[str, Measured]) -> Table:
+    """Key and value of what has no target."""
+    lines = Table("measured", "value", box=None, pad_edge=False)
+    for key in INPUTS:
+        if key in measured:
+            lines.add_row(key, f"{measured[key].value:,.4g}")
+    return lines
+
+
 def _cells(figure: Figure, measured: Measured) -> tuple[str, str, str, str]:
     colour = "green" if figure.is_met(measured.value) else "red"
     return figure.key, f"[{colour}]{measured.value:.3g}[/]", figure.goal, measured.absolute
@@ -25,7 +34,7 @@ def _cells(figure: Figure, measured: Measured) -> tuple[str, str, str, str]:
 
 def document(measured: Mapping[str, Measured], rows: int | None) -> dict[str, float]:
     """All keys, and ``rows`` for a run with fewer. Raises KeyError if one was not measured."""
-    values = {figure.key: round(measured[figure.key].value, 4) for figure in FIGURES}
+    values = {key: round(measured[key].value, 4) for key in (*(figure.key for figure in FIGURES), *INPUTS)}
     return values if rows is None else values | {"rows": rows}
 
 

@@ -5,6 +5,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from statistics import median
 from typing import Any
 
@@ -28,10 +29,10 @@ from benchmarks.logs import (
 )
 from benchmarks.rounds import interleave, ratio
 
-FEW, MANY, QUICK_MANY = 100_000, 10_000_000, 400_000
+FEW, MANY, QUICK_MANY = 100_000, 10_000_000, 300_000
 BLOCK_LOGS = 50_000
 FILLERS = 2  # connections that fill at once
-STORED_BATCHES, PAGES, ROUNDS = 30, 20, 3
+STORED_BATCHES, PAGES, ROUNDS, QUICK_ROUNDS = 30, 20, 3, 2
 LONE_WORD = "syzygy"  # in one log
 _BOUNDS = """
 INSERT INTO event_time_bounds (retention_class, day, application_id, event_from, event_until)
@@ -63,11 +64,11 @@ def fill(installation: Installation, count: int, *, has_filters: bool = False) -
     too young. One log in the middle holds LONE_WORD.
     """
     installation.empty()
-    logs = make_logs(min(count, BLOCK_LOGS))
-    blocks = count // len(logs)
+    size = min(count, BLOCK_LOGS)
+    blocks = count // size
     now = datetime.now(UTC)
     first = max(now.replace(hour=0, minute=0, second=0, microsecond=0), now - timedelta(minutes=blocks))
-    filler = _Filler(installation, rows(logs), ledger_rows(len(logs)), first, lone=blocks // 2)
+    filler = _Filler(installation, _rows(size), ledger_rows(size), first, lone=blocks // 2)
     started = time.perf_counter()
     indexing = repeating(lambda: installation.ask("index"), 1) if has_filters else nullcontext()
     with indexing, ThreadPoolExecutor(FILLERS) as pool:
@@ -78,6 +79,11 @@ def fill(installation: Installation, count: int, *, has_filters: bool = False) -
     installation.cursor.execute("VACUUM ANALYZE log_entries, ledger")
     installation.settle()
     return seconds
+
+
+@cache
+def _rows(count: int) -> Block:
+    return rows(make_logs(count))
 
 
 class _Filler:
@@ -102,6 +108,10 @@ class _Filler:
         connection.close()
 
 
+def _rounds(bench: Bench) -> int:
+    return QUICK_ROUNDS if bench.is_quick else ROUNDS
+
+
 def _insert_rates(bench: Bench) -> Measured:
     def few(number: int) -> float:
         fill(bench.small, FEW)
@@ -110,7 +120,7 @@ def _insert_rates(bench: Bench) -> Measured:
     contenders = {"few": few, "many": lambda number: _insert_rate(bench.product, number)}
     if not bench.is_quick:
         interleave(1, contenders)  # imports, connections and caches
-    rates = interleave(ROUNDS, contenders)
+    rates = interleave(_rounds(bench), contenders)
     return ratio(rates, "many", "few")
 
 
@@ -128,7 +138,7 @@ def _pages(bench: Bench) -> Measured:
         for name, installation in {"few": bench.small, "many": bench.product}.items()
     }
     interleave(1, contenders)
-    rates = interleave(ROUNDS, contenders)
+    rates = interleave(_rounds(bench), contenders)
     few, many = (1000 / median(rates[name]) for name in ("few", "many"))
     return Measured(ratio(rates, "few", "many").value, f"{many:.1f} ms against {few:.1f} ms")
 
@@ -164,7 +174,7 @@ def _search_word(bench: Bench, word: str, *, limit: int, is_all: bool) -> Measur
         return float(answer["seconds"])
 
     counts: set[int] = set()
-    seconds = interleave(3, {"scan": scan, "search": search})
+    seconds = interleave(_rounds(bench), {"scan": scan, "search": search})
     if len(counts) != 1:
         raise BenchError(f"scan and search do not find as many logs with {word!r}: {counts}")
     value = ratio(seconds, "scan", "search").value

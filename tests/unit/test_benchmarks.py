@@ -12,13 +12,13 @@ from rich.console import Console
 from benchmarks import report
 from benchmarks.__main__ import GROUPS
 from benchmarks.deployed import FUNCTIONS, environments
-from benchmarks.figures import FIGURES, Figure, Measured
+from benchmarks.figures import FIGURES, INPUTS, Figure, Measured
 from benchmarks.logs import BATCH, COLUMNS, batch, content_bytes, make_logs, rows
 from benchmarks.rounds import interleave, ratio
 
 README = Path(__file__).parents[1] / "benchmarks" / "README.md"
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
-MEASURED = {figure.key: Measured(figure.target) for figure in FIGURES}
+MEASURED = {figure.key: Measured(figure.target) for figure in FIGURES} | {key: Measured(1) for key in INPUTS}
 
 
 def test_readme_names_every_figure_with_its_target() -> None:
@@ -27,7 +27,9 @@ def test_readme_names_every_figure_with_its_target() -> None:
 
 
 def test_every_figure_is_measured_by_one_group() -> None:
-    assert [key for keys, _ in GROUPS.values() for key in keys] == [figure.key for figure in FIGURES]
+    keys = [key for keys, _ in GROUPS.values() for key in keys]
+    assert [key for key in keys if key not in INPUTS] == [figure.key for figure in FIGURES]
+    assert sorted(key for key in keys if key in INPUTS) == sorted(INPUTS)
 
 
 def test_a_figure_meets_its_target_from_the_right_side() -> None:
@@ -40,7 +42,7 @@ def test_a_figure_meets_its_target_from_the_right_side() -> None:
 def test_report_has_every_key_and_rows_only_when_they_are_fewer(tmp_path: Path) -> None:
     file = tmp_path / "bench.json"
     report.write(file, report.document(MEASURED, None))
-    assert json.loads(file.read_text()) == {figure.key: figure.target for figure in FIGURES}
+    assert json.loads(file.read_text()) == {figure.key: figure.target for figure in FIGURES} | dict.fromkeys(INPUTS, 1)
     assert report.document(MEASURED, 7)["rows"] == 7
     with pytest.raises(KeyError):
         report.document({}, None)

@@ -112,6 +112,14 @@ QUEUE = (
         (f"{_CONTRACT}::test_one_application_cannot_fill_the_queue",),
     ),
     Mutation(
+        "only the shards in use",
+        "what lies in the others is neither drained nor accounted for",
+        _ADAPTER,
+        "return [*used, *compress(others, pipeline.execute())]",
+        "return [*used]",
+        (f"{_CONTRACT}::test_shards_are_those_in_use_and_those_that_ever_were",),
+    ),
+    Mutation(
         "every request wakes a drain",
         "drains without number work on one queue, and each costs",
         f"{_SCRIPTS}/submit.lua",
