@@ -3,12 +3,18 @@
 import csv
 import io
 import json
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
 from desk import Desk
+from scratch import Scratch
+from sluice.runtime.postgres import Database
 from sluice.search.export import csv_text
+from sluice.search.model import Text, Visible
+from sluice.search.postgres_conditions import condition_sql
 
 INJECTIONS = (
     "'; DROP TABLE log_entries; --",
@@ -28,7 +34,7 @@ INJECTIONS = (
     "\u2028",
     "É",
 )
-WHERE = ("q", "text", "trace_id", "session_id", "metadata.k", "metadata.'; SELECT 1 --", 'metadata."', "metadata.a.b.c")
+REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.parametrize("text", INJECTIONS)
@@ -56,28 +62,30 @@ def test_text_is_text_wherever_it_stands(desk: Desk, text: str) -> None:
     assert (status, facet["missing_count"]) == (200, 2)
 
 
-@pytest.mark.parametrize("name", WHERE)
-@pytest.mark.parametrize("path", ["/api/logs", "/api/facets", "/api/stats"])
-def test_every_parameter_takes_an_injection_for_a_value(desk: Desk, path: str, name: str) -> None:
-    _, application = desk.new_application()
+def read_paths() -> list[tuple[str, list[str]]]:
+    """Every path of the OpenAPI document that reads logs, with the names of its parameters."""
+    document = json.loads((REPOSITORY / "functions/query/openapi.json").read_text())
+    return [
+        (path, [item["name"] for item in operations["get"].get("parameters", []) if item["in"] == "query"])
+        for path, operations in document["paths"].items()
+        if "logs" in operations.get("get", {}).get("tags", []) and operations["get"]["security"]
+    ]
+
+
+@pytest.mark.parametrize(("path", "names"), read_paths(), ids=lambda value: value if isinstance(value, str) else "")
+def test_every_parameter_takes_an_injection_for_a_value(desk: Desk, path: str, names: list[str]) -> None:
+    application_id, application = desk.new_application()
+    desk.store(application_id, "a log")
     key = desk.new_key(application, "read")
-    more = {"field": "level"} if path == "/api/facets" else {}
     for text in INJECTIONS:
-        assert desk.get(path, key, **{name: text, **more})[0] in (200, 400)
-    for other in (
-        "since",
-        "until",
-        "limit",
-        "cursor",
-        "order",
-        "fields",
-        "format",
-        "by",
-        "field",
-        "application",
-        "level",
-    ):
-        assert desk.get(path, key, **{**more, other: "'; DROP TABLE ledger; --"})[0] == 400
+        filled = path.replace("{id}", f"{quote(text, safe='')}-0")
+        more = {"field": "level"} if path == "/api/facets" else {}
+        more |= {"wait": "0"} if path == "/api/tail" else {}
+        for name in (*names, f"metadata.{text}", f"metadata.k{text}"):
+            status, answer = desk.get(filled, key, **{**more, name: text})
+            assert status in (200, 400, 404), (name, text, answer)
+    ((count,),) = desk.scratch.rows("SELECT count(*) FROM log_entries WHERE application_id = %s", application_id)
+    assert count == 1
 
 
 @pytest.mark.parametrize(
@@ -92,6 +100,14 @@ def test_every_parameter_takes_an_injection_for_a_value(desk: Desk, path: str, n
         ('"' + "(a+)+" * 800 + '"', None),
         ("a" * 4_096, None),
         ("a*" * 2_000, "invalid_query"),
+        ("a " * 10_000, "invalid_query"),
+        ("a\x00b", "invalid_query"),
+        ("a\ud800b", "invalid_query"),
+        ('"' + "\udfff" + '"', "invalid_query"),
+        ("9" * 4_000, None),
+        (f"metadata.n:{'9' * 4_000}", None),
+        (f"level:{'9' * 4_000}", "invalid_query"),
+        ("metadata.n:1e999999 metadata.n:-0 metadata.n:NaN", None),
         (" OR ".join(f'"{"x" * 40} {number}"' for number in range(64)), None),
         (" ".join(f"-{number}*" for number in range(64)), None),
         (" ".join(f"metadata.{'a.' * 20}b:{number}" for number in range(60)), None),
@@ -107,6 +123,28 @@ def test_an_evil_query_is_refused_or_answered(desk: Desk, q: str, code: str | No
     if code:
         assert isinstance(answer["position"], int)
         assert answer["expected"]
+
+
+@pytest.mark.parametrize(
+    "evil", ["(a+)+$", "(a|aa)*b", "a" * 200, ".*.*.*=.*", "a*" * 30 + "b"], ids=lambda text: str(text)[:9]
+)
+def test_what_a_pattern_costs_grows_with_the_message(scratch: Scratch, evil: str) -> None:
+    """Sixteen times the text, about sixteen times the time: at the square of it, it would be 256."""
+    sql, values = condition_sql(Text(evil), Visible({}))
+    with Database(scratch.url("sluice_owner", direct=True)).transaction() as cursor:
+
+        def seconds(length: int) -> float:
+            condition = sql.replace("message", "message.text")
+            cursor.execute(
+                f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) SELECT FROM (SELECT repeat('a', %s) || n AS text"
+                f" FROM generate_series(1, 40) AS n OFFSET 0) AS message WHERE {condition}",
+                [length, *values],
+            )
+            ((plan,),) = cursor.fetchall()
+            return float(plan[0]["Execution Time"])
+
+        short, long = (min(seconds(length) for _ in range(7)) for length in (4_000, 64_000))
+    assert long < 100 * short
 
 
 FORMULAS = ("=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", " =1", "＝1", '=HYPERLINK("http://evil")')
