@@ -5,18 +5,7 @@ from typing import Annotated
 
 import typer
 
-from sluice_cli.commands.reading import (
-    Application,
-    AsJson,
-    Level,
-    Phrase,
-    Query,
-    Since,
-    Until,
-    explained,
-    make_filters,
-    open_api,
-)
+from sluice_cli.commands.reading import AsJson, filtered, open_api
 
 
 class By(StrEnum):
@@ -27,25 +16,19 @@ class By(StrEnum):
     NONE = "none"
 
 
+@filtered(since="-1h")
 def histogram(
     context: typer.Context,
-    query: Query = None,
+    filters: dict[str, str],
     by: Annotated[By, typer.Option(help="What to tell apart.")] = By.LEVEL,
-    since: Since = "-1h",
-    until: Until = None,
-    level: Level = None,
-    text: Phrase = None,
-    application: Application = None,
     buckets: Annotated[int, typer.Option(help="About how many intervals.", min=1, max=200)] = 30,
     json: AsJson = False,
 ) -> None:
     """Draw how many logs there were over time; a row for each interval."""
     from sluice_cli import render
 
-    filters = make_filters(query, since, until, level, text, application)
     console = render.output()
-    with explained(query):
-        counts = open_api(context).histogram(filters | {"by": by.value, "buckets": str(buckets)})
+    counts = open_api(context).histogram(filters | {"by": by.value, "buckets": str(buckets)})
     if json or not console.is_terminal:
         render.write_json(console, counts)
         return

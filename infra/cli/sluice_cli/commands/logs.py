@@ -5,18 +5,7 @@ from typing import Annotated
 
 import typer
 
-from sluice_cli.commands.reading import (
-    Application,
-    AsJson,
-    Level,
-    Phrase,
-    Query,
-    Since,
-    Until,
-    explained,
-    make_filters,
-    open_api,
-)
+from sluice_cli.commands.reading import AsJson, explained, filtered, open_api
 
 
 class Format(StrEnum):
@@ -27,14 +16,10 @@ class Format(StrEnum):
     CSV = "csv"
 
 
+@filtered()
 def logs(
     context: typer.Context,
-    query: Query = None,
-    since: Since = None,
-    until: Until = None,
-    level: Level = None,
-    text: Phrase = None,
-    application: Application = None,
+    filters: dict[str, str],
     limit: Annotated[int, typer.Option(help="Most logs to show.", min=1)] = 100,
     all_logs: Annotated[bool, typer.Option("--all", help="All of them, page by page.")] = False,
     fields: Annotated[
@@ -49,29 +34,27 @@ def logs(
     """Show stored logs, newest first; times are UTC."""
     from sluice_cli import render
 
-    filters = make_filters(query, since, until, level, text, application)
     console = render.output()
     form = form or (Format.JSON if json or fields or not console.is_terminal else Format.TEXT)
     chosen = {"fields": fields} if fields else {}
     count = 0
-    with explained(query):
-        api = open_api(context)
-        most = None if all_logs else limit
-        if form is Format.CSV:
-            for page in api.csv_pages(filters | chosen, most):
-                console.file.write(page)
-                count += 1
-                if all_logs:
-                    render.write_line(render.messages(), f"{count} pages", "dim")
-            return
-        for log in api.logs(filters | chosen, most):
+    api = open_api(context)
+    most = None if all_logs else limit
+    if form is Format.CSV:
+        for page in api.csv_pages(filters | chosen, most):
+            console.file.write(page)
             count += 1
-            if form is Format.JSON:
-                render.write_json(console, log)
-            else:
-                console.print(render.log_lines(log), soft_wrap=True)
-            if all_logs and count % 10_000 == 0:
-                render.write_line(render.messages(), f"{count:,} logs", "dim")
+            if all_logs:
+                render.write_line(render.messages(), f"{count} pages", "dim")
+        return
+    for log in api.logs(filters | chosen, most):
+        count += 1
+        if form is Format.JSON:
+            render.write_json(console, log)
+        else:
+            console.print(render.log_lines(log), soft_wrap=True)
+        if all_logs and count % 10_000 == 0:
+            render.write_line(render.messages(), f"{count:,} logs", "dim")
     if not count:
         render.write_line(render.messages(), "No logs match. New ones can be read after the next drain: sluice drain")
 

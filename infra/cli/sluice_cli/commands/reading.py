@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import inspect
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import wraps
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from sluice_cli.api import Api
 
 INTERRUPTED = 130
+
+type Command = Callable[..., None]
 
 Query = Annotated[
     str | None,
@@ -34,25 +38,53 @@ Application = Annotated[str | None, typer.Option("--app", help="One application,
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object per line; the default into a pipe.")]
 
 
-def make_filters(
-    query: str | None,
-    since: str | None = None,
-    until: str | None = None,
-    level: str | None = None,
-    text: str | None = None,
-    application: str | None = None,
-) -> dict[str, str]:
-    """Parameters of the API. Raises SettingsError."""
+_FILTERS = {
+    "query": Query,
+    "since": Since,
+    "until": Until,
+    "level": Level,
+    "text": Phrase,
+    "application": Application,
+}
+
+
+def filtered(*names: str, since: str | None = None) -> Callable[[Command], Command]:
+    """Gives a command the options that choose logs, all or these; it gets what was given as ``filters``, parameters of
+    the API. ``since``: the default. A mistake in the query is explained."""
+    chosen = names or tuple(_FILTERS)
+
+    def decorate(command: Command) -> Command:
+        signature = inspect.signature(command, eval_str=True)
+        context, _, *own = signature.parameters.values()
+        options = [
+            inspect.Parameter(
+                name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=since if name == "since" else None,
+                annotation=_FILTERS[name],
+            )
+            for name in chosen
+        ]
+
+        @wraps(command)
+        def run(context: typer.Context, **given: Any) -> None:
+            filters = make_filters({name: given.pop(name) for name in chosen})
+            with explained(filters.get("q")):
+                command(context, filters=filters, **given)
+
+        own = [item.replace(kind=inspect.Parameter.KEYWORD_ONLY) for item in own]
+        run.__signature__ = signature.replace(parameters=[context, *options, *own])  # type: ignore[attr-defined]
+        return run
+
+    return decorate
+
+
+def make_filters(given: dict[str, str | None]) -> dict[str, str]:
+    """Parameters of the API from what was given for the options. Raises SettingsError."""
     now = datetime.now(UTC)
-    wanted = {
-        "q": query,
-        "since": past_moment(since, now) if since else None,
-        "until": past_moment(until, now) if until else None,
-        "level": level,
-        "text": text,
-        "application": application,
-    }
-    return {name: value for name, value in wanted.items() if value is not None}
+    wanted = {"q" if name == "query" else name: value for name, value in given.items() if value}
+    times = {name: past_moment(wanted[name], now) for name in ("since", "until") if name in wanted}
+    return wanted | times
 
 
 def open_api(context: typer.Context) -> Api:

@@ -7,16 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sluice_cli.commands.reading import (
-    Application,
-    AsJson,
-    Level,
-    Phrase,
-    Query,
-    explained,
-    make_filters,
-    open_api,
-)
+from sluice_cli.commands.reading import AsJson, filtered, open_api
 from sluice_cli.errors import RefusedError
 
 if TYPE_CHECKING:
@@ -25,20 +16,17 @@ if TYPE_CHECKING:
 _REMEMBERED = 2_000  # ids that the last logs and the first answers may both have
 
 
+@filtered("query", "level", "text", "application")
 def tail(
     context: typer.Context,
-    query: Query = None,
+    filters: dict[str, str],
     follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on with what is stored from now on.")] = False,
     lines: Annotated[int, typer.Option("-n", "--lines", help="How many of the last logs.", min=0, max=1_000)] = 10,
-    level: Level = None,
-    text: Phrase = None,
-    application: Application = None,
     json: AsJson = False,
 ) -> None:
     """Show the last logs, oldest first. With -f, logs go on to come as they are stored, each once, until Ctrl-C."""
     from sluice_cli import render
 
-    filters = make_filters(query, level=level, text=text, application=application)
     console, messages = render.output(), render.messages()
     as_json = json or not console.is_terminal
 
@@ -49,18 +37,17 @@ def tail(
             console.print(render.log_lines(log), soft_wrap=True)
         console.file.flush()
 
-    with explained(query):
-        api = open_api(context)
-        start = api.tail(filters)["cursor"] if follow else None
-        last = list(api.logs(filters, lines))[::-1] if lines else []
-        for log in last:
+    api = open_api(context)
+    start = api.tail(filters)["cursor"] if follow else None
+    last = list(api.logs(filters, lines))[::-1] if lines else []
+    for log in last:
+        write(log)
+    if start is None:
+        return
+    shown = deque((log["id"] for log in last), maxlen=_REMEMBERED)
+    for log in _follow(api, filters, start, lambda note: render.write_line(messages, note, "yellow")):
+        if log["id"] not in shown:
             write(log)
-        if start is None:
-            return
-        shown = deque((log["id"] for log in last), maxlen=_REMEMBERED)
-        for log in _follow(api, filters, start, lambda note: render.write_line(messages, note, "yellow")):
-            if log["id"] not in shown:
-                write(log)
 
 
 def _follow(
