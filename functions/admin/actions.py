@@ -7,6 +7,7 @@ from typing import Any
 from sluice.applications import parse
 from sluice.applications.keys import hash_secret, mint_key
 from sluice.applications.ports import Clock, Register
+from sluice.deadletters.model import Selection
 from sluice.deadletters.postgres import PostgresDeadLetters
 from sluice.deadletters.select import read_selection
 from sluice.errors import RejectedInput
@@ -123,7 +124,7 @@ class Admin:
             raise RejectedInput("invalid_limit", f"limit must be a whole number from 1 to {MAX_DEAD_LETTERS}")
         if before is not None and type(before) is not int:
             raise RejectedInput("invalid_before", "before must be the id of a dead letter")
-        found = self.dead_letters.find(read_selection(event), limit=limit, before=before)
+        found = self.dead_letters.find(self._selected(event), limit=limit, before=before)
         return {"dead_letters": found, "next_before": found[-1]["id"] if len(found) == limit else None}
 
     def show_dead_letter(self, event: Members) -> dict[str, Any]:
@@ -135,8 +136,15 @@ class Admin:
 
     def redrive_dead_letters(self, event: Members) -> dict[str, Any]:
         """Repairs and stores the selected open dead letters."""
-        return asdict(self.dead_letters.redrive(read_selection(event, must_be_explicit=True)))
+        return asdict(self.dead_letters.redrive(self._selected(event, must_be_explicit=True)))
 
     def drop_dead_letters(self, event: Members) -> dict[str, Any]:
         """Closes the selected open dead letters without storing them."""
-        return {"dropped": self.dead_letters.drop(read_selection(event, must_be_explicit=True))}
+        return {"dropped": self.dead_letters.drop(self._selected(event, must_be_explicit=True))}
+
+    def _selected(self, event: Members, *, must_be_explicit: bool = False) -> Selection:
+        """Which dead letters. Raises ``unknown_application``, too: a mistake is told, not answered with nothing."""
+        selection = read_selection(event, must_be_explicit=must_be_explicit)
+        if selection.application is not None:
+            self.applications.find(selection.application)
+        return selection

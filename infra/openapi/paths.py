@@ -283,15 +283,17 @@ def _dead_letters() -> dict[str, Json]:
     ]
     page = members({"dead_letters": array(schema("DeadLetter")), "next_before": or_null(integer())})
     one = members({"dead_letter": schema("DeadLetter")})
-    redriven = answers(200, "What could be stored now.", members({"redriven": COUNT, "failed": COUNT}), 400, *READING)
-    dropped = answers(200, "How many.", members({"dropped": COUNT}), 400, *READING)
+    redriven = answers(
+        200, "What could be stored now.", members({"redriven": COUNT, "failed": COUNT}), 400, 404, *READING
+    )
+    dropped = answers(200, "How many.", members({"dropped": COUNT}), 400, 404, *READING)
     selected = _body("Selection", {"reason": "crashed"})
     return {
         "/api/dead-letters": {
             "get": _administration(
                 "listDeadLetters",
                 "List dead letters, newest first",
-                answers(200, "A page.", page, 400, *READING),
+                answers(200, "A page.", page, 400, 404, *READING),
                 parameters=parameters,
             )
         },

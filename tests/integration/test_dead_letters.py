@@ -223,9 +223,20 @@ def test_http(ward: Ward, desk: Desk) -> None:
     assert desk.call("POST", "/api/dead-letters/redrive", own) == (200, {"redriven": 2, "failed": 0})
 
 
+UNKNOWN: list[tuple[str, str, dict[str, Any]]] = [
+    ("GET", "/api/dead-letters", {"query": {"application": "no"}}),
+    ("POST", "/api/dead-letters/redrive", {"body": {"application": "no"}}),
+    ("POST", "/api/dead-letters/drop", {"body": {"application": "no"}}),
+]
+
+
 @pytest.mark.parametrize(
     ("call", "status", "code"),
     [
+        *(
+            (lambda desk, at=at, method=method, given=given: desk.call(method, at, **given), 404, "unknown_application")
+            for method, at, given in UNKNOWN
+        ),
         (lambda desk: desk.call("GET", "/api/dead-letters", key=""), 401, "missing_key"),
         (lambda desk: desk.call("GET", "/api/dead-letters", key="wrong"), 401, "invalid_key"),
         (lambda desk: desk.call("GET", "/api/dead-letters", key=desk.new_key("read")), 403, "missing_scope"),
@@ -233,6 +244,11 @@ def test_http(ward: Ward, desk: Desk) -> None:
             lambda desk: desk.call("POST", "/api/dead-letters/drop", {}, key=desk.new_key("ingest")),
             403,
             "missing_scope",
+        ),
+        (
+            lambda desk: desk.call("POST", "/api/dead-letters/redrive", {"application": "no"}),
+            404,
+            "unknown_application",
         ),
         (lambda desk: desk.call("POST", "/api/dead-letters/drop", {}), 400, "empty_selection"),
         (lambda desk: desk.call("POST", "/api/dead-letters/redrive"), 400, "empty_selection"),
