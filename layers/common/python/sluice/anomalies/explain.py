@@ -1,0 +1,89 @@
+"""One sentence that a person understands, for each kind of anomaly."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+from sluice.anomalies.model import Kind, Verdict
+from sluice.anomalies.novelty import Change, ChangeKind, Novelty, NoveltyKind
+from sluice.anomalies.sessions import Reason, ReasonKind, SessionVerdict
+
+_KINDS = {
+    Kind.SPIKE: "a sudden spike",
+    Kind.BURST: "more than usual for some time",
+    Kind.RAMP: "ever more",
+    Kind.SHIFT: "a new level that stays",
+    Kind.DROP: "far fewer than usual",
+    Kind.SILENCE: "silence",
+}
+_REASONS_TOLD = 3
+
+
+def explain_rate(verdict: Verdict, width: timedelta) -> str:
+    """What came, what was expected and since when, of a bucket of ``width``; times are in the verdict's time zone."""
+    span = _span(width * verdict.buckets)
+    facts = f"{_number(verdict.observed)} in {span}, where about {_number(verdict.expected)} were expected"
+    if verdict.kind is None or verdict.onset is None:
+        return f"{facts}: as usual"
+    return f"{facts}: {_KINDS[verdict.kind]}, since {verdict.onset:%Y-%m-%d %H:%M}"
+
+
+def explain_session(verdict: SessionVerdict, texts: Mapping[int, str]) -> str:
+    """Its strongest reasons; ``texts`` are the templates'."""
+    if not verdict.reasons:
+        return "the session is as usual"
+    told = [_reason(reason, texts) for reason in verdict.reasons[:_REASONS_TOLD]]
+    more = len(verdict.reasons) - len(told)
+    return "; ".join([*told, f"and {more} more"] if more else told)
+
+
+def explain_novelty(novelty: Novelty, text: str) -> str:
+    """``text`` is the template's."""
+    if novelty.kind is NoveltyKind.NEW:
+        return f"“{text}” was never seen before"
+    return f"“{text}” is back: it was last seen days ago, and is {_share(novelty.probability)} of all logs"
+
+
+def explain_change(change: Change, text: str, version: str) -> str:
+    """What ``version`` changed."""
+    match change.kind:
+        case ChangeKind.ADDED:
+            return f"“{text}” came {_times(change.after)} with {version}, and never before"
+        case ChangeKind.GONE:
+            return f"“{text}” no longer comes with {version}, where about {_number(change.expected)} were expected"
+    facts = f"came {_times(change.after)} with {version}, where about {_number(change.expected)} were expected"
+    return f"“{text}” {facts}"
+
+
+def _reason(reason: Reason, texts: Mapping[int, str]) -> str:
+    text = f"“{texts.get(reason.event, f'template {reason.event}')}”"
+    match reason.kind:
+        case ReasonKind.SELDOM if not reason.share:
+            return f"it has {text}, which no session before had"
+        case ReasonKind.SELDOM:
+            return f"it has {text}, which only {_share(reason.share)} of sessions have"
+        case ReasonKind.MISSING:
+            return f"it lacks {text}, which {_share(1 - reason.share)} of sessions have"
+    return f"it has {text} {_times(reason.observed)}, where nearly all have it {_times(reason.usual)}"
+
+
+def _span(time: timedelta) -> str:
+    minutes = round(time.total_seconds() / 60)
+    if minutes < 1:
+        return f"{time.total_seconds():.0f} seconds"
+    if minutes < 120:
+        return f"{minutes} minute{'s' if minutes > 1 else ''}"
+    return f"{minutes / 60:.3g} hours"
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value == round(value) or abs(value) >= 100 else f"{value:.2g}"
+
+
+def _times(count: int) -> str:
+    return {1: "once", 2: "twice"}.get(count, f"{count:,} times")
+
+
+def _share(share: float) -> str:
+    if share > 0.99:
+        return "nearly all" if share > 0.9995 else f"{share:.1%}"
+    return f"{share:.1%}" if share >= 0.001 else "less than 0.1%"

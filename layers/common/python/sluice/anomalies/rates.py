@@ -1,0 +1,234 @@
+"""Anomalies of one rate: events per bucket of time, one bucket after the other.
+
+Counts are judged by what a seasonal baseline with chance around it makes of the last buckets. A series that is not made
+of counts, or has shown that this model does not describe it, is judged by whether anything like it was seen before.
+"""
+
+import math
+from copy import deepcopy
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Self
+
+from sluice.anomalies.baseline import Baseline
+from sluice.anomalies.model import ALARM_SCORE, Kind, Verdict
+from sluice.anomalies.patterns import Patterns
+from sluice.anomalies.scan import NOTHING, Finding, Scan
+from sluice.anomalies.tails import surprise_above, surprise_below
+
+DAY = timedelta(days=1)
+LEARNING = timedelta(days=14)
+ALARM_SURPRISE = 13.0  # -ln of a probability: one false alarm in years of ten-minute buckets and all their windows
+_MODEL_DAYS = 8  # until the model may judge: it has seen each weekday, and one of them twice
+_TRUSTED = timedelta(days=5)  # without a surprise, after which it does; then surprises are incidents
+_SCATTER_DAYS = 7.0  # memory of how windows scatter
+_DOUBT = 0.03  # standard error of an expected rate, relative
+_FIRST_DOUBT = 0.5  # right after the level is new; fades within days
+_CALM_BUCKETS = 6
+_CALM_SURPRISE = 5.0  # of that many buckets together, below which an incident ends
+_CALM_DOUBT = 0.05
+_REST_DAYS = 0.5  # without another alarm of patterns
+_SHORT, _LONG = 2, 36  # buckets
+_LARGEST = 1e12
+_FAR_TOO_MANY = 3.0  # times what was expected
+_GROWTH = 1.4
+_RAMP_BUCKETS = 12
+
+
+@dataclass(slots=True)
+class _Incident:
+    onset: str
+    kind: str
+    is_above: bool
+    buckets: int = 0
+    count: float = 0.0
+    exposure: float = 0.0  # sum of the baseline's factors
+    first: list[list[float]] = field(default_factory=list)  # count, expected, variance
+    last: list[list[float]] = field(default_factory=list)
+
+
+class RateDetector:
+    """Feed it every bucket in order, empty ones too. The same buckets always give the same verdicts, also if the state
+    went through ``to_state``, JSON and ``from_state`` in between; so a late correction is judged by feeding the buckets
+    since an earlier state again. ``learning`` is how long nothing is an alarm; weekly rhythms take two weeks."""
+
+    def __init__(self, width: timedelta, learning: timedelta = LEARNING) -> None:
+        self._width = width
+        self._learning = learning
+        self._since: datetime | None = None
+        self._is_counts = True
+        self._surprised: datetime | None = None  # when the model last failed
+        self._doubt = _FIRST_DOUBT
+        self._rest = 0
+        self._incident: _Incident | None = None
+        self._baseline = Baseline(DAY / width)
+        self._scan = Scan()
+        self._patterns = Patterns()
+
+    def feed(self, bucket: datetime, count: float) -> Verdict:
+        """``bucket`` is the start of the next one. A count that is no number, or beyond 1e12, is passed over."""
+        self._since = self._since or bucket
+        if not abs(count) <= _LARGEST:
+            return self._verdict(bucket, 0.0, NOTHING)
+        self._is_counts = self._is_counts and count >= 0 and count == math.floor(count)
+        is_learning = bucket - self._since < self._learning
+        if not self._is_counts:
+            return self._judge_pattern(bucket, count, is_learning=is_learning)
+        self._baseline.begin(bucket)
+        factor = self._baseline.factor(bucket)
+        finding = self._look(count, factor)
+        incident = self._incident
+        if incident:
+            verdict = self._follow(incident, bucket, count, factor, finding)
+        elif is_learning or not self._trusts_model(bucket):
+            verdict = self._judge_pattern(bucket, count, is_learning=is_learning)
+        else:
+            verdict = self._judge_rate(bucket, count, factor, finding)
+        is_usual = not (incident or self._incident)
+        self._learn(bucket, count, factor, finding, is_usual=is_usual, is_clipped=not is_learning)
+        return verdict
+
+    def to_state(self) -> dict[str, Any]:
+        """JSON-able, and of bounded size."""
+        return {
+            "width": self._width.total_seconds(),
+            "learning": self._learning.total_seconds(),
+            "since": self._since and self._since.isoformat(),
+            "is_counts": self._is_counts,
+            "surprised": self._surprised and self._surprised.isoformat(),
+            "doubt": self._doubt,
+            "rest": self._rest,
+            "incident": self._incident and asdict(self._incident),
+            "baseline": self._baseline.to_state(),
+            "scan": self._scan.to_state(),
+            "patterns": self._patterns.to_state(),
+        }
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any]) -> Self:
+        detector = cls(timedelta(seconds=state["width"]), timedelta(seconds=state["learning"]))
+        detector._since = state["since"] and datetime.fromisoformat(state["since"])
+        detector._is_counts = state["is_counts"]
+        detector._surprised = state["surprised"] and datetime.fromisoformat(state["surprised"])
+        detector._doubt = state["doubt"]
+        detector._rest = state["rest"]
+        detector._incident = state["incident"] and _Incident(**deepcopy(state["incident"]))
+        detector._baseline = Baseline.from_state(state["baseline"])
+        detector._scan = Scan.from_state(state["scan"])
+        detector._patterns = Patterns.from_state(state["patterns"])
+        return detector
+
+    def _trusts_model(self, bucket: datetime) -> bool:
+        return self._surprised is not None and bucket - self._surprised >= _TRUSTED
+
+    def _look(self, count: float, factor: float) -> Finding:
+        expected = self._baseline.expected(factor)
+        self._doubt *= max(0.0, 1 - 1 / self._baseline.buckets_per_day)
+        if not self._baseline.level_exposure:
+            return NOTHING
+        self._scan.add(count, expected, self._baseline.variance(expected))
+        return self._scan.find(_DOUBT * _DOUBT + self._doubt * self._doubt)
+
+    def _judge_rate(self, bucket: datetime, count: float, factor: float, finding: Finding) -> Verdict:
+        score = finding.surprise / (finding.surprise + ALARM_SURPRISE)
+        if score < ALARM_SCORE:
+            return self._verdict(bucket, score, finding)
+        onset = bucket - self._width * (finding.buckets - 1)
+        is_above = finding.observed > finding.expected
+        self._incident = _Incident(onset.isoformat(), _kind(finding), is_above)
+        self._add(self._incident, count, factor)
+        return self._verdict(bucket, score, finding, opens=True)
+
+    def _judge_pattern(self, bucket: datetime, count: float, *, is_learning: bool) -> Verdict:
+        known = self._patterns.nearest(count)
+        novelty = self._patterns.novelty(count)
+        finding = Finding(novelty, 1, count, known)
+        self._rest = max(0, self._rest - 1)
+        if is_learning or self._rest:
+            return self._verdict(bucket, 0.0, finding)
+        score = 1 - 1 / (1 + novelty)
+        if score < ALARM_SCORE:
+            return self._verdict(bucket, score, finding)
+        self._rest = math.ceil(_REST_DAYS * self._baseline.buckets_per_day)
+        return self._verdict(bucket, score, finding, opens=True)
+
+    def _follow(self, incident: _Incident, bucket: datetime, count: float, factor: float, finding: Finding) -> Verdict:
+        self._add(incident, count, factor)
+        incident.kind = _lasting_kind(incident)
+        if incident.buckets > self._baseline.buckets_per_day:
+            incident.kind = Kind.SHIFT
+            self._baseline.shift(incident.count / incident.exposure)
+            self._doubt = _FIRST_DOUBT
+        score = max(ALARM_SCORE, finding.surprise / (finding.surprise + ALARM_SURPRISE))
+        verdict = self._verdict(bucket, score, finding)
+        if incident.buckets > self._baseline.buckets_per_day or _is_calm(incident):
+            self._incident = None
+            self._scan.restart()
+        return verdict
+
+    def _add(self, incident: _Incident, count: float, factor: float) -> None:
+        expected = self._baseline.expected(factor)
+        incident.buckets += 1
+        incident.count += count
+        incident.exposure += factor
+        incident.last = [*incident.last[1 - _CALM_BUCKETS :], [count, expected, self._baseline.variance(expected)]]
+        if incident.buckets <= _CALM_BUCKETS:
+            incident.first = incident.last
+
+    def _learn(
+        self, bucket: datetime, count: float, factor: float, finding: Finding, *, is_usual: bool, is_clipped: bool
+    ) -> None:
+        if is_usual:
+            self._baseline.learn(bucket, count, factor, is_clipped=is_clipped)
+            self._scan.learn(_SCATTER_DAYS * self._baseline.buckets_per_day)
+            if len(self._baseline.days) < _MODEL_DAYS or finding.surprise >= ALARM_SURPRISE:
+                self._surprised = bucket
+        self._baseline.add_up(count if is_usual else self._baseline.expected(factor))
+
+    def _verdict(self, bucket: datetime, score: float, finding: Finding, *, opens: bool = False) -> Verdict:
+        incident = self._incident
+        kind: Kind | None = Kind(incident.kind) if incident else None
+        onset = datetime.fromisoformat(incident.onset) if incident else None
+        if opens and not incident:
+            kind, onset = _kind(finding), bucket
+        return Verdict(
+            bucket=bucket,
+            score=score,
+            kind=kind,
+            opens=opens,
+            onset=onset,
+            observed=finding.observed,
+            expected=finding.expected,
+            buckets=finding.buckets,
+            baseline_from=self._since or bucket,
+        )
+
+
+def _kind(finding: Finding) -> Kind:
+    """At its first alarm."""
+    if finding.observed <= finding.expected:
+        return Kind.DROP if finding.observed else Kind.SILENCE
+    is_far = finding.observed > _FAR_TOO_MANY * finding.expected
+    return Kind.SPIKE if finding.buckets <= _SHORT or is_far else Kind.BURST
+
+
+def _lasting_kind(incident: _Incident) -> Kind:
+    """What it turned out to be: a rate that kept growing, or that stays."""
+    if not incident.is_above:
+        is_silent = not any(count for count, _, _ in incident.last) and incident.kind != Kind.DROP
+        return Kind.SILENCE if is_silent else Kind.DROP
+    if incident.buckets >= _RAMP_BUCKETS and _ratio(incident.last) > _GROWTH * _ratio(incident.first):
+        return Kind.RAMP
+    return Kind.SHIFT if incident.buckets >= _LONG else Kind(incident.kind)
+
+
+def _ratio(buckets: list[list[float]]) -> float:
+    return (sum(count for count, _, _ in buckets) + 1) / (sum(expected for _, expected, _ in buckets) + 1)
+
+
+def _is_calm(incident: _Incident) -> bool:
+    if len(incident.last) < _CALM_BUCKETS:
+        return False
+    count, expected, variance = (sum(values) for values in zip(*incident.last, strict=True))
+    surprise = surprise_above if count > expected else surprise_below
+    return surprise(count, expected, variance + (_CALM_DOUBT * expected) ** 2) < _CALM_SURPRISE
