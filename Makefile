@@ -68,9 +68,9 @@ bench: build ## Measure speed against the physical limit and a classic architect
 	@infra/setup.sh baseline
 	@$(BENCHMARKS) $(if $(QUICK),--quick) $(if $(ONLY),--only '$(ONLY)')
 
-evaluate: setup ## Measure mining by an evaluation kit: EVALUATION=folder [LABELS=khan,mut:1] writes build/evaluation.json
+evaluate: setup ## Measure mining and detection by an evaluation kit: EVALUATION=folder [LABELS=khan,mut:1] [SEEDS=1,2] writes build/evaluation.json
 	@$(WITH_VENV) PYTHONPATH=infra $(PYTHON_VENV) -m evaluation '$(EVALUATION)' --output build/evaluation.json \
-		$(if $(LABELS),--labels '$(LABELS)')
+		$(if $(LABELS),--labels '$(LABELS)') $(if $(SEEDS),--seeds '$(SEEDS)')
 
 bench-modes: build ## Count what the drain's two modes run and are billed in an hour, for `make sizing`
 	@$(BENCHMARKS).modes $(ARGS)

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 DEFAULT_LABELS = "khan,mut:1,mut:2,synth:1,synth:2"
+DEFAULT_SEEDS = "1,2"
+_RATES = ("--module", "evaluation.detecting:detect_rates")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +25,17 @@ class Measurement:
     arguments: tuple[str, ...]
 
 
-def measurements(labels: str) -> list[Measurement]:
+def measurements(labels: str, seeds: str) -> list[Measurement]:
     """Everything that the product can be measured by, in the order of the report."""
     return [
         Measurement(
             "templates", "parse_eval.py", ("--module", "evaluation.mining:parse", "--check-online", "--labels", labels)
+        ),
+        Measurement("sessions", "session_eval.py", ("--module", "evaluation.detecting:detect_sessions")),
+        Measurement("rates", "rate_eval.py", _RATES),
+        *(
+            Measurement(f"synthetic rates, seed {seed}", "rate_eval.py", (*_RATES, "--synthetic", "--seed", seed))
+            for seed in seeds.split(",")
         ),
     ]
 
@@ -47,10 +55,11 @@ def main() -> None:
     parser.add_argument("kit", type=Path, help="folder of the evaluation kit")
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--labels", default=DEFAULT_LABELS, help="labels of the template data")
+    parser.add_argument("--seeds", default=DEFAULT_SEEDS, help="seeds of the synthetic count series")
     arguments = parser.parse_args()
     if not (arguments.kit / "parse_eval.py").is_file():
         parser.error(f"no evaluation kit in {str(arguments.kit)!r}: name its folder, EVALUATION=folder")
-    results = {each.name: run(arguments.kit, each) for each in measurements(arguments.labels)}
+    results = {each.name: run(arguments.kit, each) for each in measurements(arguments.labels, arguments.seeds)}
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
     arguments.output.write_text(json.dumps(results, indent=1) + "\n")
     print(f"\nwritten to {arguments.output}")
