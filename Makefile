@@ -122,6 +122,10 @@ compose-up: setup ## Start LocalStack, Redis, Postgres and PgBouncer in containe
 	@PYTHONPATH=localstack $(PYTHON_VENV) -m compose announce
 	@$(WITH_COMPOSE) && (build/venv/bin/sluice apps create compose >/dev/null 2>&1 || true) \
 		&& build/venv/bin/sluice keys create compose --scope ingest --scope read
+ifdef MONITORING
+	@$(WITH_COMPOSE) && build/venv/bin/sluice keys create compose --scope metrics 2>/dev/null | PYTHONPATH=infra $(PYTHON_VENV) \
+		-m monitoring target build/compose/prometheus "$${SLUICE_URL/127.0.0.1/localstack}" compose
+endif
 
 compose-demo: compose-up ## Send, store and read back real logs on the containers
 	@$(WITH_COMPOSE) && PYTHONPATH=infra $(PYTHON_VENV) -m demo
@@ -155,7 +159,7 @@ openapi: setup ## Renew the OpenAPI document, which the query function serves, f
 	@PYTHONPATH=infra $(PYTHON_VENV) -m openapi
 
 metrics: setup ## Renew infra/METRICS.md from the registry of metrics
-	@PYTHONPATH=infra $(PYTHON_VENV) -m monitoring
+	@PYTHONPATH=infra $(PYTHON_VENV) -m monitoring table
 
 lock: ## Renew the lock files from pyproject.toml and the requirements.in files
 	@python=$$(infra/python.sh) && "$$python" -m venv build/lock-venv && build/lock-venv/bin/python -m pip install -q uv

@@ -13,7 +13,7 @@ from sluice.metrics.model import Distribution, Sample
 from sluice.metrics.ports import MetricStore
 from sluice.metrics.postgres import PgBouncerPools
 from sluice.metrics.redis import RedisMemory
-from sluice.metrics.registry import MetricName
+from sluice.metrics.registry import METRICS, Kind, MetricName, Place
 from sluice.runtime.observability import Logger
 from sluice.runtime.postgres import Database
 from sluice.streams.inspection import ShardState
@@ -27,6 +27,11 @@ _OF_APPLICATIONS: tuple[MetricName, ...] = (
     "in_flight",
     "unaccounted",
 )
+_ALWAYS_SHOWN = {
+    name
+    for name, metric in METRICS.items()
+    if metric.place is Place.KEPT and metric.kind is Kind.COUNTER and not metric.labels
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +96,9 @@ class Scrape:
     def _counts(self, distributions: list[Distribution]) -> list[Sample]:
         samples, found = self.store.read()
         distributions += found
-        return samples
+        # A counter that begins with its first event hides it from Prometheus's increase().
+        silent = _ALWAYS_SHOWN - {sample.name for sample in samples}
+        return [*samples, *(Sample(name, 0) for name in sorted(silent))]
 
     def _dead_letters(self) -> list[Sample]:
         count, _ = PostgresPipeline(self.database).count_open_letters()

@@ -1,6 +1,7 @@
 """The registry of metrics, and the page that Prometheus reads."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any, get_args
 
@@ -72,6 +73,17 @@ def test_kept_metrics_reach_cloudwatch_too(capsys: pytest.CaptureFixture[str]) -
     assert document["chunk_duration"] == [0.25]
     units = {item["Name"]: item["Unit"] for item in document["_aws"]["CloudWatchMetrics"][0]["Metrics"]}
     assert units == {"rejected": "Count", "chunk_duration": "Seconds"}
+
+
+@pytest.mark.parametrize(
+    "path", [*(INFRA / "monitoring").rglob("rules*.yml"), *(INFRA / "monitoring").rglob("*.json")], ids=lambda p: p.name
+)
+def test_rules_and_dashboards_ask_for_metrics_that_there_are(path: Path) -> None:
+    known = {prometheus_name(name) for name in METRICS}
+    known |= {f"{name}{part}" for name in known for part in ("_bucket", "_sum", "_count")}
+    asked = set(re.findall(r"\bsluice_\w+", path.read_text()))
+    assert asked
+    assert asked <= known
 
 
 def test_the_table_is_current() -> None:
