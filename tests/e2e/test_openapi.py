@@ -54,7 +54,7 @@ def document(url: str) -> dict[str, Any]:
 @pytest.fixture(scope="session")
 def all_scopes_key(make_key: Callable[..., str]) -> str:
     """A key that may do everything."""
-    return make_key("ingest", "read", "admin")
+    return make_key("ingest", "read", "admin", "metrics")
 
 
 def operations(document: dict[str, Any]) -> list[Any]:

@@ -77,8 +77,8 @@ def test_every_parameter_takes_an_injection_for_a_value(desk: Desk, path: str, n
     application_id, application = desk.new_application()
     desk.store(application_id, "a log")
     key = desk.new_key(application, "read")
-    for text in INJECTIONS:
-        filled = path.replace("{id}", f"{quote(text, safe='')}-0")
+    for text in (*INJECTIONS, "a\x00b", "a\ud800b"):
+        filled = path.replace("{id}", f"{quote(text, safe='', errors='replace')}-0")
         more = {"field": "level"} if path == "/api/facets" else {}
         more |= {"wait": "0"} if path == "/api/tail" else {}
         for name in (*names, f"metadata.{text}", f"metadata.k{text}"):

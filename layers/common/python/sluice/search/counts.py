@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from sluice.entries.normalise import storable_text
 from sluice.errors import RejectedInput
 from sluice.search.model import FIELDS, METADATA, Filters
 from sluice.search.parse import parse_choice, parse_filters, parse_limit
@@ -15,6 +16,7 @@ FACETS = ("level", *FIELDS, "metadata")
 MAX_BUCKETS, DEFAULT_BUCKETS = 500, 60
 MAX_VALUES, DEFAULT_VALUES = 100, 10
 ORIGIN = datetime(2001, 1, 1, tzinfo=UTC)  # a Monday: where intervals of every length begin
+_MAX_FIELD_CHARACTERS = 4_096
 _DEFAULT_RANGE = timedelta(hours=1)
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
 INTERVALS = (
@@ -82,6 +84,9 @@ def parse_facet(parameters: Mapping[str, str], now: datetime) -> FacetQuery:
     field = parameters.get("field", "")
     if field not in FACETS and not field.startswith(METADATA):
         raise RejectedInput("invalid_field", f"field must be one of {', '.join((*FACETS, METADATA + 'KEY'))}")
+    if storable_text(field)[1] or len(field) > _MAX_FIELD_CHARACTERS:
+        detail = f"no log has such a key: U+0000, a lone surrogate, or over {_MAX_FIELD_CHARACTERS} characters"
+        raise RejectedInput("invalid_field", detail)
     limit = parse_limit("limit", parameters.get("limit"), DEFAULT_VALUES, MAX_VALUES)
     return FacetQuery(parse_filters(parameters, now, "field", "limit"), field, limit)
 
