@@ -16,6 +16,7 @@ from uuid import UUID
 import pytest
 
 from scratch import Scratch
+from sluice.filters.postgres import PostgresFilterStore
 from sluice.runtime.postgres import Database
 from sluice.search.counts import parse_facet, parse_histogram
 from sluice.search.model import Page, Visible
@@ -139,6 +140,21 @@ def test_counts_are_whole(heap: Heap) -> None:
     with timed("stats"):
         stats = heap.counter().stats(parse_filters({}, NOW))
     assert sum(row[2] for row in stats.rows) == ROWS
+
+
+def test_word_filters_change_no_count(heap: Heap) -> None:
+    filters = PostgresFilterStore(Database(heap.scratch.url("sluice_indexer")))
+    while filters.advance(20_000).entries:
+        pass
+    for query, expected in (
+        ("exploded", ROWS // 50_000),
+        ("answered -nowhere", ROWS - ROWS // 50_000),
+        ("metadata.user_id:4711 service:mail", len(range(4_711, ROWS, 5_003)) // 4),
+    ):
+        with timed(f"histogram of {query} with word filters"):
+            found = heap.counter().histogram(parse_histogram({"q": query, "since": "-4d", "until": "now"}, NOW))
+        assert abs(sum(row[-1] for row in found.rows) - expected) <= 1
+        assert found.complete_since is None
 
 
 def test_the_neighbours_of_a_log_are_at_hand(heap: Heap) -> None:

@@ -27,10 +27,13 @@ from sluice.runtime.crash_points import CRASH_POINTS, CrashPoint, arm
 from sluice.runtime.postgres import Database, show_applications
 from sluice.schema.postgres import SchemaOwner
 from sluice.search import words
+from sluice.search.counts import parse_facet, parse_histogram
 from sluice.search.model import Visible
-from sluice.search.parse import parse_query
+from sluice.search.parse import parse_filters, parse_query
 from sluice.search.postgres import PostgresLogReader
-from sluice.search.postgres_filters import Execute, FilteredSearch, Found, find
+from sluice.search.postgres_counts import PostgresLogCounter
+from sluice.search.postgres_filters import FilteredSearch, Found, find
+from sluice.search.postgres_ranges import Execute
 from sluice.search.postgres_scan import Budget
 from sluice.search.words import Clauses
 from sluice.streams.model import StreamEntry
@@ -263,6 +266,41 @@ def test_a_statement_that_is_cancelled_leaves_a_place_to_go_on(shelf: Shelf, sta
             return execute(sql, values)
 
         assert_complete_to_where_it_got(shelf, find(until_cancelled, search, lambda: True))
+
+
+def counter_of(shelf: Shelf) -> PostgresLogCounter:
+    visible = Visible({shelf.application_id: "shelf"})
+    return PostgresLogCounter(Database(shelf.scratch.url("sluice_reader")), visible)
+
+
+def test_counts_count_what_a_scan_finds_while_rows_arrive(shelf: Shelf) -> None:
+    """Each log once, although what is in no filter yet came within the same second as what is in one."""
+    counter = counter_of(shelf)
+    range_ = {"since": (START - timedelta(days=1)).isoformat(), "until": (START + timedelta(days=1)).isoformat()}
+    for step in range(4):
+        for size in (1, 3, 400):
+            shelf.put(messages(size, seed=step * 1_000 + size), received_at=START + timedelta(seconds=step // 2 * 100))
+        for word in ("word7", "word1999"):
+            expected = len(scan(shelf, word))
+            histogram = counter.histogram(parse_histogram({"q": word, **range_}, START))
+            stats = counter.stats(parse_filters({"q": word}, START))
+            facet = counter.facet(parse_facet({"q": word, "field": "metadata"}, START))
+            assert (sum(row[-1] for row in histogram.rows), sum(row[2] for row in stats.rows)) == (expected, expected)
+            assert (facet.total, facet.values["note"]) == (expected, expected)
+        if step % 2 == 0:
+            shelf.index(max_rows=500)
+
+
+def test_counts_read_no_group_whose_filter_lacks_the_word(shelf: Shelf) -> None:
+    shelf.put(messages(1_000))
+    shelf.index()
+    shelf.scratch.rows(
+        "UPDATE word_filters SET filter = decode(repeat('00', bit_count / 8), 'hex') WHERE application_id = %s",
+        shelf.application_id,
+    )
+    counter = counter_of(shelf)
+    assert counter.stats(parse_filters({"q": "word7"}, START)).rows == []
+    assert counter.stats(parse_filters({}, START)).rows
 
 
 def test_a_search_that_waits_too_long_is_partial(shelf: Shelf, scratch: Scratch) -> None:

@@ -9,7 +9,10 @@ from sluice.runtime.postgres import Database
 from sluice.search.counts import ORIGIN, Counts, FacetCounts, FacetQuery, HistogramQuery
 from sluice.search.model import METADATA, Filters, Visible
 from sluice.search.postgres_conditions import Sql, filters_sql, metadata_text
-from sluice.search.postgres_scan import Budget, open_scan
+from sluice.search.postgres_filters import FilteredSearch, narrow
+from sluice.search.postgres_ranges import RangeReader
+from sluice.search.postgres_scan import RESOLUTION, Budget, Scan, open_scan
+from sluice.search.required import required
 
 _FIRST_WINDOW_ROWS, _LAST_WINDOW_ROWS = 50_000, 2_000_000
 _MAX_WINDOW_VALUES = 5_000  # of a field that are read from one window
@@ -17,18 +20,18 @@ _MAX_VALUE_CHARACTERS = 256
 _GROUPINGS = {"level": "level", "application": "application_id", "none": "0"}
 
 _HISTOGRAM = """
-SELECT date_bin(make_interval(secs => %s), event_at, %s), {grouping}, count(*) FROM log_entries WHERE {conditions}
+SELECT date_bin(make_interval(secs => %s), event_at, %s), {grouping}, count(*) FROM {rows} WHERE {conditions}
 GROUP BY 1, 2"""
 _STATS = """
-SELECT level, application_id, count(*), min(event_at), max(event_at), sum(octet_length(message)) FROM log_entries
+SELECT level, application_id, count(*), min(event_at), max(event_at), sum(octet_length(message)) FROM {rows}
 WHERE {conditions} GROUP BY 1, 2"""
 _FACET = """
 SELECT grouping(value), value, count(*), count(*) FROM (
-    SELECT {value} AS value FROM log_entries WHERE {conditions}) AS found
+    SELECT {value} AS value FROM {rows} WHERE {conditions}) AS found
 GROUP BY GROUPING SETS ((value), ()) ORDER BY 1 DESC, value IS NULL DESC, 3 DESC LIMIT {limit}"""
 _KEYS = """
 SELECT grouping(value), value, count(*), count(*) FILTER (WHERE coalesce(n, 1) = 1) FROM (
-    SELECT left(key, {characters}) AS value, n FROM log_entries
+    SELECT left(key, {characters}) AS value, n FROM {rows}
     LEFT JOIN LATERAL json_object_keys(metadata) WITH ORDINALITY AS keys (key, n) ON true WHERE {conditions}) AS found
 GROUP BY GROUPING SETS ((value), ()) ORDER BY 1 DESC, value IS NULL DESC, 3 DESC LIMIT {limit}"""
 
@@ -86,8 +89,9 @@ class PostgresLogCounter:
                 return Counts([], None)
 
             def read(window: Sql) -> bool:
-                complete = sql.replace("{conditions}", f"{window[0]} AND {condition}")
-                rows.extend(scan.rows(complete, [*values, *window[1], *condition_values]))
+                conditions = f"{window[0]} AND {condition}", [*window[1], *condition_values]
+                narrowed = _narrowed_rows(scan, filters, sql, values, conditions)
+                rows.extend(_rows(scan, sql, values, conditions) if narrowed is None else narrowed)
                 return False
 
             scan.walk(False, _FIRST_WINDOW_ROWS, _LAST_WINDOW_ROWS, read)
@@ -97,6 +101,34 @@ class PostgresLogCounter:
         if name == "level":
             return Level(value).name
         return self._visible.names[value] if name == "application" else value
+
+
+def _rows(scan: Scan, sql: str, values: list[Any], conditions: Sql) -> list[Any]:
+    """What ``sql`` returns for the rows for which ``conditions`` hold, from all there are."""
+    complete = sql.replace("{rows}", "log_entries").replace("{conditions}", conditions[0])
+    return scan.rows(complete, [*values, *conditions[1]])
+
+
+def _narrowed_rows(scan: Scan, filters: Filters, sql: str, values: list[Any], conditions: Sql) -> list[Any] | None:
+    """The same, from the ranges that may match; None if word filters are of no use."""
+    since, until = scan.window
+    wanted = FilteredSearch(
+        clauses=required(filters),
+        application_ids=scan.ids,
+        received=scan.received,
+        event_from=since,
+        event_until=until and until - RESOLUTION,
+    )
+    ranges = None if scan.batch_id else narrow(scan.rows, wanted)
+    if ranges is None:
+        return None
+    reader = RangeReader(scan.rows, scan.ids, scan.received)
+    complete = sql.replace("{conditions}", "true")
+
+    def build(rows: str, row_values: list[Any]) -> Sql:
+        return complete.replace("{rows}", rows), [*values, *row_values]
+
+    return list(reader.read(ranges, "*", "log_entries", conditions, build))
 
 
 def _value_sql(name: str) -> Sql:

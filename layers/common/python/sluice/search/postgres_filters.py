@@ -12,6 +12,7 @@ from typing import Any
 
 from psycopg2.errors import QueryCanceled
 
+from sluice.search.postgres_ranges import Execute, RangeReader
 from sluice.search.ranges import Blocks, RowRange, disjoint
 from sluice.search.words import Clauses, hashes
 
@@ -25,16 +26,6 @@ _WIDE = timedelta(hours=1)  # see word_filters.is_wide
 _INSTANT = timedelta(microseconds=1)
 _EARLIEST, _LATEST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 _POSITIONS = (-(2**31), 2**31 - 1)
-
-type Execute = Callable[[str, Sequence[Any]], list[Any]]  # runs statements; returns the rows of the last one
-
-# The first one locks the partitions: while the transaction lasts, nobody rewrites them.
-_HEAPS = """
-SELECT FROM log_entries WHERE received_at >= %s AND received_at < %s LIMIT 0;
-SELECT heap_identity(retention_class, day) FROM (
-    SELECT DISTINCT retention_class, day FROM event_time_bounds
-    WHERE day >= (%s AT TIME ZONE 'UTC')::date AND day <= (%s AT TIME ZONE 'UTC')::date
-      AND application_id = ANY (%s)) AS known"""
 
 _MARK = """
 SELECT stored_xid::text, batch_id::text, part FROM word_filter_progress
@@ -65,40 +56,22 @@ SELECT application_id, received_from, received_until, position_from, position_un
 FROM seen WHERE may_match
 UNION ALL SELECT null, null, null, null, null, null, null, null, null, count(*) FROM seen"""
 
-# OFFSET keeps the planner from joining in any other way than one range after the other: by the index on receipt, or
-# (no other way being left) by block. DISTINCT: ranges of blocks may overlap.
 _READ = """
-SELECT DISTINCT ON (1, 2, 3) found.*
-FROM unnest(%s::int[], %s::timestamptz[], %s::timestamptz[], %s::int[], %s::int[], %s::text[], %s::text[])
-    AS wanted (in_application, first_receipt, last_receipt, first_position, last_position, first_place, last_place),
-LATERAL (
-    SELECT event_at, batch_id, position, {columns} FROM log_entries
-    WHERE application_id = in_application AND received_at >= first_receipt AND received_at <= last_receipt
-      AND received_at >= %s AND received_at < %s AND position BETWEEN first_position AND last_position
-      AND event_at >= %s AND event_at <= %s AND {places} AND ({condition}) OFFSET 0) AS found
-ORDER BY 1 {order}, 2 {order}, 3 {order} LIMIT %s"""
-
-# The same, planned while no other way of scanning is allowed.
-_METHODS = "'{{enable_seqscan,enable_indexscan,enable_indexonlyscan,enable_bitmapscan}}'::text[]"
-_BY_BLOCK = f"""
-SELECT set_config(method, 'off', true) FROM unnest({_METHODS}) AS method;
-DECLARE found_{{number}} NO SCROLL CURSOR FOR {_READ};
-SELECT set_config(method, 'on', true) FROM unnest({_METHODS}) AS method;
-FETCH ALL FROM found_{{number}}"""
+SELECT found.* FROM {rows} ORDER BY 1 {order}, 2 {order}, 3 {order} LIMIT %s"""
 
 
 @dataclass(frozen=True, slots=True)
 class FilteredSearch:
-    """A page's worth of rows of log_entries. ``columns`` and ``condition`` are SQL over it, ``values`` those of the
+    """Rows of log_entries, a page's worth. ``columns`` and ``condition`` are SQL over it, ``values`` those of the
     condition's placeholders; ``clauses`` must follow from the condition, which is what decides."""
 
     clauses: Clauses
     application_ids: Sequence[int]
     received: tuple[datetime, datetime]  # the second excluded: where all rows of the event times are
-    columns: str
-    condition: str
-    values: Sequence[Any]
-    limit: int
+    columns: str = "null"
+    condition: str = "true"
+    values: Sequence[Any] = ()
+    limit: int = 0
     event_from: datetime | None = None
     event_until: datetime | None = None  # included
     is_ascending: bool = False
@@ -127,6 +100,16 @@ def find(execute: Execute, search: FilteredSearch, has_time: Callable[[], bool])
         return Found(run.best(), run.reached)
 
 
+def narrow(execute: Execute, search: FilteredSearch) -> list[RowRange] | None:
+    """Ranges, no row in two of them, that hold all rows of ``search`` whatever its limit; None as in ``find``. Raises
+    QueryCanceled."""
+    pending = _pending(execute, search) if search.clauses else None
+    if pending is None:
+        return None
+    ranges = _Search(execute, search, lambda: True).all_candidates()
+    return None if ranges is None else disjoint([*pending, *ranges])
+
+
 def _pending(execute: Execute, search: FilteredSearch) -> list[RowRange] | None:
     """The rows that no filter covers yet; None if they are too many, or if the progress is not of this database."""
     marks = execute(_MARK, ())
@@ -150,8 +133,7 @@ class _Search:
     seen_count: int = 0
     match_count: int = 0
     reached: datetime = field(init=False)  # what lies beyond this event time, itself included, may not have been read
-    _heap_ids: frozenset[int] = frozenset()
-    _statement_count: int = 0
+    _reader: RangeReader = field(init=False)
 
     def __post_init__(self) -> None:
         first, last = self._event_bounds
@@ -159,18 +141,29 @@ class _Search:
 
     def run(self, pending: list[RowRange]) -> Found | None:
         """See ``find``. Raises QueryCanceled."""
-        received = self.search.received
-        heaps = self.execute(_HEAPS, (*received, *received, list(self.search.application_ids)))
-        self._heap_ids = frozenset(heap_id for (heap_id,) in heaps) - {0}
+        self._reader = RangeReader(self.execute, self.search.application_ids, self.search.received)
         self._read(pending)
         for ranges, beyond in self._windows():
-            if self.seen_count >= _JUDGED_FROM and self.match_count > MAX_SHARE * self.seen_count:
+            if self._is_common:
                 return None
             stopped = self._read_in_order(ranges, beyond)
             if stopped is not None:
                 return Found(self.best(), None if self._is_full(stopped) else stopped)
             self.reached = beyond
         return Found(self.best())
+
+    def all_candidates(self) -> list[RowRange] | None:
+        """All groups that may match, in no order; None if nearly all may."""
+        _, last = self._event_bounds
+        ranges = [
+            *self._candidates("is_wide", [])[0],
+            *self._candidates("NOT is_wide AND event_until <= %s", [_shifted(last, _WIDE)])[0],
+        ]
+        return None if self._is_common else ranges
+
+    @property
+    def _is_common(self) -> bool:
+        return self.seen_count >= _JUDGED_FROM and self.match_count > MAX_SHARE * self.seen_count
 
     def _read_in_order(self, ranges: list[RowRange], beyond: datetime) -> datetime | None:
         """Reads ranges until the page is full or time is up: then the first event time of what was not read."""
@@ -184,38 +177,14 @@ class _Search:
         return beyond if self._is_full(beyond) or not self.has_time() else None
 
     def _read(self, ranges: list[RowRange]) -> None:
-        near = [item for item in ranges if self._has_valid_blocks(item)]
-        others = [item for item in ranges if not self._has_valid_blocks(item)]
-        if near:
-            self._read_from(near, _BY_BLOCK, "ctid >= first_place::tid AND ctid < last_place::tid")
-        if others:
-            self._read_from(disjoint(others), _READ, "true")
-
-    def _has_valid_blocks(self, item: RowRange) -> bool:
-        return item.blocks is not None and item.blocks.heap_id in self._heap_ids
-
-    def _read_from(self, wanted: list[RowRange], statement: str, places: str) -> None:
         search = self.search
-        self._statement_count += 1
-        sql = statement.format(
-            number=self._statement_count,
-            columns=search.columns,
-            condition=search.condition,
-            order=self._order,
-            places=places,
-        )
-        rows = self.execute(
-            sql,
-            [
-                [item.application_id for item in wanted],
-                [item.received_from for item in wanted],
-                [item.received_until for item in wanted],
-                [item.position_from for item in wanted],
-                [item.position_until for item in wanted],
-                [item.blocks and f"({item.blocks.first},0)" for item in wanted],
-                [item.blocks and f"({item.blocks.first + item.blocks.length},0)" for item in wanted],
-                *(*search.received, *self._event_bounds, *search.values, search.limit),
-            ],
+        sql = _READ.replace("{order}", self._order)
+        rows = self._reader.read(
+            disjoint(ranges),
+            f"event_at, batch_id, position, {search.columns}",
+            "found",
+            (f"event_at >= %s AND event_at <= %s AND ({search.condition})", [*self._event_bounds, *search.values]),
+            lambda rows, values: (sql.replace("{rows}", rows), [*values, search.limit]),
         )
         self.rows |= {(row[1], row[2]): row for row in rows}
         self.rows = {(row[1], row[2]): row for row in self.best()}

@@ -59,13 +59,14 @@ class Scan:
     batch_id: UUID | None = None
     is_partial: bool = False  # whether ``walk`` ended before the last window
     reached: datetime | None = None  # the last border up to which ``walk`` got
+    window: tuple[datetime | None, datetime | None] = (None, None)  # where ``walk`` is: from, and up to but without
     _ends_at: float = field(init=False)
 
     def __post_init__(self) -> None:
         self._ends_at = self.budget.clock() + self.budget.seconds
 
     def execute(self, sql: str, values: Sequence[Any]) -> None:
-        """Runs statements, each within what is left of the budget; raises QueryCanceled at its end."""
+        """Runs statements within what is left of the budget; raises QueryCanceled at its end."""
         left = max(self._ends_at - self.budget.clock(), _LEAST_SECONDS)
         timeout = f"{left * 1_000:.0f}ms"
         self.cursor.execute(f"SELECT set_config('statement_timeout', %s, true); {sql}", [timeout, *values])
@@ -128,8 +129,10 @@ class Scan:
 
     def _window(self, is_ascending: bool, border: datetime | None) -> Sql:
         if border is None:
-            return self.within(self.since, self.until)
-        return self.within(self.since, border) if is_ascending else self.within(border, self.until)
+            self.window = self.since, self.until
+        else:
+            self.window = (self.since, border) if is_ascending else (border, self.until)
+        return self.within(*self.window)
 
     def _border(self, is_ascending: bool, size: int) -> datetime | None:
         """The time that ends the next window; None if the rest is one. No application has more than ``size`` records

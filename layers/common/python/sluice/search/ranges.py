@@ -33,8 +33,8 @@ class RowRange:
 
 
 def disjoint(ranges: Iterable[RowRange]) -> list[RowRange]:
-    """Ranges that no row is in twice, which together hold all rows of ``ranges``, and perhaps some between them; their
-    blocks are no longer known."""
+    """Ranges that no row is in twice, which together hold all rows of ``ranges``, and perhaps some between them, of
+    which their blocks know nothing."""
     by_application: defaultdict[int, list[RowRange]] = defaultdict(list)
     for item in ranges:
         by_application[item.application_id].append(item)
@@ -83,4 +83,14 @@ def _joined(
         position_until=position_until,
         event_from=min(item.event_from for item in items),
         event_until=max(item.event_until for item in items),
+        blocks=_span_of([item.blocks for item in items]),
     )
+
+
+def _span_of(blocks: list[Blocks | None]) -> Blocks | None:
+    """The blocks from the first to the last; None if they are not all known, and of one heap."""
+    known = [span for span in blocks if span]
+    if len(known) < len(blocks) or len({span.heap_id for span in known}) > 1:
+        return None
+    first = min(span.first for span in known)
+    return Blocks(known[0].heap_id, first, max(span.first + span.length for span in known) - first)
