@@ -141,7 +141,7 @@ def test_every_mounted_file_of_the_repository_exists() -> None:
     mounts = [mount for one in interpolated(ENVIRONMENT)["services"].values() for mount in one.get("volumes", [])]
     sources = [mount.split(":")[0] for mount in mounts]
     mine = [path for path in sources if path.startswith(".") and "/build/" not in path]
-    assert len(mine) == 4
+    assert len(mine) == 6
     assert all((FOLDER / path).exists() for path in mine)
     named = {path for path in sources if not path.startswith((".", "/"))}
     assert named == interpolated(ENVIRONMENT)["volumes"].keys()
