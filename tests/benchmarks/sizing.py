@@ -119,7 +119,7 @@ def mode_dollars(measured: Numbers, prices: Numbers, mode: str, load: str) -> fl
 
 
 def size_dollars(measured: Numbers, prices: Mapping[str, Any], size: Size) -> dict[str, float]:
-    """A month of each part of a deployment."""
+    """A month of each part of a deployment. Too much by what process_chunk costs twice: for a log, and in the mode."""
     a_million, logs = bill(measured, prices, size.batch), size.million_logs_a_month
     database, cache = (size.copies * HOURS * prices["hourly"][name] for name in (size.database, size.cache))
     held = size.rate * 86_400 * size.days
