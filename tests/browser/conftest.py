@@ -12,7 +12,7 @@ from chromium import NoBrowserError, provide_chromium
 from seeds import MANY, SHOP, few_logs, many_logs, shop_logs
 from visitor import WIDE, Visit, Visitor
 
-STEP_MILLISECONDS = 10_000
+STEP_MILLISECONDS = 20_000
 expect.set_options(timeout=STEP_MILLISECONDS)
 
 

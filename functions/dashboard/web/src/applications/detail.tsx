@@ -26,7 +26,7 @@ export function ApplicationDetail({ name }: { name: string }) {
               <h2>Today</h2>
               {own ? (
                 <UsageMeters usage={own} />
-              ) : usage.value || usage.problem ? (
+              ) : usage.value ? (
                 <p class="muted">How much was sent cannot be told right now.</p>
               ) : (
                 <Loading what="usage" />

@@ -24,7 +24,7 @@ function OwnApplication({ name }: { name: string }) {
       <div class="page-head">
         <h1>{name}</h1>
       </div>
-      {usage.value || usage.problem ? <OwnUsage usage={usage.value?.get(name)} /> : <Loading what="usage" />}
+      {usage.value ? <OwnUsage usage={usage.value.get(name)} /> : <Loading what="usage" />}
       <EmptyState icon="key" title="Your key does not administer">
         Applications, keys and limits are for keys with the scope admin. Ask your operator for a change, or sign in with
         such a key.

@@ -69,7 +69,11 @@ function Legend() {
   return (
     <div class="logs-legend">
       <strong class="logs-total">
-        {counts.value ? `${figure(counts.value.total)} ${counts.value.total === 1 ? "log" : "logs"}` : "…"}
+        {counts.value
+          ? `${figure(counts.value.total)} ${counts.value.total === 1 ? "log" : "logs"}`
+          : countsProblem.value
+            ? ""
+            : "…"}
       </strong>
       {counts.value?.partial && <span class="badge caution">counted in part</span>}
       {found &&

@@ -92,6 +92,7 @@ function QueueSection() {
   if (!pipeline.value) {
     return (
       <section class="card panel" aria-label="Queue">
+        <h2>Queue</h2>
         {pipeline.problem ? (
           <ErrorState problem={pipeline.problem} onRetry={pipeline.reload} />
         ) : (
