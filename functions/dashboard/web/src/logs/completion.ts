@@ -15,6 +15,8 @@ interface Candidate {
   written: string;
   value: string;
   note: string;
+  /** Other names that lead here. */
+  also?: string[];
   /** Whether something must follow, so that no blank does. */
   goesOn?: boolean;
 }
@@ -45,9 +47,9 @@ async function fieldCandidates({ prefix, start }: Completion, fields: Field[], r
   return isAsked ? fields.map((field) => ({ ...named(field), goesOn: true })) : [];
 }
 
-function named({ name, meaning }: Field): Candidate {
+function named({ name, aliases, meaning }: Field): Candidate {
   const text = name === METADATA ? METADATA : `${writtenName(name)}:`;
-  return { written: text, value: text, note: meaning };
+  return { written: text, value: text, note: meaning, also: [name, ...aliases] };
 }
 
 /** `level:>=w` goes on to `level:>=warning`. */
@@ -67,7 +69,9 @@ async function values({ field }: Completion, fields: Field[], range: TimeRange):
 
 function offers({ prefix, start, end }: Completion, candidates: Candidate[]): Offer[] {
   const typed = prefix.toLowerCase();
-  const begins = candidates.filter(({ value }) => value.toLowerCase().startsWith(typed));
+  const begins = candidates.filter(({ value, also = [] }) =>
+    [value, ...also].some((name) => name.toLowerCase().startsWith(typed)),
+  );
   const holds = candidates.filter(
     ({ value, note }) =>
       !begins.some((other) => other.value === value) &&
