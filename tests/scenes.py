@@ -169,7 +169,7 @@ def application_new_key(visitor: Visitor, place: Place) -> None:
 
 
 def application_revoke(visitor: Visitor, place: Place) -> None:
-    visitor.open("applications/demo")
+    visitor.go(f"applications/{place.application}")
     visitor.button("Revoke").first.click()
 
 
