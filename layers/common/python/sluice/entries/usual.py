@@ -89,7 +89,7 @@ _STEP = 16  # between the characters that are looked at for a long number
 _LONG = b"0" * (MAX_INTEGER_DIGITS // _STEP)
 _DIGITS_AS_ZEROS = bytes.maketrans(b"123456789", b"0" * 9)
 # In numbers below _SMALLEST, as msgspec writes them, and with their digits as zeros; and in some others, and words.
-_TINY, _TINY_EXPONENT = b"0.0000", b"0e-0"
+_TINY, _EXPONENT, _TINY_EXPONENT = b"0.0000", b"e-", b"0e-0"
 # Times in UTC that differ from the packed form in their end alone: how much of them is kept, and what follows.
 _TIME_FORMS = {
     f"0000-00-00T00:00:00{fraction}{zone}".encode(): (19 + len(fraction), f"{rest}+00:00")
@@ -113,7 +113,8 @@ _LEVELS: dict[str | int | None, str] = {
 def pack_usual(body: bytes, received_at: datetime, *, max_records: int) -> PackedBatch | None:
     """The records of an inflated ``body``, all of them good; None for a body that needs a careful look."""
     # JSON numbers and texts that the two readers of JSON understand differently, and texts with stand-ins.
-    if b"\\u0000" in body or _LONG in body[::_STEP].translate(_DIGITS_AS_ZEROS):
+    is_plain = b"\\" not in body
+    if (not is_plain and b"\\u0000" in body) or _LONG in body[::_STEP].translate(_DIGITS_AS_ZEROS):
         return None
     is_flat = True
     try:
@@ -127,7 +128,6 @@ def pack_usual(body: bytes, received_at: datetime, *, max_records: int) -> Packe
     if not 0 < len(logs) <= max_records:
         return None
     fields = list(zip(*map(astuple, logs), strict=True))
-    is_plain = b"\\" not in body
     metadata = _flat_texts(fields[-1]) if is_flat and len(body) <= _AT_ONCE_BYTES else None
     return _packed(logs, fields, metadata or list(map(_metadata_text, fields[-1])), received_at, is_plain=is_plain)
 
@@ -235,7 +235,7 @@ def _event_at(sent: str | float | None, received_at: datetime) -> datetime | Non
 def _flat_texts(metadata: Sequence[dict[str, Any] | None]) -> list[str] | None:
     """``_metadata_text`` of each; None if one may need a closer look."""
     encoded = _encode_lines([{} if item is None else item for item in metadata])
-    if _TINY in encoded or _TINY_EXPONENT in encoded.translate(_DIGITS_AS_ZEROS):
+    if _TINY in encoded or (_EXPONENT in encoded and _TINY_EXPONENT in encoded.translate(_DIGITS_AS_ZEROS)):
         return None
     texts = encoded.decode().split("\n")[:-1]
     if len(encoded) > MAX_METADATA_CHARACTERS and max(map(len, texts)) > MAX_METADATA_CHARACTERS:
