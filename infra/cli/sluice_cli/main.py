@@ -1,5 +1,6 @@
 """The command `sluice`: global options, error reporting, and the list of commands."""
 
+import errno
 import os
 from pathlib import Path
 from typing import Annotated, Any, override
@@ -38,6 +39,11 @@ class SluiceGroup(TyperGroup):
         except CliError as error:
             typer.secho(f"sluice: {error.line()}", err=True, fg=typer.colors.RED)
             raise typer.Exit(error.exit_code) from error
+        except OSError as error:
+            if error.errno == errno.EPIPE:  # whoever reads has seen enough
+                raise
+            typer.secho(f"sluice: {error.strerror or error}", err=True, fg=typer.colors.RED)
+            raise typer.Exit(1) from error
 
 
 def global_options_first(args: list[str]) -> list[str]:

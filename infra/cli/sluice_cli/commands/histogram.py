@@ -32,6 +32,9 @@ def histogram(
     if json or not console.is_terminal:
         render.write_json(console, counts)
         return
+    if not counts["total"]:
+        render.write_line(render.messages(), "No logs match in this time: try another --since")
+        return
     for line in render.histogram_lines(counts, console.width):
         console.print(line, soft_wrap=True)
     if counts["partial"]:

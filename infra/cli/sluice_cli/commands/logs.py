@@ -56,7 +56,7 @@ def logs(
         if all_logs and count % 10_000 == 0:
             render.write_line(render.messages(), f"{count:,} logs", "dim")
     if not count:
-        render.write_line(render.messages(), "No logs match. New ones can be read after the next drain: sluice drain")
+        render.write_line(render.messages(), "No logs match; new ones can be read a few seconds after they were sent")
 
 
 def show(

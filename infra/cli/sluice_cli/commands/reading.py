@@ -113,12 +113,11 @@ def explained(query: str | None) -> Iterator[None]:
 
 
 def mistake_lines(query: str, problem: dict[str, Any]) -> list[str]:
-    """The query, a caret under the mistake, and what was expected there."""
+    """The query, and a caret under the mistake."""
     from sluice_cli import render
 
     position = problem.get("position")
     if not isinstance(position, int) or not 0 <= position <= len(query):
         return []
     shown, before = (render.printable(part).replace("\n", " ").replace("\t", " ") for part in (query, query[:position]))
-    expected = ", ".join(map(str, problem.get("expected") or []))
-    return [f"  {shown}", f"  {' ' * len(before)}^{' expected: ' + expected if expected else ''}"]
+    return [f"  {shown}", f"  {' ' * len(before)}^"]
