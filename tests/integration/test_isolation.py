@@ -76,6 +76,25 @@ def test_ids_and_names_of_another_are_unknown(tenants: Tenants) -> None:
         assert code == tenants.get(path, application="no-such-application")[1]["code"] == "unknown_application"
 
 
+def test_the_context_of_a_log_is_of_its_application(tenants: Tenants) -> None:
+    """Also for who may see both."""
+    of_b = tenants.desk.store(tenants.b_id, "of b")
+    tenants.desk.store(tenants.a_id, "of a again")
+    _, name = tenants.desk.new_application()
+    admin = tenants.desk.new_key(name, "read", "admin")
+    found = tenants.desk.get(f"/api/logs/{of_b}-0", admin)[1]
+    assert (found["log"]["message"], found["before"], found["after"]) == ("of b", [], [])
+
+
+def test_the_tail_shows_only_what_is_ones_own(tenants: Tenants) -> None:
+    cursor = tenants.get("/api/tail")[1]["cursor"]
+    tenants.desk.store(tenants.a_id, "a new secret of a")
+    tenants.desk.store(tenants.b_id, "of b")
+    for parameters in SEARCHES[:1] + SEARCHES[5:]:
+        page = tenants.get("/api/tail", cursor=cursor, wait="0", **parameters)[1]
+        assert {log["message"] for log in page["logs"]} <= {"of b"}
+
+
 @pytest.mark.parametrize("table", SECURED)
 def test_the_raw_reader_sees_no_row_unless_its_transaction_says_whose(tenants: Tenants, table: str) -> None:
     with Database(tenants.desk.scratch.url("sluice_reader")).transaction() as cursor:
