@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -11,6 +12,7 @@ from itertools import count
 from typing import Any
 from uuid import UUID, uuid4
 
+import psycopg2
 import pytest
 from psycopg2.errors import QueryCanceled
 
@@ -37,7 +39,9 @@ from sluice.search.postgres_ranges import Execute
 from sluice.search.postgres_scan import Budget
 from sluice.search.words import Clauses
 from sluice.streams.model import StreamEntry
+from stack import REPOSITORY
 
+RUNBOOK = REPOSITORY / "infra" / "RUNBOOK.md"
 START = datetime(2026, 5, 4, 10, tzinfo=UTC)
 DAY = datetime(2026, 5, 4, tzinfo=UTC)
 ALWAYS = (DAY - timedelta(days=9), DAY + timedelta(days=9))
@@ -407,6 +411,25 @@ def test_a_restored_database_does_not_trust_its_filters(shelf: Shelf) -> None:
         assert shelf.search(words.words("word5"), "true") is None
     finally:
         shelf.scratch.rows("UPDATE word_filter_progress SET stored_xid = %s::xid8", kept)
+
+
+def test_the_runbook_rebuilds_the_filters_of_a_restored_database(own_shelf: Shelf) -> None:
+    own_shelf.put(messages(500))
+    own_shelf.index()
+    own_shelf.scratch.rows("UPDATE ledger SET stored_xid = '9000000000'")
+    own_shelf.scratch.rows("UPDATE word_filter_progress SET stored_xid = '9000000000'")
+    assert own_shelf.search(words.words("word5"), "true") is None
+    (statements,) = re.findall(r'sql "(BEGIN; [^"]*TRUNCATE word_filters[^"]*)"', RUNBOOK.read_text())
+    connection = psycopg2.connect(own_shelf.scratch.url("sluice_owner", direct=True))
+    connection.autocommit = True
+    with connection.cursor() as cursor:
+        cursor.execute(statements)
+    connection.close()
+    assert own_shelf.filtered_rows() == 0
+    assert own_shelf.word("word5") == scan(own_shelf, "word5")
+    own_shelf.index()
+    assert own_shelf.filtered_rows() == 500
+    assert own_shelf.word("word5") == scan(own_shelf, "word5")
 
 
 @pytest.mark.parametrize("point", [point for point in CRASH_POINTS if point.startswith("index.")])
