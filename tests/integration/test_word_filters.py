@@ -307,12 +307,13 @@ def test_counts_read_no_group_whose_filter_lacks_the_word(shelf: Shelf) -> None:
     assert counter.stats(parse_filters({}, START)).rows
 
 
-def test_a_search_that_waits_too_long_is_partial(shelf: Shelf, scratch: Scratch) -> None:
+@pytest.mark.parametrize("q", ["word7", "-nowhere word7*"])
+def test_a_search_that_waits_too_long_is_partial(shelf: Shelf, scratch: Scratch, q: str) -> None:
     shelf.put(messages(500))
     shelf.index()
     visible = Visible({shelf.application_id: "shelf"})
     reader = PostgresLogReader(Database(scratch.url("sluice_reader")), visible, Budget(0.5))
-    query = parse_query({"q": "word7"}, START)
+    query = parse_query({"q": q, "limit": "1000"}, START)
     with Database(scratch.url("sluice_owner", direct=True)).transaction() as cursor:
         cursor.execute(f"LOCK log_entries_1_{START:%Y%m%d} IN ACCESS EXCLUSIVE MODE")
         page = reader.search(query)
@@ -320,8 +321,50 @@ def test_a_search_that_waits_too_long_is_partial(shelf: Shelf, scratch: Scratch)
     assert page.next_cursor
     reader = PostgresLogReader(Database(scratch.url("sluice_reader")), visible)
     page = reader.search(replace(query, cursor=page.next_cursor))
-    assert [log["message"] for log in page.logs] == scan(shelf, "word7")
+    assert [log["message"] for log in page.logs] == scan(shelf, "word7" if q == "word7" else "word7\\w*")
     assert not page.is_partial
+
+
+@pytest.mark.parametrize("order", ["asc", "desc"])
+@pytest.mark.parametrize("fetches", range(5))
+def test_a_walk_that_is_cancelled_within_a_window_shows_no_log_twice(shelf: Shelf, fetches: int, order: str) -> None:
+    shelf.put(messages(9_000))
+    visible = Visible({shelf.application_id: "shelf"})
+    url = shelf.scratch.url("sluice_reader")
+    query = parse_query({"q": "trace:Trace7*", "limit": "1000", "order": order}, START)
+    first = PostgresLogReader(_CancellingDatabase(url, fetches), visible).search(query)
+    assert first.is_partial
+    assert first.next_cursor
+    rest = PostgresLogReader(Database(url), visible).search(replace(query, cursor=first.next_cursor))
+    assert rest.next_cursor is None
+    ids = [log["id"] for log in (*first.logs, *rest.logs)]
+    assert len(ids) == len(set(ids)) == 225
+
+
+class _CancellingDatabase(Database):
+    """Lets some FETCHes through and cancels the next."""
+
+    def __init__(self, url: str, fetches: int) -> None:
+        super().__init__(url)
+        self._left = count(fetches, -1)
+
+    @contextmanager
+    def transaction(self) -> Iterator[Any]:
+        with super().transaction() as cursor:
+            yield _CancellingCursor(cursor, self._left)
+
+
+class _CancellingCursor:
+    def __init__(self, cursor: Any, left: Iterator[int]) -> None:
+        self._cursor, self._left = cursor, left
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._cursor, name)
+
+    def execute(self, sql: str, values: Any = None) -> None:
+        if "FETCH" in sql and next(self._left) <= 0:
+            raise QueryCanceled
+        self._cursor.execute(sql, values)
 
 
 def test_blocks_are_read_only_while_the_heap_is_the_same(shelf: Shelf) -> None:

@@ -8,7 +8,7 @@ from uuid import UUID
 from sluice.runtime.postgres import Database
 from sluice.search.model import MAX_LIMIT, Cursor, Filters, LogQuery, Neighbourhood, Page, Visible
 from sluice.search.postgres_conditions import Sql, filters_sql
-from sluice.search.postgres_filters import FilteredSearch, Found, find
+from sluice.search.postgres_filters import EARLIEST, LATEST, FilteredSearch, Found, find
 from sluice.search.postgres_rows import COLUMNS, NEWEST_FIRST, OLDEST_FIRST, answer_bytes, document, projected
 from sluice.search.postgres_scan import RESOLUTION, Budget, Scan, just_after, open_scan, scan_within
 from sluice.search.required import required
@@ -90,9 +90,23 @@ class _PageReader:
         if found := self._find(scan):
             return self._found(found)
         scan.walk(self._is_ascending, _FIRST_WINDOW_ROWS, _LAST_WINDOW_ROWS, lambda window: self._take(scan, window))
-        if self._has_more or not scan.is_partial or scan.reached is None:
+        if self._has_more or not scan.is_partial:
             return self._page(None)
-        return self._page(Cursor(scan.reached, UUID(int=0), -1, self._query.now))
+        return self._page(self._border(scan))
+
+    def _border(self, scan: Scan) -> Cursor:
+        """Where a page ends for which there was not time enough: at its last row, or behind the last window."""
+        last, reached = self._rows[-1] if self._rows else None, scan.reached
+        if last and (reached is None or (last[3] >= reached) == self._is_ascending):
+            return self._place(last, False)
+        if reached is not None:
+            return Cursor(reached, UUID(int=0), -1, self._query.now)
+        return self._query.cursor or self._before(EARLIEST if self._is_ascending else LATEST)
+
+    def _before(self, event_at: datetime) -> Cursor:
+        """The place from which all logs of an event time are still to come."""
+        beyond = (UUID(int=0), -1) if self._is_ascending else (UUID(int=2**128 - 1), 2**31 - 1)
+        return Cursor(event_at, *beyond, self._query.now)
 
     def _find(self, scan: Scan) -> Found | None:
         """The rows of the page through word filters, where they are of use."""
@@ -122,8 +136,7 @@ class _PageReader:
         cursor = self._query.cursor
         if reached is None or (cursor and reached == cursor.event_at):  # then nothing behind the cursor was read
             return self._page(cursor if reached else None)
-        beyond = (UUID(int=0), -1) if self._is_ascending else (UUID(int=2**128 - 1), 2**31 - 1)
-        return self._page(Cursor(reached, *beyond, self._query.now))
+        return self._page(self._before(reached))
 
     def _conditions(self, *parts: Sql) -> Sql:
         """All of ``parts``, and that a row is beyond the cursor."""

@@ -95,6 +95,8 @@ class PostgresLogCounter:
                 return False
 
             scan.walk(False, _FIRST_WINDOW_ROWS, _LAST_WINDOW_ROWS, read)
+            if scan.is_partial and scan.reached is None:
+                raise scan.timed_out()
             return Counts(rows, scan.reached if scan.is_partial else None)
 
     def _shown(self, name: str, value: Any) -> Any:

@@ -24,7 +24,7 @@ _TARGET_FILTERS = 30_000  # a statement
 _FIRST_RANGES, _MOST_RANGES = 32, 512  # a statement
 _WIDE = timedelta(hours=1)  # see word_filters.is_wide
 _INSTANT = timedelta(microseconds=1)
-_EARLIEST, _LATEST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+EARLIEST, LATEST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 _POSITIONS = (-(2**31), 2**31 - 1)
 
 _MARK = """
@@ -118,7 +118,7 @@ def _pending(execute: Execute, search: FilteredSearch) -> list[RowRange] | None:
     found = execute(_PENDING, (*marks[0], list(search.application_ids)))
     if sum(row[3] for row in found) > MAX_PENDING_ROWS or sum(row[4] for row in found) >= _MAX_PENDING_ENTRIES:
         return None
-    bounds = (search.event_from or _EARLIEST, search.event_until or _LATEST)
+    bounds = (search.event_from or EARLIEST, search.event_until or LATEST)
     return [RowRange(application_id, first, last, *_POSITIONS, *bounds) for application_id, first, last, _, _ in found]
 
 
@@ -195,7 +195,7 @@ class _Search:
         first, last = self._event_bounds
         start = _shifted(first, -_WIDE) if self.search.is_ascending else _shifted(last, _WIDE)
         near, column = ("<", "event_from") if self.search.is_ascending else (">", "event_until")
-        if start not in (_EARLIEST, _LATEST):
+        if start not in (EARLIEST, LATEST):
             ranges, _ = self._candidates(f"is_wide AND {column} {near} %s", [start])
             yield ranges, last if not self.search.is_ascending else first
         width = timedelta(minutes=10)
@@ -205,7 +205,7 @@ class _Search:
             ranges, count = self._candidates(f"{column} BETWEEN %s AND %s", sorted((edge, end)))
             beyond = _shifted(end, _INSTANT if self.search.is_ascending else -_INSTANT)
             yield ranges, beyond
-            if end in (_EARLIEST, _LATEST):
+            if end in (EARLIEST, LATEST):
                 return
             width *= max(0.25, min(8.0, _TARGET_FILTERS / max(count, 1)))
             edge = self._next_edge(beyond)
@@ -243,7 +243,7 @@ class _Search:
 
     @property
     def _event_bounds(self) -> tuple[datetime, datetime]:
-        return self.search.event_from or _EARLIEST, self.search.event_until or _LATEST
+        return self.search.event_from or EARLIEST, self.search.event_until or LATEST
 
     def _edge(self, item: RowRange) -> datetime:
         """The first event time, in the order of the search, that is in the range and wanted."""
@@ -278,4 +278,4 @@ def _shifted(moment: datetime, by: timedelta) -> datetime:
     try:
         return moment + by
     except OverflowError:
-        return _LATEST if by > timedelta(0) else _EARLIEST
+        return LATEST if by > timedelta(0) else EARLIEST

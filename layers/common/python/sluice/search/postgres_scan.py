@@ -85,13 +85,17 @@ class Scan:
         try:
             return read()
         except QueryCanceled as error:
-            raise Unavailable("query_timed_out", f"nothing could be read within {self.budget.seconds} s") from error
+            raise self.timed_out() from error
+
+    def timed_out(self) -> Unavailable:
+        """The error for a read that has nothing to show."""
+        return Unavailable("query_timed_out", f"nothing could be read within {self.budget.seconds} s")
 
     def walk(self, is_ascending: bool, first_size: int, last_size: int, use: Callable[[Sql], bool]) -> None:
         """Gives ``use`` the condition on each window's rows, in order of time, until it returns that it has enough.
 
-        Windows hold from ``first_size`` rows on, each a multiple of the one before, up to ``last_size``. Raises
-        Unavailable ``query_timed_out`` if the budget is used up before the first one is read.
+        Windows hold from ``first_size`` rows on, each a multiple of the one before, up to ``last_size``. The budget may
+        be used up within a window: then it counts as not read, although ``use`` may have seen some of it.
         """
         size, row_count = first_size, 0
         try:
@@ -106,10 +110,7 @@ class Scan:
                 if not self.has_time() or row_count >= self.budget.max_rows:
                     self.is_partial = True
                     return
-        except QueryCanceled as error:
-            if self.reached is None:
-                detail = f"nothing could be read within {self.budget.seconds} s"
-                raise Unavailable("query_timed_out", detail) from error
+        except QueryCanceled:
             self.is_partial = True
 
     def within(self, since: datetime | None, until: datetime | None) -> Sql:
