@@ -76,6 +76,7 @@ def test_a_line_makes_a_template_once() -> None:
     [
         ([f"session opened for {name} by system" for name in ("ann", "ben", "cid", "dan", "eve")], "for <*> by"),
         (["login refused user=ann", "login refused user=ben"], "user=<*>"),
+        (['{"event": "login", "user": "ann"}', '{"event": "login", "user": "ben"}'], '"user": "<*>"}'),
         (["resolved db.example.org ok", "resolved www.example.net ok"], "resolved <*> ok"),
         (["link en0 is up", "link en1 is up", "link en2 is up"], "link <*> is up"),
         (["open of <*> failed", "open of something failed"], "of <*> failed"),

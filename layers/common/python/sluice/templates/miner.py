@@ -22,7 +22,7 @@ MAX_RELATIVES = 64  # templates that a new line is compared with
 # How many different words make a place a variable.
 _ENOUGH = 5
 _ENOUGH_NUMBERED = 3  # words with digits in them
-_ENOUGH_EVIDENT = 2  # values after "=", names with dots, or a masked value among words
+_ENOUGH_EVIDENT = 2  # values after "=" or a JSON key, names with dots, or a masked value among words
 _ENOUGH_FIRST = 12
 _ENOUGH_FURTHER = 3  # words of values that have several words, where other values are known
 MAX_WORDS = 3  # of such a value
@@ -36,7 +36,7 @@ _TOKEN = re.compile(
 _WORD = re.compile(r"""<\*>|(?!\.{2}|[.!?]+\Z)[^\s,;=()\[\]{}<>"'|:]""")
 _DIGIT = re.compile(r"\d")
 _DOTTED = re.compile(r"\w[\w$-]*(?:\.[\w$-]+){2,}")
-_ASSIGNED = re.compile(r"""(?<![=!<>])= ?["']?$""")
+_ASSIGNED = re.compile(r"""(?:(?<![=!<>])=|":) ?["']?$""")
 _LETTERS = re.compile(r"[^\W\d_]{2}")
 
 type _Tokens = tuple[str, ...]
