@@ -28,6 +28,8 @@ new PerformanceObserver((list) => {
 document.addEventListener("securitypolicyviolation", (event) =>
   window.observed.violations.push(`${event.violatedDirective} ${event.blockedURI} ${event.sample}`));
 """
+SETTLED = """() => document.querySelector("main h1")
+  && !document.querySelector(".loading, .logs-pending, [aria-busy='true']")"""
 # The observer hears of a frame after it.
 SHIFTS = """() => new Promise((done) =>
   requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(() => done(window.observed.shifts)))))"""
@@ -121,6 +123,10 @@ class Visitor:
             if violation["impact"] in IS_SERIOUS
             for node in violation["nodes"]
         ]
+
+    def settle(self) -> None:
+        """Returns when the page has a head and nothing on it says that it loads."""
+        self.page.wait_for_function(SETTLED)
 
     def layout_shift(self) -> float:
         """The cumulative layout shift since the page was loaded."""

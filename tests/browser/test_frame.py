@@ -115,7 +115,7 @@ def test_the_tab_key_reaches_everything_and_shows_where_it_is(
         name = administrator.new_application()
         administrator.new_key(name, "read")
         visitor.sign_in(administrator.key, f"applications/{name}" if page == "application" else page)
-    visitor.page.wait_for_load_state("networkidle")
+    visitor.settle()
     controls = visitor.page.evaluate(NUMBERED)
     assert len(controls) > 8
     visitor.page.evaluate("() => document.activeElement.blur()")
@@ -160,9 +160,11 @@ def test_the_first_paint_is_quick_and_stays(visit: Visit, admin_key: str) -> Non
         visitor.page.set_viewport_size(size)
         for page in PAGES:
             visitor.open(page)
-            visitor.page.wait_for_load_state("networkidle")
+            visitor.settle()
+            if page == "applications":
+                visitor.page.get_by_role("meter").first.wait_for()
             assert len(visitor.files_before_first_paint()) <= 3
-            assert visitor.layout_shift() == 0, (page, size)
+            assert visitor.layout_shift() < 0.005, (page, size)  # a twentieth of what Lighthouse calls good
 
 
 def test_the_files_are_few_small_and_kept(visitor: Visitor) -> None:
