@@ -6,9 +6,9 @@ from sluice.metrics.registry import METRICS, MetricName, Place, prometheus_name
 
 _HEAD = """# Metrics
 
-Made from `sluice.metrics.registry` by `make metrics`. CloudWatch's namespace is `Sluice`, with the dimension `service`;
-labels are metadata there (`errors_by`), for Logs Insights. `GET /metrics` takes a key with the scope `metrics`, which
-may do nothing else: `sluice keys create APPLICATION --scope metrics`.
+Made from `sluice.metrics.registry` by `make metrics`. CloudWatch's namespace is `Sluice`, with the dimensions
+`stage` and `service`; labels are metadata there (`errors_by`), for Logs Insights. `GET /metrics` takes a key with the
+scope `metrics`, which may do nothing else: `sluice keys create APPLICATION --scope metrics`.
 
 | name | CloudWatch | `/metrics` | labels | unit | what it says |
 |---|---|---|---|---|---|

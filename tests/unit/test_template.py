@@ -15,6 +15,7 @@ from samtranslator.yaml_helper import yaml_parse  # type: ignore[import-untyped]
 
 from deploy.connections import KEYS
 from deploy.target import REPOSITORY
+from sluice.metrics.registry import METRICS, Place
 from sluice.runtime.settings import (
     AdminSettings,
     DashboardSettings,
@@ -42,6 +43,7 @@ NOT_SETTINGS = {
     "POWERTOOLS_LOG_LEVEL",
     "PYTHONOPTIMIZE",
 }
+SHARED = [REPOSITORY / "layers/common/python/sluice/metrics/chunks.py"]
 DATABASE = "postgresql://role:password@db:5432/sluice"
 CONNECTIONS = dict.fromkeys(KEYS, DATABASE) | {"redis_url": "redis://:password@redis:6379/0", "key_pepper": "ab" * 32}
 REFERENCE = re.compile(
@@ -375,3 +377,44 @@ def test_gateway_refuses_with_a_problem_document(name: str, status: int | None, 
     assert headers["gatewayresponse.header.Content-Type"] == "'application/problem+json'"
     must_say_when = code == "gateway_failed" or status in {429, 503, 504}
     assert ("gatewayresponse.header.Retry-After" in headers) == must_say_when
+
+
+def alarms() -> dict[str, Any]:
+    """The properties of each alarm."""
+    return {
+        name: resource["Properties"]
+        for name, resource in template()["Resources"].items()
+        if resource["Type"] == "AWS::CloudWatch::Alarm"
+    }
+
+
+def test_alarms_and_the_dashboard_watch_metrics_that_there_are() -> None:
+    watched = [
+        (one["MetricName"], {dimension["Name"]: dimension["Value"] for dimension in one["Dimensions"]}["service"])
+        for one in alarms().values()
+        if one["Namespace"] == "Sluice"
+    ]
+    body = template()["Resources"]["PipelineDashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
+    for widget in json.loads(body)["widgets"]:
+        for namespace, name, *dimensions in widget["properties"]["metrics"]:
+            assert (namespace, dimensions[:3]) == ("Sluice", ["stage", "${Stage}", "service"])
+            watched.append((name, dimensions[3]))
+    services = {
+        function["Properties"]["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"]
+        for function in template()["Resources"].values()
+        if function["Type"] == "AWS::Serverless::Function"
+    }
+    for name, service in watched:
+        assert METRICS[name].place is not Place.SCRAPED, name
+        assert service in services
+        source = (REPOSITORY / "functions" / service).rglob("*.py")
+        http = name in ("errors", "throttled")  # which runtime.http counts
+        assert http or any(f'"{name}"' in path.read_text() for path in (*source, *SHARED)), (name, service)
+
+
+def test_alarms_tell_whoever_is_named() -> None:
+    for one in alarms().values():
+        told = {"Fn::If": ["Alarms", [{"Ref": "AlarmTopic"}], {"Ref": "AWS::NoValue"}]}
+        assert one["AlarmActions"] == one["OKActions"] == told
+        assert one["AlarmDescription"].endswith(".")
+    assert alarms()["LogsUnaccountedAlarm"]["TreatMissingData"] == "breaching"

@@ -15,7 +15,7 @@ from sluice.errors import SluiceError
 from sluice.metrics.model import Sample
 from sluice.metrics.ports import MetricStore
 from sluice.metrics.registry import METRICS, MetricName
-from sluice.runtime.settings import service_name
+from sluice.runtime.settings import metric_dimensions
 
 __all__ = ["Logger", "Metrics", "Recurrences", "count", "keep", "utc_now", "with_context"]
 
@@ -25,7 +25,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Metrics:
-    """Counts in CloudWatch's Embedded Metric Format, with the service as their dimension: the line that Powertools'
+    """Counts in CloudWatch's Embedded Metric Format, with stage and service as dimensions: the line that Powertools'
     would print, for a tenth of its time."""
 
     def __init__(self, namespace: str) -> None:
@@ -65,8 +65,7 @@ class Metrics:
 
     def _frame(self, names: tuple[MetricName, ...]) -> tuple[bytes, bytes]:
         """What stands before and after the time in a line with the metrics ``names``."""
-        service = service_name()
-        dimensions = {"service": service} if service else {}
+        dimensions = metric_dimensions()
         description = {
             "Namespace": self._namespace,
             "Dimensions": [list(dimensions)],

@@ -72,9 +72,10 @@ def _load[Settings](environ: Mapping[str, str], build: Callable[[_Reader], Setti
     return settings
 
 
-def service_name(environ: Mapping[str, str] = os.environ) -> str:
-    """What the function is called in its logs and metrics; the logger reads the variable itself."""
-    return environ.get("POWERTOOLS_SERVICE_NAME", "")
+def metric_dimensions(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """What tells the function's metrics from those of others: stage and name, as far as they are set."""
+    named = {"stage": environ.get("SLUICE_STAGE"), "service": environ.get("POWERTOOLS_SERVICE_NAME")}
+    return {name: value for name, value in named.items() if value}
 
 
 @dataclass(frozen=True, slots=True)
