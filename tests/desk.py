@@ -28,6 +28,8 @@ from sluice.search.postgres_counts import PostgresLogCounter
 from sluice.streams.redis import RedisQueue
 from sluice.tail.postgres import PostgresTail
 from sluice.tail.redis import RedisNews, RedisSeats
+from sluice.templates.postgres import PostgresClusterer
+from sluice.templates.postgres_reads import PostgresTemplates
 
 app = load_app("query")
 RATES = Rates(requests_per_second=10, bytes_per_second=1_000, bytes_per_day=10_000, burst_seconds=2)
@@ -60,7 +62,8 @@ class Desk:
         self.counts = RedisMetricStore(client)
         memory, pools = RedisMemory(client), PgBouncerPools(scratch.url("sluice_reader"))
         scrape = app.Scrape(database, self.queue, self.queue, 10**9, self.counts, memory, pools, app.logger)
-        self.use_case = app.Query(lookup, reads, operations, pipeline, tail, scrape)
+        templates = app.Templates(reads, partial(PostgresTemplates, database))
+        self.use_case = app.Query(lookup, reads, operations, pipeline, tail, scrape, templates)
 
     def new_application(self) -> tuple[int, str]:
         application_id = self.scratch.create_application()
@@ -76,13 +79,14 @@ class Desk:
         return text
 
     def store(self, application_id: int, *messages: str, **fields: Any) -> str:
-        """Stores one log for each message, with these fields; returns the batch's id."""
+        """Clusters and stores one log for each message, with these fields; returns the batch's id."""
         records = [record(position, message, **fields) for position, message in enumerate(messages)]
         sent = submission(records, application_id=application_id)
         self.queue.submit(sent)
         claim = self.queue.claim(0, min_idle_seconds=0, max_records=10**6, max_bytes=10**9)
         entries = self.queue.read(0, [entry.entry_id for entry in claim.entries])
-        PostgresChunkStore(Database(self.scratch.url("sluice_writer"))).store(entries)
+        clustered = PostgresClusterer(Database(self.scratch.url("sluice_writer"))).cluster(entries).entries
+        PostgresChunkStore(Database(self.scratch.url("sluice_writer"))).store(clustered)
         self.queue.acknowledge(0, entries)
         return sent.batch_id.hex
 
@@ -94,8 +98,9 @@ class Desk:
     def answer(self, path: str, key: str = "", **query: str) -> dict[str, Any]:
         """The function's answer to API Gateway."""
         event = rest_event("GET", path, headers={"X-API-Key": key}, query=query)
-        if path.startswith("/api/logs/"):
-            resource = event["requestContext"]["resourcePath"] = "/api/logs/{id}"
-            event |= {"resource": resource, "pathParameters": {"id": path.removeprefix("/api/logs/")}}
+        for parent in ("/api/logs/", "/api/templates/"):
+            if path.startswith(parent):
+                resource = event["requestContext"]["resourcePath"] = parent + "{id}"
+                event |= {"resource": resource, "pathParameters": {"id": path.removeprefix(parent)}}
         answered: dict[str, Any] = app.handler(event, LambdaContext())
         return answered

@@ -12,6 +12,8 @@ from sluice.deadletters.postgres import PostgresDeadLetters
 from sluice.deadletters.select import read_selection
 from sluice.errors import RejectedInput
 from sluice.schema.postgres import SchemaOwner
+from sluice.templates.edits import EDITS, read_template_edit
+from sluice.templates.postgres_edits import PostgresTemplateEdits
 
 type Members = Mapping[str, Any]
 
@@ -27,6 +29,7 @@ class Admin:
     dead_letters: PostgresDeadLetters
     pepper: bytes
     clock: Clock
+    templates: PostgresTemplateEdits
 
     def run(self, event: Members) -> dict[str, Any]:
         """Runs the event's action. Raises RejectedInput ``unknown_action`` and whatever the action raises."""
@@ -45,6 +48,7 @@ class Admin:
             "show_dead_letter": self.show_dead_letter,
             "redrive_dead_letters": self.redrive_dead_letters,
             "drop_dead_letters": self.drop_dead_letters,
+            "change_template": self.change_template,
         }
         action = event.get("action")
         if not isinstance(action, str) or action not in actions:
@@ -141,6 +145,15 @@ class Admin:
     def drop_dead_letters(self, event: Members) -> dict[str, Any]:
         """Closes the selected open dead letters without storing them."""
         return {"dropped": self.dead_letters.drop(self._selected(event, must_be_explicit=True))}
+
+    def change_template(self, event: Members, key_id: str = "operator") -> dict[str, Any]:
+        """Gives the template ``id`` a ``name``, has it ``ignored`` or not, or ``merged_into`` another one, or into none
+        any more; what is not named stays."""
+        parse.refuse_others(event, "id", *EDITS)
+        template_id = event.get("id")
+        if type(template_id) is not int or not 0 < template_id < 2**31:
+            raise RejectedInput("unknown_template", "there is no template with such an id", status=404)
+        return {"template": self.templates.change(template_id, read_template_edit(event), key_id=key_id)}
 
     def _selected(self, event: Members, *, must_be_explicit: bool = False) -> Selection:
         """Which dead letters. Raises ``unknown_application``, too: a mistake is told, not answered with nothing."""

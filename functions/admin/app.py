@@ -1,10 +1,10 @@
 """Administration: schema, partitions, applications, keys and dead letters.
 
 Trigger: Invoke, by the operator's command line or a schedule (IAM is its authentication), and HTTP for applications,
-keys and dead letters (a key with the scope admin, of whatever application: it administers all). Promise: each action
-is one transaction (migrations: one each; redrive: one for 500 letters). Repeating one is safe: it changes nothing, or
-is refused with 409; creating a key makes another one. On failure an Invoke raises, its message beginning with the
-code; HTTP answers problem+json.
+keys, dead letters and templates (a key with the scope admin, of whatever application: it administers all). Promise: an
+action is one transaction (migrations: one each; redrive: one for 500 letters). Repeating one is safe: it changes
+nothing, or is refused with 409; creating a key makes another one. On failure an Invoke raises, its message beginning
+with the code; HTTP answers problem+json.
 """
 
 from functools import cache
@@ -22,6 +22,7 @@ from sluice.runtime.observability import Logger, Metrics, count, utc_now
 from sluice.runtime.postgres import Database
 from sluice.runtime.settings import AdminSettings
 from sluice.schema.postgres import SchemaOwner
+from sluice.templates.postgres_edits import PostgresTemplateEdits
 
 logger = Logger()
 metrics = Metrics(namespace="Sluice")
@@ -124,6 +125,15 @@ def drop_dead_letters(request: Request) -> Response:
     return json_response(_authenticated(request).drop_dead_letters(json_body(request)))
 
 
+@api.route("PATCH", "/api/templates/{id}")
+def change_template(request: Request) -> Response:
+    """Another name, ignored or not, merged into another or no longer."""
+    admin, lookup = _dependencies()
+    key = lookup.admit(request.method, request.headers, Scope.ADMIN)
+    members = json_body(request) | {"id": _number((request.uri_params or {})["id"])}
+    return json_response(admin.change_template(members, key_id=key.key_id))
+
+
 def _number(text: str) -> int | str:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else text
 
@@ -137,7 +147,8 @@ def _dependencies() -> tuple[Admin, KeyLookup]:
         PostgresDeadLetters(database, templates=settings.templates),
     )
     lookup = KeyLookup(PostgresKeyStore(database), None, settings.key_pepper, utc_now)
-    return Admin(SchemaOwner(database), applications, dead_letters, settings.key_pepper, utc_now), lookup
+    templates = PostgresTemplateEdits(database)
+    return Admin(SchemaOwner(database), applications, dead_letters, settings.key_pepper, utc_now, templates), lookup
 
 
 @logger.inject_lambda_context

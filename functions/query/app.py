@@ -1,5 +1,5 @@
-"""GET /api/logs and what is counted in them, /api/tail, /api/pipeline, /api/usage, /api/ledger, /metrics, /healthz and
-/openapi.json: reads back; on a schedule, audits the ledger; by Invoke, shows the queue.
+"""GET /api/logs and what is counted in them, /api/templates, /api/tail, /api/pipeline, /api/usage, /api/ledger,
+/metrics, /healthz and /openapi.json: reads back; on a schedule, audits the ledger; by Invoke, shows the queue.
 
 Promise: a key sees the records of its own application only (an admin key: all), enforced by row security in the
 database. What a request may cost has a bound: an answer says when it is only a part. On failure the client gets
@@ -37,6 +37,7 @@ from sluice.search.postgres_counts import PostgresLogCounter
 from sluice.streams.redis import RedisQueue
 from sluice.tail.postgres import PostgresTail
 from sluice.tail.redis import RedisNews, RedisSeats
+from sluice.templates.postgres_reads import PostgresTemplates
 
 if TYPE_CHECKING:  # several functions have such files, which only the type checker sees together
     from functions.query.operations import Operations
@@ -45,6 +46,7 @@ if TYPE_CHECKING:  # several functions have such files, which only the type chec
     from functions.query.reads import Reads
     from functions.query.scrape import Scrape
     from functions.query.tail import Tail
+    from functions.query.templates import Templates
 else:
     from operations import Operations
     from pages import page_response
@@ -52,6 +54,7 @@ else:
     from reads import Reads
     from scrape import Scrape
     from tail import Tail
+    from templates import Templates
 
 logger = Logger()
 metrics = Metrics(namespace="Sluice")
@@ -81,6 +84,7 @@ class Query:
     pipeline: Pipeline
     tail: Tail
     scrape: Scrape
+    templates: Templates
 
 
 def _admitted(request: Request, scope: Scope = Scope.READ) -> tuple[Query, KeyRecord]:
@@ -138,6 +142,20 @@ def tail(request: Request) -> Response:
     """What is stored from now on, as it comes."""
     query, key = _admitted(request)
     return json_response(query.tail.follow(key, _parameters(request)))
+
+
+@api.route("GET", "/api/templates")
+def list_templates(request: Request) -> Response:
+    """What applications' logs say, and how often."""
+    query, key = _admitted(request)
+    return json_response(query.templates.list(key, _parameters(request)))
+
+
+@api.route("GET", "/api/templates/{id}")
+def show_template(request: Request) -> Response:
+    """One template, and what stands in its places."""
+    query, key = _admitted(request)
+    return json_response(query.templates.show(key, (request.uri_params or {})["id"], _parameters(request)))
 
 
 @api.route("GET", "/api/ledger")
@@ -226,7 +244,8 @@ def _dependencies() -> Query:
         PgBouncerPools(settings.database_url),
         logger,
     )
-    return Query(lookup, reads, operations, shown, tail, scrape)
+    templates = Templates(reads, partial(PostgresTemplates, database))
+    return Query(lookup, reads, operations, shown, tail, scrape, templates)
 
 
 @logger.inject_lambda_context

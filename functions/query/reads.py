@@ -17,6 +17,8 @@ from sluice.search.ports import LogCounter, LogReader
 
 Parameters = Mapping[str, str]
 
+MAX_SERIES = 100  # of a histogram
+
 
 @dataclass(frozen=True, slots=True)
 class Reads:
@@ -65,6 +67,9 @@ class Reads:
         for start, value, count in counts.rows:
             series[value][start] += count
         ordered = sorted(series.items(), key=_order(query.by))
+        if len(ordered) > MAX_SERIES:  # only templates are so many
+            rest = sum((found for _, found in ordered[MAX_SERIES:]), Counter[datetime]())
+            ordered = [*ordered[:MAX_SERIES], ("other", rest)]
         return {
             "since": query.filters.since,
             "until": query.filters.until,
@@ -72,7 +77,10 @@ class Reads:
             "by": query.by,
             "starts": list(query.starts),
             "series": [
-                {"value": None if query.by == "none" else value, "counts": [found[start] for start in query.starts]}
+                {
+                    "value": None if query.by == "none" else value or None,
+                    "counts": [found[start] for start in query.starts],
+                }
                 for value, found in ordered
             ],
             "total": sum(count for _, _, count in counts.rows),

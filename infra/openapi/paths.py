@@ -7,6 +7,7 @@ from openapi.reading import reading
 from openapi.responses import LIMITS, answers, otlp_answers, problems
 from openapi.schemas import LOG
 from openapi.shapes import COUNT, Json, array, integer, members, or_null, schema, text, words
+from openapi.templates import template_paths
 from sluice.deadletters.model import Status as DeadLetterStatus
 
 _SENDING = (400, 401, 403, 413, 415, 422, 429, 503)
@@ -29,7 +30,16 @@ _OTLP = {
 
 def paths() -> dict[str, Json]:
     """All routes."""
-    return _logs() | reading() | _operations() | _dashboard() | _applications() | _keys() | _dead_letters()
+    return (
+        _logs()
+        | reading()
+        | template_paths()
+        | _operations()
+        | _dashboard()
+        | _applications()
+        | _keys()
+        | _dead_letters()
+    )
 
 
 def _body(name: str, example: Json, *, required: bool = True) -> Json:

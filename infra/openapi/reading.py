@@ -40,6 +40,7 @@ FILTERS = [
     query("level", "One or several, separated by commas.", text(), example="error,critical"),
     query("trace_id", "Of a distributed trace.", text()),
     query("session_id", "Of a user's session.", text()),
+    query("template", "Ids of templates, separated by commas.", text(pattern=r"^[0-9]+(,[0-9]+)*$"), example="17"),
     query("batch_id", "Of one request.", text(format="uuid")),
     query("text", "Part of the message, in any case, also within words.", text(), example="payment"),
     query(

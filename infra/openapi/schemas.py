@@ -3,6 +3,7 @@
 from openapi.codes import problem_codes
 from openapi.reading import reading_schemas
 from openapi.shapes import COUNT, TIME, Json, array, integer, members, or_null, schema, text, words
+from openapi.templates import template_schemas
 from sluice.applications.model import APPLICATION_NAME, LARGEST_LIMITS, Scope, Status
 from sluice.applications.parse import MAX_DESCRIPTION_CHARACTERS, MAX_OVERLAP_SECONDS
 from sluice.deadletters.model import Status as DeadLetterStatus
@@ -35,6 +36,7 @@ def schemas() -> dict[str, Json]:
         _sent()
         | _stored()
         | reading_schemas()
+        | template_schemas()
         | _ledger()
         | _pipeline()
         | _dead_letters()
@@ -98,6 +100,7 @@ def _stored() -> dict[str, Json]:
         "severity_number": integer(minimum=1, maximum=24, description="OpenTelemetry's, where the client sent one."),
         "severity_text": text(description="The client's own word, where it is not the level's name."),
         "original_length": integer(minimum=0, description="Characters of a message that was cut."),
+        "template_id": integer(minimum=1, description="Of its message, see `GET /api/templates/{id}`."),
     }
     log = {
         "id": text(pattern="^[0-9a-f]{32}-[0-9]+$"),

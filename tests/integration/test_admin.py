@@ -16,6 +16,7 @@ from sluice.errors import RejectedInput
 from sluice.runtime.http import jsonable
 from sluice.runtime.postgres import Database
 from sluice.schema.postgres import SchemaOwner
+from sluice.templates.postgres_edits import PostgresTemplateEdits
 
 app = load_app("admin")
 
@@ -30,7 +31,14 @@ def admin(database: Scratch) -> Callable[..., Any]:
     """Runs actions as the handler does, on a database that its first action has migrated."""
     owner = Database(database.url("sluice_owner", direct=True))
     dead_letters = PostgresDeadLetters(owner)
-    use_case = app.Admin(SchemaOwner(owner), PostgresApplications(owner), dead_letters, PEPPER, ManualClock())
+    use_case = app.Admin(
+        SchemaOwner(owner),
+        PostgresApplications(owner),
+        dead_letters,
+        PEPPER,
+        ManualClock(),
+        PostgresTemplateEdits(owner),
+    )
 
     def run(action: str, **members: Any) -> Any:
         return jsonable(use_case.run({"action": action, **members}))

@@ -27,6 +27,7 @@ from sluice.runtime.postgres import Database
 from sluice.runtime.redis import connect_redis
 from sluice.schema.postgres import SchemaOwner
 from sluice.streams.redis import RedisQueue
+from sluice.templates.postgres_edits import PostgresTemplateEdits
 
 app = load_app("admin")
 POISON = '{"a":"\\u0000"}'
@@ -176,7 +177,9 @@ class Desk:
         clock = ManualClock(datetime.now(UTC))
         lookup = KeyLookup(PostgresKeyStore(owner), None, PEPPER, clock)
         self._applications = PostgresApplications(owner)
-        admin = app.Admin(SchemaOwner(owner), self._applications, ward.dead_letters, PEPPER, clock)
+        admin = app.Admin(
+            SchemaOwner(owner), self._applications, ward.dead_letters, PEPPER, clock, PostgresTemplateEdits(owner)
+        )
         monkeypatch.setattr(app, "_dependencies", lambda: (admin, lookup))
         self._application = ward.application
         self.key = self.new_key("admin")

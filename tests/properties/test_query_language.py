@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from sluice.entries.model import Level
 from sluice.errors import RejectedInput
 from sluice.search.language import MAX_CHARACTERS, parse_condition, text_of
-from sluice.search.model import EVERYTHING, FIELDS, Condition, Field, Has, Levels, Not, Text, all_of, any_of
+from sluice.search.model import EVERYTHING, FIELDS, Condition, Field, Has, Levels, Not, OfTemplate, Text, all_of, any_of
 
 characters = st.characters(exclude_categories=["Cs"], exclude_characters="\x00")
 texts = st.text(characters, min_size=1, max_size=12) | st.sampled_from(["AND", "OR", "NOT", "a b", "-", '"', "\\", "*"])
@@ -22,6 +22,7 @@ terms = st.one_of(
     st.builds(Field, names, texts, st.booleans()),
     st.builds(Field, names, st.just("")),
     st.builds(Has, names),
+    st.builds(OfTemplate, st.integers(1, 2**31 - 1)),
     levels,
 )
 conditions = st.recursive(

@@ -11,8 +11,8 @@ from sluice.errors import RejectedInput
 from sluice.search.model import FIELDS, METADATA, Filters
 from sluice.search.parse import parse_choice, parse_filters, parse_limit
 
-GROUPINGS = ("level", "application", "none")
-FACETS = ("level", *FIELDS, "metadata")
+GROUPINGS = ("level", "application", "template", "none")
+FACETS = ("level", "template", *FIELDS, "metadata")
 MAX_BUCKETS, DEFAULT_BUCKETS = 500, 60
 MAX_VALUES, DEFAULT_VALUES = 100, 10
 ORIGIN = datetime(2001, 1, 1, tzinfo=UTC)  # a Monday: where intervals of every length begin
@@ -74,7 +74,7 @@ def parse_histogram(parameters: Mapping[str, str], now: datetime) -> HistogramQu
     if since >= until:
         raise RejectedInput("invalid_since", "since must be before until, which is now unless given")
     buckets = parse_limit("buckets", parameters.get("buckets"), DEFAULT_BUCKETS, MAX_BUCKETS)
-    starts, interval_seconds = _intervals(since, until, buckets)
+    starts, interval_seconds = intervals(since, until, buckets)
     by = parse_choice("by", parameters.get("by"), GROUPINGS)
     return HistogramQuery(replace(filters, since=since, until=until), by, starts, interval_seconds)
 
@@ -91,7 +91,7 @@ def parse_facet(parameters: Mapping[str, str], now: datetime) -> FacetQuery:
     return FacetQuery(parse_filters(parameters, now, "field", "limit"), field, limit)
 
 
-def _intervals(since: datetime, until: datetime, buckets: int) -> tuple[tuple[datetime, ...], int]:
+def intervals(since: datetime, until: datetime, buckets: int) -> tuple[tuple[datetime, ...], int]:
     """The shortest of INTERVALS with which about ``buckets`` of them cover the time, and where each begins."""
     for seconds in INTERVALS:
         step = timedelta(seconds=seconds)

@@ -7,6 +7,7 @@ from sluice.search.model import FIELDS, METADATA
 
 _MEANINGS = {
     "level": "How severe, also compared: level:>=warning",
+    "template": "Its message is of this template, by its id: template:17",
     "application": "Which application sent it",
     "trace_id": "Of a distributed trace",
     "span_id": "Of the span in it",
@@ -30,6 +31,7 @@ _OPERATORS = (
     ('service:"my shop"', "Values with blanks, colons or parentheses stand in quotes"),
     ("host:web-*", "The value begins so"),
     ("level:>=warning", "Levels compare: <, <=, >, >="),
+    ("template:17", "Messages that differ from each other in values only; ids are in GET /api/templates"),
     ("has:trace", "The field is there"),
 )
 
@@ -46,7 +48,7 @@ def language_document() -> dict[str, Any]:
             "meaning": _MEANINGS[name],
             "values": list(LEVEL_NAMES) if name == "level" else [],
         }
-        for name in ("level", *FIELDS, METADATA, "has")
+        for name in ("level", "template", *FIELDS, METADATA, "has")
     ]
     return {
         "fields": fields,

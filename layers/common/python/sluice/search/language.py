@@ -28,6 +28,7 @@ from sluice.search.model import (
     Has,
     Levels,
     Not,
+    OfTemplate,
     Text,
     all_of,
     any_of,
@@ -37,7 +38,7 @@ MAX_CHARACTERS = 4_096
 MAX_DEPTH = 20  # of parentheses and negations
 MAX_TERMS = 64
 ALIASES = {"app": "application", "trace": "trace_id", "span": "span_id", "session": "session_id"}
-FIELD_NAMES = ("level", *FIELDS, *ALIASES, f"{METADATA}KEY", "has")
+FIELD_NAMES = ("level", "template", *FIELDS, *ALIASES, f"{METADATA}KEY", "has")
 LEVEL_NAMES = tuple(level.name.lower() for level in Level)
 LEVEL_ALIASES = {
     "trace": "debug",
@@ -84,6 +85,8 @@ def text_of(condition: Condition) -> str:
             return f"{_name_text(name)}:{_value_text(value, is_prefix)}"
         case Has(name):
             return f"has:{_name_text(name)}"
+        case OfTemplate(template_id):
+            return f"template:{template_id}"
         case Levels(lowest, highest) if lowest == highest:
             return f"level:{lowest.name.lower()}"
         case Levels(lowest, highest):
@@ -210,6 +213,8 @@ def _term(token: _Token) -> Condition:
         return Has(_field_name(rest, rest_start))
     if head[0] == "level":
         return _levels(rest, rest_start)
+    if head[0] == "template":
+        return _template(rest, rest_start)
     name = _field_name(head[0], start)
     if not rest:
         raise _mistake(rest_start, f"{name} has no value", "a value", '"a value"', "*")
@@ -240,6 +245,19 @@ def _value(text: str, start: int) -> tuple[str, bool]:
         problem = "a star stands at the end" if "*" in text[:end] else "text with quotes or stars within needs quotes"
         raise _mistake(start + end, problem, "a blank", "the text in quotes")
     return _unquoted(found[1]) if found[1].startswith('"') else found[1], bool(found[2])
+
+
+def _template(text: str, start: int) -> Condition:
+    template_id = template_id_of(text)
+    if template_id is None:
+        raise _mistake(start, f"{text!r} is no template's id", "a number, as GET /api/templates shows it")
+    return OfTemplate(template_id)
+
+
+def template_id_of(text: str) -> int | None:
+    """The id of a template, which may exist or not; None if it cannot."""
+    number = int(text) if text.isascii() and text.isdigit() and len(text) <= 10 else 0
+    return number if 0 < number < 2**31 else None
 
 
 def _levels(text: str, start: int) -> Condition:

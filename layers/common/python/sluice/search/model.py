@@ -18,7 +18,8 @@ DEFAULT_LIMIT = 100
 MAX_CONTEXT, DEFAULT_CONTEXT = 200, 10  # logs on each side of one
 METADATA = "metadata."  # what a field's name begins with that is a key of the metadata
 FIELDS = ("application", *OPTIONAL_FIELDS)  # whose values are text
-EXTRA_FIELDS = ("severity_number", "severity_text", "original_length", *OPTIONAL_FIELDS)  # that not every log has
+# that not every log has
+EXTRA_FIELDS = ("severity_number", "severity_text", "original_length", *OPTIONAL_FIELDS, "template_id")
 _ALWAYS = ("id", "application", "timestamp", "received_at", "level", "message", "metadata", "flags")
 DOCUMENT_FIELDS = (*_ALWAYS, *EXTRA_FIELDS)
 
@@ -50,6 +51,13 @@ class Levels:
 
 
 @dataclass(frozen=True, slots=True)
+class OfTemplate:
+    """The log has this template, or one that is the same by now."""
+
+    template_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class Has:
     """The field is there, whatever it holds."""
 
@@ -77,7 +85,7 @@ class AnyOf:
     conditions: "tuple[Condition, ...]"
 
 
-type Condition = Text | Field | Levels | Has | Not | AllOf | AnyOf
+type Condition = Text | Field | Levels | OfTemplate | Has | Not | AllOf | AnyOf
 EVERYTHING = AllOf()
 
 

@@ -9,7 +9,7 @@ from sluice.entries.model import MAX_FIELD_CHARACTERS, Level
 from sluice.entries.normalise import storable_text
 from sluice.entries.timestamps import timestamp_from_text
 from sluice.errors import RejectedInput
-from sluice.search.language import LEVEL_NAMES, level_named, no_level, parse_condition
+from sluice.search.language import LEVEL_NAMES, level_named, no_level, parse_condition, template_id_of
 from sluice.search.model import (
     DEFAULT_LIMIT,
     MAX_LIMIT,
@@ -20,11 +20,12 @@ from sluice.search.model import (
     Filters,
     Levels,
     LogQuery,
+    OfTemplate,
     all_of,
     any_of,
 )
 
-FILTERS = ("q", "since", "until", "application", "level", "trace_id", "session_id", "batch_id", "text")
+FILTERS = ("q", "since", "until", "application", "level", "trace_id", "session_id", "template", "batch_id", "text")
 PAGING = ("limit", "cursor", "order")
 _MAX_TEXT_CHARACTERS = 4_096
 _MAX_METADATA = 16  # conditions
@@ -38,7 +39,7 @@ def parse_filters(parameters: Mapping[str, str], now: datetime, *others: str) ->
 
     Raises RejectedInput naming the parameter: ``unknown_parameter``, ``invalid_query`` (with ``position`` and
     ``expected``), ``invalid_since``, ``invalid_until``, ``invalid_level``, ``invalid_text``, ``invalid_trace_id``,
-    ``invalid_session_id``, ``invalid_metadata``, ``invalid_batch_id``.
+    ``invalid_session_id``, ``invalid_template``, ``invalid_metadata``, ``invalid_batch_id``.
     """
     named = (name for name in parameters if not name.startswith(METADATA))
     check_names(named, *FILTERS, f"{METADATA}KEY", *others)
@@ -47,7 +48,7 @@ def parse_filters(parameters: Mapping[str, str], now: datetime, *others: str) ->
         text=_text("text", parameters.get("text"), _MAX_TEXT_CHARACTERS),
         since=parse_moment("since", parameters.get("since"), now),
         until=parse_moment("until", parameters.get("until"), now),
-        applications=tuple(_words(parameters.get("application"))),
+        applications=tuple(parse_words(parameters.get("application"))),
         batch_id=_batch_id(parameters.get("batch_id")),
     )
 
@@ -108,8 +109,10 @@ def parse_choice(name: str, text: str | None, choices: tuple[str, ...]) -> str:
 
 
 def _conditions(parameters: Mapping[str, str]) -> Iterable[Condition]:
-    if levels := list(_words(parameters.get("level"))):
+    if levels := list(parse_words(parameters.get("level"))):
         yield any_of(*(Levels(level, level) for level in map(_level, levels)))
+    if templates := list(parse_words(parameters.get("template"))):
+        yield any_of(*map(_template, templates))
     for name in ("trace_id", "session_id"):
         if value := _text(name, parameters.get(name), MAX_FIELD_CHARACTERS):
             yield Field(name, value)
@@ -121,7 +124,8 @@ def _conditions(parameters: Mapping[str, str]) -> Iterable[Condition]:
         yield Field(name, _text("metadata", parameters[name], _MAX_TEXT_CHARACTERS) or "")
 
 
-def _words(text: str | None) -> Iterable[str]:
+def parse_words(text: str | None) -> Iterable[str]:
+    """What stands between commas."""
     return filter(None, map(str.strip, (text or "").split(",")))
 
 
@@ -130,6 +134,13 @@ def _level(word: str) -> Level:
     if level is None:
         raise RejectedInput("invalid_level", f"{no_level(word)}; expected: {', '.join(LEVEL_NAMES)}")
     return level
+
+
+def _template(word: str) -> OfTemplate:
+    template_id = template_id_of(word)
+    if template_id is None:
+        raise RejectedInput("invalid_template", f"{word!r} is no template's id, which is a number")
+    return OfTemplate(template_id)
 
 
 def _text(name: str, text: str | None, max_characters: int) -> str | None:

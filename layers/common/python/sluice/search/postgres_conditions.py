@@ -5,11 +5,28 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from sluice.search.model import METADATA, AllOf, AnyOf, Condition, Field, Filters, Has, Levels, Not, Text, Visible
+from sluice.search.model import (
+    METADATA,
+    AllOf,
+    AnyOf,
+    Condition,
+    Field,
+    Filters,
+    Has,
+    Levels,
+    Not,
+    OfTemplate,
+    Text,
+    Visible,
+)
 
 type Sql = tuple[str, list[Any]]  # with placeholders, and their values
 
 _METACHARACTER = re.compile(r"[][\\^$.|?*+(){}]")
+# Its own query for the templates: once per statement, not once per row.
+_FAMILY = "(SELECT template_family(%s))::int[]"
+_OF_TEMPLATE = f"""coalesce(template_id = ANY ({_FAMILY}), template_key IN (
+    SELECT known.template_key FROM template_keys known WHERE known.template_id = ANY ({_FAMILY})), false)"""
 _IS_WORD = re.compile(r"\w")
 
 
@@ -29,6 +46,8 @@ def condition_sql(condition: Condition, visible: Visible) -> Sql:
             return _text(condition)
         case Levels(lowest, highest):
             return "level BETWEEN %s AND %s", [int(lowest), int(highest)]
+        case OfTemplate(template_id):
+            return _OF_TEMPLATE, [template_id, template_id]
         case Has(name):
             return _has(name)
         case Field(name="application"):

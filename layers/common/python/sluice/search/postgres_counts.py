@@ -1,6 +1,7 @@
 """Counting stored records under the reader's row security."""
 
 from collections import Counter, defaultdict
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -13,11 +14,13 @@ from sluice.search.postgres_filters import FilteredSearch, narrow
 from sluice.search.postgres_ranges import RangeReader
 from sluice.search.postgres_scan import RESOLUTION, Budget, Scan, open_scan
 from sluice.search.required import required
+from sluice.templates.families import root_of
+from sluice.templates.postgres_rows import TEMPLATE, read_parents
 
 _FIRST_WINDOW_ROWS, _LAST_WINDOW_ROWS = 50_000, 2_000_000
 _MAX_WINDOW_VALUES = 5_000  # of a field that are read from one window
 _MAX_VALUE_CHARACTERS = 256
-_GROUPINGS = {"level": "level", "application": "application_id", "none": "0"}
+_GROUPINGS = {"level": "level", "application": "application_id", "template": TEMPLATE, "none": "0"}
 
 _HISTOGRAM = """
 SELECT date_bin(make_interval(secs => %s), event_at, %s), {grouping}, count(*) FROM {rows} WHERE {conditions}
@@ -47,8 +50,9 @@ class PostgresLogCounter:
         sql = _HISTOGRAM.replace("{grouping}", _GROUPINGS[query.by])
         found = self._count(query.filters, sql, [query.interval_seconds, ORIGIN])
         totals: Counter[tuple[datetime, Any]] = Counter()
+        parents = self._parents(query.by)
         for start, value, count in found.rows:
-            totals[max(start, query.starts[0]), self._shown(query.by, value)] += count
+            totals[max(start, query.starts[0]), self._shown(query.by, value, parents)] += count
         return Counts([(*key, count) for key, count in totals.items()], found.complete_since)
 
     def stats(self, filters: Filters) -> Counts:
@@ -71,12 +75,13 @@ class PostgresLogCounter:
         sql = sql.replace("{limit}", str(_MAX_WINDOW_VALUES)).replace("{characters}", str(_MAX_VALUE_CHARACTERS))
         found = self._count(query.filters, sql, values)
         counts: Counter[Any] = Counter()
+        parents = self._parents(query.field)
         total = 0
         for is_total, value, count, log_count in found.rows:
             if is_total:
                 total += log_count
             else:
-                counts[value if value is None else self._shown(query.field, value)] += count
+                counts[value if value is None else self._shown(query.field, value, parents)] += count
         missing = counts.pop(None, 0)
         return FacetCounts(counts, total, missing, len(found.rows) >= _MAX_WINDOW_VALUES, found.complete_since)
 
@@ -99,9 +104,15 @@ class PostgresLogCounter:
                 raise scan.timed_out()
             return Counts(rows, scan.reached if scan.is_partial else None)
 
-    def _shown(self, name: str, value: Any) -> Any:
+    def _parents(self, name: str) -> dict[int, int]:
+        """What templates were merged into, if that is asked for."""
+        return read_parents(self._database, self._visible.ids) if name == "template" else {}
+
+    def _shown(self, name: str, value: Any, parents: Mapping[int, int]) -> Any:
         if name == "level":
             return Level(value).name
+        if name == "template":
+            return "" if value is None else str(root_of(value, parents))
         return self._visible.names[value] if name == "application" else value
 
 
@@ -137,4 +148,4 @@ def _value_sql(name: str) -> Sql:
     if name.startswith(METADATA):
         text, values = metadata_text(name)
         return f"left({text}, {_MAX_VALUE_CHARACTERS})", values
-    return {"application": "application_id"}.get(name, name), []
+    return {"application": "application_id", "template": TEMPLATE}.get(name, name), []

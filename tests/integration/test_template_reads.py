@@ -1,0 +1,237 @@
+"""GET and PATCH /api/templates, and logs by template, on real servers."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from apps import load_app
+from aws import LambdaContext, rest_event
+from desk import Desk
+from samples import PEPPER
+from sluice.applications.lookup import KeyLookup
+from sluice.applications.postgres import PostgresKeyStore
+from sluice.entries.model import Level
+from sluice.runtime.postgres import Database
+from sluice.templates.postgres import PostgresClusterer
+from sluice.templates.postgres_edits import PostgresTemplateEdits
+
+admin_app = load_app("admin")
+TIMES = {"since": "2026-03-01T11:00:00Z", "until": "2026-03-01T13:00:00Z"}  # around samples.NOON
+
+
+class Shop:
+    """An application with logs of three templates."""
+
+    def __init__(self, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.desk = desk
+        self.application_id, self.name = desk.new_application()
+        self.key, self.admin_key = desk.new_key(self.name, "read"), desk.new_key(self.name, "read", "admin")
+        desk.store(self.application_id, "order 1 placed", "order 2 placed", "order 7 placed")
+        desk.store(self.application_id, "out of memory", level=Level.ERROR)
+        desk.store(self.application_id, "payment 17 declined after 80 ms", "payment 18 declined after 120 ms")
+        owner = Database(desk.scratch.url("sluice_owner", direct=True))
+        edits = PostgresTemplateEdits(owner)
+        admin = admin_app.Admin(None, None, None, PEPPER, lambda: datetime.now(UTC), edits)
+        lookup = KeyLookup(PostgresKeyStore(owner), None, PEPPER, lambda: datetime.now(UTC))
+        monkeypatch.setattr(admin_app, "_dependencies", lambda: (admin, lookup))
+
+    def get(self, path: str, **parameters: str) -> Any:
+        status, answer = self.desk.get(path, self.key, **TIMES | parameters)
+        assert status == 200, answer
+        return answer
+
+    def list(self, **parameters: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.get("/api/templates", **parameters)["templates"]
+        return found
+
+    def ids(self) -> dict[str, int]:
+        return {template["text"]: template["id"] for template in self.list(ignored="yes")}
+
+    def change(self, template_id: int, key: str | None = None, **members: Any) -> tuple[int, Any]:
+        event = rest_event(
+            "PATCH",
+            f"/api/templates/{template_id}",
+            json.dumps(members).encode(),
+            headers={"X-API-Key": key or self.admin_key},
+        )
+        resource = event["requestContext"]["resourcePath"] = "/api/templates/{id}"
+        answer = admin_app.handler(
+            event | {"resource": resource, "pathParameters": {"id": str(template_id)}}, LambdaContext()
+        )
+        return answer["statusCode"], json.loads(answer["body"])
+
+
+@pytest.fixture
+def shop(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Shop:
+    return Shop(desk, monkeypatch)
+
+
+ORDER, MEMORY, PAYMENT = "order <*> placed", "out of memory", "payment <*> declined after <*> ms"
+
+
+def test_what_logs_say_and_how_often(shop: Shop) -> None:
+    answer = shop.get("/api/templates", buckets="4")
+    assert [(found["text"], found["count"]) for found in answer["templates"]] == [(ORDER, 3), (PAYMENT, 2), (MEMORY, 1)]
+    assert (answer["total"], answer["unclustered"]) == (6, 0)
+    assert answer["health"] == [{"application": shop.name, "templates": 3, "overflowed_at": None}]
+    order = answer["templates"][0]
+    assert order["application"] == shop.name
+    assert order["share"] == 0.5
+    assert order["levels"] == {"INFO": 3}
+    assert order["last_seen"].startswith("2026-03-01T12:00:00")
+    assert sum(order["trend"]) == 3
+    assert len(order["trend"]) == len(answer["starts"])
+    assert order["trend"][answer["starts"].index("2026-03-01T12:00:00+00:00")] == 3
+    assert order["example"] in ("order 1 placed", "order 2 placed", "order 7 placed")
+    first_seen = datetime.fromisoformat(order["first_seen"])
+    assert datetime.now(UTC) - first_seen < timedelta(minutes=5)
+
+
+def test_which_templates(shop: Shop) -> None:
+    assert [found["text"] for found in shop.list(q="DECLINED payment")] == [PAYMENT]
+    assert shop.list(q="declined order") == []
+    assert len(shop.list(limit="2")) == 2
+    assert [found["text"] for found in shop.list(order="first_seen")][-1] == ORDER
+    assert shop.list(since="2026-03-01T12:01:00Z") == []
+    assert len(shop.list(until="2026-03-01T12:00:00.5Z")) == 3
+    status, answer = shop.desk.get("/api/templates", shop.key, application="no-such-application")
+    assert (status, answer["code"]) == (400, "unknown_application")
+    status, answer = shop.desk.get("/api/templates", shop.key, order="size")
+    assert (status, answer["code"]) == (400, "invalid_order")
+
+
+def test_logs_of_a_template(shop: Shop) -> None:
+    payment = shop.ids()[PAYMENT]
+    for asked in ({"q": f"template:{payment}"}, {"template": str(payment)}, {"q": f"declined -template:{10**9}"}):
+        logs = shop.get("/api/logs", **asked)["logs"]
+        assert {log["message"][:10] for log in logs} == {"payment 17", "payment 18"}
+        assert {log["template_id"] for log in logs} == {payment}
+    assert len(shop.get("/api/logs", q=f"-template:{payment}")["logs"]) == 4
+    status, answer = shop.desk.get("/api/logs", shop.key, q="template:order")
+    assert (status, answer["code"], answer["position"]) == (400, "invalid_query", 9)
+    assert shop.desk.get("/api/logs", shop.key, template="0")[1]["code"] == "invalid_template"
+
+
+def test_counts_by_template(shop: Shop) -> None:
+    ids = shop.ids()
+    histogram = shop.get("/api/histogram", by="template")
+    counts = {series["value"]: sum(series["counts"]) for series in histogram["series"]}
+    assert counts == {str(ids[ORDER]): 3, str(ids[PAYMENT]): 2, str(ids[MEMORY]): 1}
+    facet = shop.get("/api/facets", field="template")
+    assert facet["values"][0] == {"value": str(ids[ORDER]), "count": 3}
+    assert facet["missing_count"] == 0
+
+
+def test_one_template(shop: Shop) -> None:
+    payment = shop.ids()[PAYMENT]
+    answer = shop.get(f"/api/templates/{payment}")
+    assert answer["template"]["count"] == 2
+    assert answer["parameters"]["sampled"] == 2
+    number, duration = answer["parameters"]["places"]
+    assert number["distinct"] == 2
+    assert duration["number"] == {"least": 80, "mean": 100, "most": 120}
+    assert {value["value"] for value in duration["top"]} == {"80", "120"}
+    assert len(answer["examples"]) == 2
+    assert [member["id"] for member in answer["members"]] == [payment]
+    for unknown in ("0", "x", str(2**31), "2147483647"):
+        status, problem = shop.desk.get(f"/api/templates/{unknown}", shop.key)
+        assert (status, problem["code"]) == (404, "unknown_template")
+
+
+def test_merged_templates_are_one_everywhere_and_part_again(shop: Shop) -> None:
+    ids = shop.ids()
+    order, payment = ids[ORDER], ids[PAYMENT]
+    status, answer = shop.change(payment, merged_into=order)
+    assert (status, answer["template"]["merged_into"]) == (200, order)
+    assert [(found["id"], found["count"]) for found in shop.list()] == [(order, 5), (ids[MEMORY], 1)]
+    for template in (order, payment):
+        assert len(shop.get("/api/logs", q=f"template:{template}")["logs"]) == 5
+        assert shop.get(f"/api/templates/{template}")["template"]["id"] == order
+    assert shop.get("/api/facets", field="template")["values"][0] == {"value": str(order), "count": 5}
+    by_template = shop.get("/api/histogram", by="template")["series"]
+    assert sorted(sum(series["counts"]) for series in by_template) == [1, 5]
+    changes = shop.get(f"/api/templates/{order}")["changes"]
+    assert [(change["template_id"], change["was"], change["became"]) for change in changes] == [
+        (payment, {"merged_into": None}, {"merged_into": order})
+    ]
+    assert shop.change(payment, merged_into=None)[0] == 200
+    assert len(shop.list()) == 3
+    assert len(shop.get(f"/api/templates/{payment}")["changes"]) == 2
+
+
+def test_no_circles_and_no_merging_across_applications(shop: Shop) -> None:
+    ids = shop.ids()
+    shop.change(ids[PAYMENT], merged_into=ids[ORDER])
+    for target in (ids[PAYMENT], ids[ORDER]):
+        assert shop.change(ids[ORDER], merged_into=target)[1]["code"] == "invalid_merged_into"
+    other_id, other = shop.desk.new_application()
+    shop.desk.store(other_id, "order 1 placed")
+    answer = shop.desk.get("/api/templates", shop.desk.new_key(other, "read"), **TIMES)[1]
+    foreign = answer["templates"][0]["id"]
+    assert shop.change(ids[MEMORY], merged_into=foreign)[1]["code"] == "invalid_merged_into"
+    assert shop.change(ids[MEMORY], merged_into=2**31 - 1)[1]["code"] == "unknown_template"
+
+
+def test_names_and_what_is_ignored(shop: Shop) -> None:
+    memory = shop.ids()[MEMORY]
+    assert shop.change(memory, name="  OOM killer ", ignored=True)[1]["template"]["name"] == "OOM killer"
+    assert MEMORY not in [found["text"] for found in shop.list()]
+    ((found),) = shop.list(ignored="yes", q="oom")
+    assert (found["name"], found["ignored"]) == ("OOM killer", True)
+    assert shop.get("/api/templates")["total"] == 6
+    shop.change(memory, name="OOM killer", ignored=True)
+    assert len(shop.get(f"/api/templates/{memory}")["changes"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("members", "code"),
+    [
+        ({}, "empty_change"),
+        ({"name": ""}, "invalid_name"),
+        ({"name": "a\u0000b"}, "invalid_name"),
+        ({"name": "x" * 201}, "invalid_name"),
+        ({"ignored": "yes"}, "invalid_ignored"),
+        ({"merged_into": "17"}, "invalid_merged_into"),
+        ({"text": "mine"}, "unknown_field"),
+    ],
+)
+def test_changes_that_mean_nothing(shop: Shop, members: dict[str, Any], code: str) -> None:
+    status, answer = shop.change(shop.ids()[ORDER], **members)
+    assert (status, answer["code"]) == (400, code)
+
+
+def test_who_may_not_change_templates(shop: Shop) -> None:
+    assert shop.change(shop.ids()[ORDER], key=shop.key, name="mine")[0] == 403
+
+
+def test_nobody_reads_another_applications_templates(shop: Shop) -> None:
+    _, other = shop.desk.new_application()
+    key = shop.desk.new_key(other, "read")
+    answer = shop.desk.get("/api/templates", key, **TIMES)[1]
+    assert (answer["templates"], answer["total"], answer["unclustered"], answer["health"]) == ([], 0, 0, [])
+    order = shop.ids()[ORDER]
+    assert shop.desk.get(f"/api/templates/{order}", key)[1]["code"] == "unknown_template"
+    for asked in ({"q": f"template:{order}"}, {"template": str(order)}):
+        assert shop.desk.get("/api/logs", key, **TIMES | asked)[1]["logs"] == []
+    assert shop.desk.get("/api/histogram", key, by="template", **TIMES)[1]["series"] == []
+
+
+def test_logs_that_got_their_template_later(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("desk.PostgresClusterer", lambda _: PostgresClusterer(Database("postgresql://n@127.0.0.1:9/n")))
+    application_id, name = desk.new_application()
+    key = desk.new_key(name, "read")
+    desk.store(application_id, "order 1 placed", "order 2 placed")
+    answer = desk.get("/api/templates", key, **TIMES)[1]
+    assert (answer["templates"], answer["unclustered"], answer["total"]) == ([], 2, 2)
+    (series,) = desk.get("/api/histogram", key, by="template", **TIMES)[1]["series"]
+    assert (series["value"], sum(series["counts"])) == (None, 2)
+    while PostgresClusterer(Database(desk.scratch.url("sluice_indexer"))).repair():
+        pass
+    answer = desk.get("/api/templates", key, **TIMES)[1]
+    assert (answer["templates"][0]["count"], answer["unclustered"]) == (2, 0)
+    template = answer["templates"][0]["id"]
+    assert len(desk.get("/api/logs", key, q=f"template:{template}", **TIMES)[1]["logs"]) == 2
+    (series,) = desk.get("/api/histogram", key, by="template", **TIMES)[1]["series"]
+    assert (series["value"], sum(series["counts"])) == (str(template), 2)
