@@ -14,7 +14,7 @@ from actions import Admin, Members
 from chalice.app import Request, Response
 
 from sluice.applications.lookup import KeyLookup
-from sluice.applications.model import Scope
+from sluice.applications.model import KeyRecord, Scope
 from sluice.applications.postgres import PostgresApplications, PostgresKeyStore
 from sluice.deadletters.postgres import PostgresDeadLetters
 from sluice.runtime.http import HttpApi, json_body, json_response, jsonable
@@ -31,10 +31,13 @@ api = HttpApi("admin", logger, metrics)
 NOT_STORED = {"Cache-Control": "no-store"}  # by any cache on the way: the answer holds a key
 
 
-def _authenticated(request: Request) -> Admin:
+def _admitted(request: Request) -> tuple[Admin, KeyRecord]:
     admin, lookup = _dependencies()
-    lookup.admit(request.method, request.headers, Scope.ADMIN)
-    return admin
+    return admin, lookup.admit(request.method, request.headers, Scope.ADMIN)
+
+
+def _authenticated(request: Request) -> Admin:
+    return _admitted(request)[0]
 
 
 def _body_and_path(request: Request, **names: str) -> Members:
@@ -128,8 +131,7 @@ def drop_dead_letters(request: Request) -> Response:
 @api.route("PATCH", "/api/templates/{id}")
 def change_template(request: Request) -> Response:
     """Another name, ignored or not, merged into another or no longer."""
-    admin, lookup = _dependencies()
-    key = lookup.admit(request.method, request.headers, Scope.ADMIN)
+    admin, key = _admitted(request)
     members = json_body(request) | {"id": _number((request.uri_params or {})["id"])}
     return json_response(admin.change_template(members, key_id=key.key_id))
 

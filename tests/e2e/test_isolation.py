@@ -26,6 +26,8 @@ FILTERED: tuple[dict[str, str], ...] = (
     {"trace_id": "{secret}"},
     {"session_id": "{secret}"},
     {"metadata.owner": "{secret}"},
+    {"template": "{template}"},
+    {"q": "template:{template}"},
 )
 READING: dict[tuple[str, str], tuple[dict[str, str], ...]] = {
     ("get", "/api/logs"): (*FILTERED, {"format": "ndjson"}, {"format": "csv"}, {"fields": "message,service"}),
@@ -36,6 +38,8 @@ READING: dict[tuple[str, str], tuple[dict[str, str], ...]] = {
     ),
     ("get", "/api/stats"): FILTERED,
     ("get", "/api/tail"): tuple({"cursor": "{cursor}", "wait": "0", **asked} for asked in FILTERED),
+    ("get", "/api/templates"): ({}, {"application": ""}, {"ignored": "yes"}),
+    ("get", "/api/templates/{id}"): ({},),
     ("get", "/api/usage"): ({},),
     ("get", "/api/ledger"): ({},),
     ("get", "/api/session"): ({},),
@@ -80,7 +84,9 @@ def facts(a: Tenant) -> dict[str, str]:
     while not a.ask("get", "/api/logs", batch_id=sent["batch_id"]).json()["logs"]:
         assert time.monotonic() < deadline
         time.sleep(0.2)
-    return {"secret": secret, "application": a.application, "batch": sent["batch_id"], "cursor": cursor}
+    (stored,) = a.ask("get", "/api/logs", batch_id=sent["batch_id"]).json()["logs"]
+    facts = {"secret": secret, "application": a.application, "batch": sent["batch_id"], "cursor": cursor}
+    return facts | {"template": str(stored["template_id"])}
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +122,7 @@ def test_what_is_for_operators_is_refused(document: dict[str, Any], b: Tenant, a
 @pytest.mark.parametrize("place", READING, ids=" ".join)
 def test_no_path_leads_to_anothers_logs(a: Tenant, b: Tenant, facts: dict[str, str], place: tuple[str, str]) -> None:
     method, path = place
-    filled = path.format(id=f"{facts['batch']}-0")
+    filled = path.format(id=facts["template"] if "templates" in path else f"{facts['batch']}-0")
     shown_to_a = 0
     for parameters in READING[place]:
         asked = {name: value.format(**facts) for name, value in parameters.items()}

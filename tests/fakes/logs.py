@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import zip_longest
 from typing import Any
 from uuid import UUID
 
@@ -27,6 +28,7 @@ from sluice.search.model import (
     LogQuery,
     Neighbourhood,
     Not,
+    OfTemplate,
     Page,
     Text,
     Visible,
@@ -40,6 +42,7 @@ class _Log:
     batch_id: UUID
     received_at: datetime
     record: Record
+    template_id: int | None
 
     @property
     def place(self) -> tuple[datetime, UUID, int]:
@@ -60,8 +63,9 @@ class MemoryLogs:
 
     def store(self, *entries: StreamEntry) -> None:
         for entry in entries:
-            records = unpack_records(entry.lines)
-            self._logs += [_Log(entry.application_id, entry.batch_id, entry.received_at, item) for item in records]
+            for item, cluster in zip_longest(unpack_records(entry.lines), entry.clusters):
+                template_id = cluster.template_id or None if cluster else None
+                self._logs.append(_Log(entry.application_id, entry.batch_id, entry.received_at, item, template_id))
 
     def reader(self, visible: Visible) -> "MemoryLogReader":
         return MemoryLogReader(self, visible)
@@ -130,7 +134,7 @@ class MemoryLogReader:
 
     def _document(self, log: _Log, fields: Sequence[str] = ()) -> dict[str, Any]:
         record = log.record
-        extra = {name: getattr(record, name) for name in EXTRA_FIELDS}
+        extra = record._asdict() | {"template_id": log.template_id}
         whole = {
             "id": f"{log.batch_id.hex}-{record.position}",
             "application": self.visible.names[log.application_id],
@@ -140,7 +144,7 @@ class MemoryLogReader:
             "message": record.message,
             "metadata": log.metadata,
             "flags": record.flags.names,
-            **{name: value for name, value in extra.items() if value is not None},
+            **{name: extra[name] for name in EXTRA_FIELDS if extra[name] is not None},
         }
         of_metadata = {METADATA + key: value for key, value in log.metadata.items()}
         return (
@@ -159,6 +163,7 @@ class MemoryLogCounter:
         grouping: dict[str, Callable[[_Log], Any]] = {
             "level": lambda log: log.record.level.name,
             "application": lambda log: self.visible.names[log.application_id],
+            "template": lambda log: str(log.template_id or ""),
             "none": lambda log: 0,
         }
         counts = Counter(
@@ -189,6 +194,8 @@ class MemoryLogCounter:
             return log.metadata
         if name == "level":
             return [log.record.level.name]
+        if name == "template":
+            return [str(log.template_id)] if log.template_id else []
         value = _text_of(name, log, self.visible)
         return [] if value is None else [value]
 
@@ -201,6 +208,8 @@ def _fits(condition: Condition, log: _Log, visible: Visible) -> bool:
             return bool(re.search(begins + re.escape(text) + ends, log.record.message, re.IGNORECASE))
         case Levels(lowest, highest):
             return lowest <= log.record.level <= highest
+        case OfTemplate(template_id):
+            return log.template_id == template_id
         case Has(name):
             return _text_of(name, log, visible) is not None
         case Field(name, value, is_prefix):
