@@ -17,7 +17,7 @@ from stack import BUILD, embedded, running_stack
 STATE, RESULT = BUILD / "bench-stack", BUILD / "bench.json"
 GROUPS: dict[str, tuple[tuple[str, ...], Callable[[Bench], dict[str, Measured]]]] = {
     "taking in": (("ingest_single_vs_baseline", "ingest_batch_vs_baseline"), ingest.measure),
-    "storing": (("store_vs_copy", "store_vs_baseline"), store.measure),
+    "storing": (("store_vs_copy", "store_vs_baseline", "mining_cost"), store.measure),
     "end to end": (("end_to_end_vs_copy", "end_to_end_vs_baseline"), end_to_end.measure),
     "freshness": (("freshness_p95_seconds_wake", "freshness_p95_seconds_tick"), freshness.measure),
     "scale": (("store_10m_vs_100k", "page_10m_vs_100k", "search_vs_scan"), scale.measure),

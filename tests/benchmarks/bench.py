@@ -26,7 +26,7 @@ from stack import BUILD, REPOSITORY, Stack
 START_SECONDS = 20
 BASELINE = BUILD / "baseline" / "bin"
 # One Redis database for each contender; the deployed stack has 0.
-PRODUCT_REDIS, SMALL_REDIS, BASELINE_REDIS, BROKER_REDIS, RAW_REDIS = 1, 2, 3, 4, 5
+PRODUCT_REDIS, SMALL_REDIS, BASELINE_REDIS, BROKER_REDIS, RAW_REDIS, PLAIN_REDIS = 1, 2, 3, 4, 5, 6
 
 
 @dataclass(frozen=True)
@@ -61,6 +61,11 @@ class Bench:
     def product(self) -> Installation:
         """Sluice's handlers, see product.py."""
         return Installation(self.stack, "product", PRODUCT_REDIS, self.exits)
+
+    @cached_property
+    def plain(self) -> Installation:
+        """The same, storing without templates."""
+        return Installation(self.stack, "plain", PLAIN_REDIS, self.exits, templates=False)
 
     @cached_property
     def small(self) -> Installation:

@@ -53,6 +53,7 @@ FIGURES = (
     Figure("ingest_batch_vs_baseline", 150),
     Figure("store_vs_copy", 0.75),
     Figure("store_vs_baseline", 15),
+    Figure("mining_cost", 0.3),
     Figure("end_to_end_vs_copy", 0.3),
     Figure("end_to_end_vs_baseline", 50),
     Figure("freshness_p95_seconds_wake", 1.5, is_ceiling=True),

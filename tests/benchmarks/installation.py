@@ -21,9 +21,17 @@ class Installation:
     """``cursor`` is a superuser's, for what no function may do."""
 
     def __init__(
-        self, stack: Stack, name: str, redis_database: int, exits: ExitStack, *, most_at_once: int | None = None
+        self,
+        stack: Stack,
+        name: str,
+        redis_database: int,
+        exits: ExitStack,
+        *,
+        most_at_once: int | None = None,
+        templates: bool = True,
     ) -> None:
-        """``most_at_once``: processes that run chunks, if not as many as the drain runs at once."""
+        """``most_at_once``: processes that run chunks, if not as many as the drain runs at once. ``templates``: whether
+        logs get some."""
         database = f"bench_{name}"
         execute_as_superuser(stack, f"CREATE DATABASE {database} OWNER sluice_owner")
         redis_url = f"{stack.redis_url.rpartition('/')[0]}/{redis_database}"
@@ -39,7 +47,11 @@ class Installation:
             "PYTHONOPTIMIZE": "1",
             "AWS_DEFAULT_REGION": "us-east-1",
             "BENCH_ENVIRONMENTS": json.dumps(
-                {verb: settings for verb, settings in environments(connections).items() if verb != "dashboard"}
+                {
+                    verb: settings | {"TEMPLATES": "on" if templates else "off"}
+                    for verb, settings in environments(connections).items()
+                    if verb != "dashboard"
+                }
             ),
         }
         if most_at_once is not None:

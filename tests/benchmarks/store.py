@@ -4,6 +4,7 @@ import time
 
 from benchmarks.bench import BASELINE_REDIS, Bench
 from benchmarks.figures import BenchError, Measured
+from benchmarks.installation import Installation
 from benchmarks.logs import BATCH
 from benchmarks.rounds import interleave, ratio
 
@@ -17,10 +18,12 @@ def measure(bench: Bench) -> dict[str, Measured]:
     """Rows per second from a full queue until everything is stored and acknowledged."""
     contenders = {
         "copy": bench.copy.rate,
-        "product": lambda _: product_rate(bench, environments=True),
+        "product": lambda _: product_rate(bench.plain, environments=True),
     }
+    if bench.wants("mining_cost"):
+        contenders["mining"] = lambda _: product_rate(bench.product, environments=True)
     if not bench.is_quick:
-        contenders["one"] = lambda _: product_rate(bench, environments=False)
+        contenders["one"] = lambda _: product_rate(bench.plain, environments=False)
     if bench.wants("store_vs_baseline"):
         _ = bench.worker
         contenders["baseline"] = lambda number: baseline_rate(
@@ -29,6 +32,8 @@ def measure(bench: Bench) -> dict[str, Measured]:
     interleave(1, contenders)  # imports, connections and caches
     rates = interleave(bench.rounds, contenders)
     measured = {"store_vs_copy": ratio(rates, "product", "copy")}
+    if "mining" in rates:
+        measured["mining_cost"] = ratio(rates, "mining", "product")
     if "one" in rates:
         bench.note(f"store_vs_copy with one chunk at a time: {ratio(rates, 'one', 'copy')}")
     if "baseline" in rates:
@@ -38,18 +43,18 @@ def measure(bench: Bench) -> dict[str, Measured]:
     return measured
 
 
-def product_rate(bench: Bench, *, environments: bool) -> float:
+def product_rate(product: Installation, *, environments: bool) -> float:
     """Of one drain on a queue of BATCHES entries of a thousand."""
-    bench.product.empty()
-    bench.product.queue(BATCHES)
-    bench.product.settle()
-    return BATCHES * BATCH / bench.product.store(BATCHES * BATCH, environments=environments)
+    product.empty()
+    product.queue(BATCHES)
+    product.settle()
+    return BATCHES * BATCH / product.store(BATCHES * BATCH, environments=environments)
 
 
 def baseline_rate(bench: Bench, number: int, count: int) -> float:
     """Of the worker, flat out: from its first task until all rows are there and the stream is empty."""
     bench.baseline.ask("fill", count=count, seed=number)
-    bench.product.settle()
+    bench.plain.settle()
     started = time.perf_counter()
     bench.baseline.ask("start_draining")
     stream = bench.redis(BASELINE_REDIS)
