@@ -141,6 +141,14 @@ class Api:
         """Counts over time."""
         return self._call("GET", "/api/histogram", READ_POLICY, params=dict(query))
 
+    def templates(self, query: Mapping[str, str]) -> JsonObject:
+        """What logs say, and how often."""
+        return self._call("GET", "/api/templates", READ_POLICY, params=dict(query))
+
+    def template(self, template_id: int, query: Mapping[str, str]) -> JsonObject:
+        """One template, and what stands in its places."""
+        return self._call("GET", f"/api/templates/{template_id}", READ_POLICY, params=dict(query))
+
     def tail(self, filters: Mapping[str, str], cursor: str | None = None) -> JsonObject:
         """What was stored since the answer with this cursor, as soon as there is something, or after 20 s."""
         query = {**filters, **({"cursor": cursor} if cursor else {})}

@@ -9,7 +9,22 @@ import typer
 from typer.core import TyperGroup
 
 from sluice_cli import environment
-from sluice_cli.commands import apps, dlq, drain, histogram, invoke, keys, ledger, load, logs, queue, send, status, tail
+from sluice_cli.commands import (
+    apps,
+    dlq,
+    drain,
+    histogram,
+    invoke,
+    keys,
+    ledger,
+    load,
+    logs,
+    queue,
+    send,
+    status,
+    tail,
+    templates,
+)
 from sluice_cli.connections import Connections
 from sluice_cli.errors import CliError
 
@@ -97,6 +112,8 @@ app.command(epilog="Example: sluice queue --watch")(queue.queue)
 app.command(epilog="Example: sluice logs --since -1h 'level:error app:checkout \"connection refused\"'")(logs.logs)
 app.command(epilog="Example: sluice tail -f 'level:>=warning app:checkout'")(tail.tail)
 app.command(epilog="Example: sluice histogram --since -6h 'payment failed' --by application")(histogram.histogram)
+app.command(epilog="Example: sluice templates --since -1h --order first_seen 'payment'")(templates.templates)
+app.command(epilog="Example: sluice template 17")(templates.template)
 app.command(epilog="Example: sluice show 01a20deee395dc58b9fc0fd42fbfb249-3 --context 10")(logs.show)
 app.command(epilog="Example: sluice ledger")(ledger.ledger)
 app.command(epilog="Example: sluice status")(status.status)

@@ -145,6 +145,34 @@ def ledger_table(ledger: JsonObject) -> Table:
     return table
 
 
+def template_table(templates: Iterable[JsonObject]) -> Table:
+    """Templates; where somebody named one, its name is before its text."""
+    rows = [
+        (
+            str(template["id"]),
+            template["application"],
+            f"{template['count']:,}",
+            f"{template['share']:.1%}",
+            " ".join(f"{name} {count:,}" for name, count in template["levels"].items()),
+            minute(template["last_seen"]),
+            " · ".join(filter(None, (template["name"], template["text"]))),
+        )
+        for template in templates
+    ]
+    return make_table(("id", "application", "logs", "share", "levels", "last seen", "template"), rows)
+
+
+def place_table(places: Iterable[JsonObject]) -> Table:
+    """What stands in the places of a template, from left to right."""
+    rows = []
+    for place in places:
+        number = place["number"]
+        bounds = f"{number['least']:g} to {number['most']:g}, mean {number['mean']:g}" if number else ""
+        top = ", ".join(f"{value['value']} ({value['count']})" for value in place["top"][:5])
+        rows.append((f"{place['distinct']:,}", top, bounds))
+    return make_table(("distinct", "most frequent", "numbers"), rows)
+
+
 def _ledger_row(entry: Mapping[str, Any]) -> list[str]:
     return [str(entry["application"]), *(f"{entry[count]:,}" for count in LEDGER_COUNTS)]
 
