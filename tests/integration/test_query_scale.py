@@ -19,11 +19,12 @@ from scratch import Scratch
 from sluice.filters.postgres import PostgresFilterStore
 from sluice.runtime.postgres import Database
 from sluice.search.counts import parse_facet, parse_histogram
-from sluice.search.model import Page, Visible
+from sluice.search.model import Filters, Page, Visible
 from sluice.search.parse import parse_filters, parse_query
 from sluice.search.postgres import PostgresLogReader
+from sluice.search.postgres_conditions import Sql
 from sluice.search.postgres_counts import PostgresLogCounter
-from sluice.search.postgres_scan import Budget
+from sluice.search.postgres_scan import Budget, open_scan
 
 ROWS = int(os.environ.get("SLUICE_SCALE_ROWS", "100000"))
 DAYS = 4
@@ -181,6 +182,27 @@ def test_a_small_budget_gives_a_part_and_a_way_on(heap: Heap) -> None:
     seen += [log["id"] for log in page.logs]
     assert len(seen) == len(set(seen)) == ROWS // 50_000
     assert parts > 2
+
+
+def test_a_walk_ends_at_the_first_border_after_its_time(heap: Heap) -> None:
+    def windows(budget: Budget) -> tuple[int, bool]:
+        with open_scan(Database(heap.scratch.url("sluice_reader")), heap.visible, Filters(), budget) as scan:
+            assert scan is not None
+            walked: list[Sql] = []
+
+            def go_on(window: Sql) -> bool:
+                walked.append(window)
+                return False
+
+            scan.walk(False, 2_000, 2_000, go_on)
+            return len(walked), scan.is_partial
+
+    whole, is_partial = windows(Budget())
+    assert (whole >= 10, is_partial) == (True, False)
+    part, is_partial = windows(ticking(1, 6))
+    assert (part < 6, is_partial) == (True, True)
+    few, is_partial = windows(Budget(max_rows=4_000))
+    assert (few, is_partial) == (2, True)
 
 
 def test_counts_in_part_are_of_the_newest(heap: Heap) -> None:

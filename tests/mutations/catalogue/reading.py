@@ -48,7 +48,7 @@ READING = (
         _SCAN,
         "if not self.has_time() or row_count >= self.budget.max_rows:",
         "if row_count >= self.budget.max_rows:",
-        ("tests/integration/test_query_scale.py::test_a_small_budget_gives_a_part_and_a_way_on",),
+        ("tests/integration/test_query_scale.py::test_a_walk_ends_at_the_first_border_after_its_time",),
     ),
     Mutation(
         "a part that looks whole",
