@@ -34,6 +34,10 @@ class Contender:
             )
         self._read("start")
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def ask(self, action: str, **arguments: Any) -> Any:
         """Runs an action there and returns its answer. Raises ContenderFailed."""
         assert self._process.stdin is not None

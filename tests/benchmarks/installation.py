@@ -63,6 +63,11 @@ class Installation:
         connection.autocommit = True
         self.cursor: Any = connection.cursor()
 
+    @property
+    def pid(self) -> int:
+        """Of the process that the handlers run in; those that run chunks are its children."""
+        return self._handlers.pid
+
     def ask(self, action: str, **arguments: Any) -> Any:
         """What product.py answers."""
         return self._handlers.ask(action, **arguments)

@@ -9,12 +9,14 @@ import os
 import re
 import subprocess
 import sys
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
 import pytest
 import redis
 
+from benchmarks.deployed import environments
 from deploy.target import REPOSITORY
 from lambda_events import rest_event
 from samples import PEPPER, record, submission
@@ -50,25 +52,6 @@ peak = int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())
 print()
 print(json.dumps([answer, peak]))
 """
-# What the template sets for all, and what does not matter here.
-SETTINGS = {
-    "SHARD_COUNT": "1",
-    "KEY_PEPPER": PEPPER.hex(),
-    "PROCESS_CHUNK_FUNCTION": "nobody",
-    "CHUNK_MAX_RECORDS": "5000",
-    "CHUNK_MAX_BYTES": "8388608",
-    "CHUNK_CONCURRENCY": "4",
-    "PROCESS_CHUNK_TIMEOUT_SECONDS": "30",
-    "TAIL_SEATS": "50",
-    "BACKLOG_LIMIT_BYTES": "134217728",
-    "REQUESTS_PER_SECOND": "500",
-    "BYTES_PER_SECOND": "16777216",
-    "BYTES_PER_DAY": "107374182400",
-    "BURST_SECONDS": "1",
-    "AWS_DEFAULT_REGION": "us-east-1",
-    "POWERTOOLS_METRICS_NAMESPACE": "Sluice",
-    "POWERTOOLS_SERVICE_NAME": "memory",
-}
 LARGEST_MESSAGE = "🎉" * 65_536
 # Copies the only entry of a stream, which no lookahead of a drain reaches the end of.
 MULTIPLY = """
@@ -96,10 +79,12 @@ class Machine:
 
     def call(self, name: str, event: dict[str, Any], role: str, memory: str = "HttpMemoryMegabytes") -> Any:
         """The handler's answer; AssertionError if it took more than nine tenths of the smallest memory."""
-        environ = SETTINGS | {
+        environ = environments(defaultdict(str))[name] | {
             "PYTHONPATH": os.pathsep.join(str(REPOSITORY / path) for path in ("tests", "layers/common/python")),
+            "AWS_DEFAULT_REGION": "us-east-1",
             "REDIS_URL": self.redis_url,
             "DATABASE_URL": self.scratch.url(role),
+            "KEY_PEPPER": PEPPER.hex(),
         }
         command = [sys.executable, "-O", "-c", CALL, name]
         done = subprocess.run(
