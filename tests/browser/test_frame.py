@@ -10,11 +10,12 @@ from visitor import NARROW, WIDE, Visit, Visitor
 
 PAGES = ("logs", "applications", "pipeline")
 FOCUSABLE = "a[href], button, input, select, textarea, summary, [tabindex='0']"
-# Whatever can be reached by the Tab key, each with a number of its own; rows share one place in that order.
+# Every control, each with a number of its own; rows share one place in the order of the Tab key.
 NUMBERED = f"""() => {{
   const all = [...document.querySelectorAll(`{FOCUSABLE}`)];
   const isShown = (one) => one.checkVisibility({{ visibilityProperty: true }});
-  const shown = all.filter((one) => isShown(one) && !one.disabled && one.tabIndex >= 0);
+  const isStop = (one) => one.tabIndex >= 0 || !one.matches(".logs-row-toggle");
+  const shown = all.filter((one) => isShown(one) && !one.disabled && isStop(one));
   const radios = new Set();
   const alone = shown.filter((one) => one.type !== "radio" || (!radios.has(one.name) && radios.add(one.name)));
   alone.forEach((one, at) => {{ one.dataset.stop = at; }});
