@@ -9,6 +9,7 @@ import pytest
 
 from sluice.anomalies.explain import explain_rate
 from sluice.anomalies.model import Kind
+from sluice.anomalies.patterns import Patterns
 from sluice.anomalies.rates import RateDetector
 from traffic import A_DAY, LEARNT, START, WIDTH, Change, alarms, counts, feed, judge
 
@@ -40,8 +41,8 @@ def test_an_incident_is_one_alarm(level: float, change: Change, kinds: set[Kind]
     assert others == []
     assert opening.kind in kinds
     assert INCIDENT * WIDTH <= opening.bucket - START <= (INCIDENT + 8) * WIDTH
-    assert opening.onset is not None
-    assert INCIDENT * WIDTH <= opening.onset - START <= opening.bucket - START
+    assert opening.onset == opening.bucket - (opening.buckets - 1) * WIDTH
+    assert opening.onset >= START + INCIDENT * WIDTH
 
 
 def test_a_verdict_says_what_was_expected() -> None:
@@ -124,6 +125,16 @@ def test_states_stay_small() -> None:
         feed(detector, counts(7, 3_000, seed=week), week * 7 * A_DAY)
         sizes.append(len(json.dumps(detector.to_state())))
     assert max(sizes[4:]) < 1.1 * sizes[3]
+
+
+def test_a_vocabulary_forgets_what_was_not_met_for_longest() -> None:
+    patterns = Patterns()
+    for number in range(600):
+        patterns.novelty(1.02**number)
+        patterns.novelty(1.0)
+    assert len(patterns.values) == 512
+    assert patterns.nearest(1.0) == 1.0
+    assert patterns.nearest(1.02) == 1.0
 
 
 def test_the_score_grows_with_the_count() -> None:

@@ -66,6 +66,10 @@ def test_a_version_that_logs_less_of_one_thing() -> None:
     assert explain_change(change, "tick", "1.4") == "“tick” came 50 times with 1.4, where about 9,095 were expected"
 
 
+def test_a_template_has_its_ups_and_downs() -> None:
+    assert changes({1: 100_000, 2: 1_000}, {1: 100_000, 2: 2_500}) == ()
+
+
 def test_the_same_mix_is_no_change() -> None:
     chance = random.Random(1)
     weights = [1 / rank for rank in range(1, 200)]
