@@ -28,6 +28,7 @@ def test_a_search_finds_marks_and_can_be_shared(visit: Visit, shop: Sender) -> N
     other.sign_in(shop.key, visitor.page.url.split("#/")[1])
     expect(other.total()).to_have_text("20 logs")
     expect(other.page.locator(".logs-detail")).to_contain_text('File "pay.py", line 88')
+    expect(other.page.get_by_role("columnheader", name="host")).to_be_visible()
     assert other.rows().nth(3).inner_text() == shown
     assert other.page.get_by_role("combobox", name="Search logs").input_value() == "level:error refused -healthcheck"
     visitor.page.go_back()
