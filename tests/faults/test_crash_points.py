@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from faults.harness.lambdas import Doom, FunctionDied
-from faults.harness.load import deliver, log_body
+from faults.harness.load import deliver, log_body, new_text
 from faults.harness.platform import Application, Platform
 from faults.harness.scores import Scoreboard
 from faults.harness.sizes import SIZE, not_in_smoke
@@ -36,7 +36,7 @@ def first_chunk_dies_at(point: CrashPoint) -> Callable[[str, dict[str, Any]], Do
 
 def fill(platform: Platform, application: Application) -> None:
     for _ in range(BATCHES):
-        deliver(platform, application, BATCH_SIZE)
+        deliver(platform, application, BATCH_SIZE, text=new_text())  # so that each chunk has something to learn
 
 
 def finish(platform: Platform, scoreboard: Scoreboard, what: str, doom: Doom, recovery_seconds: float) -> None:

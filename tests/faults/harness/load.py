@@ -18,15 +18,27 @@ RETRY_SECONDS = 0.1
 
 
 def log_body(count: int, text: str = "checkout finished") -> bytes:
-    """A request of ``count`` logs, unlike any other, also to the miner: none of its words is taken for a value."""
-    nonce = "".join(random.choices(string.ascii_lowercase, k=10))
+    """A request of ``count`` logs, unlike any other but to the miner, who sees one template for each ``text``."""
+    nonce = secrets.token_hex(4)
     logs = [{"level": "INFO", "message": f"{text} {nonce} {n}", "metadata": {"n": n}} for n in range(count)]
     return json.dumps({"logs": logs}).encode()
 
 
-def deliver(platform: Platform, application: Application, count: int, *, patience_seconds: float = 60) -> Response:
+def new_text() -> str:
+    """A text that no miner knows: none of its words is taken for a value."""
+    return "checkout " + "".join(random.choices(string.ascii_lowercase, k=10))
+
+
+def deliver(
+    platform: Platform,
+    application: Application,
+    count: int,
+    *,
+    text: str = "checkout finished",
+    patience_seconds: float = 60,
+) -> Response:
     """Sends one batch as a careful client does: repeats it, with its Idempotency-Key, until it is told 202."""
-    body, token = log_body(count), secrets.token_hex(8)
+    body, token = log_body(count, text), secrets.token_hex(8)
     deadline = time.monotonic() + patience_seconds
     while True:
         try:
