@@ -209,16 +209,16 @@ def test_a_failure_says_what_to_do(visitor: Visitor, shop: Sender) -> None:
     with visitor.expecting("503"):
         visitor.sign_in(shop.key)
         expect(visitor.page.get_by_role("alert")).to_contain_text("Try again soon")
-    visitor.page.unroute("**/api/logs?*")
-    visitor.button("Try again").click()
-    expect(visitor.rows().first).to_be_visible()
+        visitor.page.unroute("**/api/logs?*")
+        visitor.button("Try again").click()
+        expect(visitor.rows().first).to_be_visible()
     visitor.page.context.set_offline(True)
     with visitor.expecting("ERR_INTERNET_DISCONNECTED"):
         visitor.search("refused")
         expect(visitor.page.get_by_role("alert")).to_contain_text("check the network")
-    visitor.page.context.set_offline(False)
-    visitor.button("Try again").click()
-    expect(visitor.rows()).to_have_count(20)
+        visitor.page.context.set_offline(False)
+        visitor.button("Try again").click()
+        expect(visitor.rows()).to_have_count(20)
 
 
 def test_a_search_that_ran_out_of_time_can_go_on(visitor: Visitor, shop: Sender) -> None:
