@@ -37,6 +37,12 @@ ALERTING: dict[str, Any] = {
         "total": _COUNTS | {"unaccounted": 3, "queue_rolled_back": False},
     },
     "**/api/pipeline": {
+        "drain": {
+            "mode": "wake",
+            "is_lingering": False,
+            "last_wake_at": "2026-11-24T12:00:00Z",
+            "last_start_at": None,
+        },
         "backlog": {"entries": 1_840, "bytes": 121_000_000, "limit_bytes": 134_217_728, "lag_seconds": 300},
         "shards": [
             {

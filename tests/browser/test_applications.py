@@ -1,5 +1,6 @@
 """The applications page: what an administrator does there, and what others see."""
 
+import re
 from typing import Any
 
 import pytest
@@ -129,6 +130,7 @@ def test_disabling_enabling_and_renaming(visitor: Visitor, administrator: Admini
 def test_others_see_their_own_use_and_why_no_more(visit: Visit, shop: Sender) -> None:
     visitor = visit(NARROW, "dark")
     visitor.sign_in(shop.key, "applications")
+    expect(visitor.page.get_by_text(re.compile(r"\d+ requests? so far"))).to_be_visible()
     expect(visitor.page.get_by_role("meter", name="Bytes today")).to_be_visible()
     expect(visitor.page.get_by_text("keys with the scope admin")).to_be_visible()
 

@@ -80,6 +80,8 @@ def test_an_operator_sees_all_of_it_again_and_again(visitor: Visitor, admin_key:
     for name in ("Ledger", "Queue", "Throughput", "Shards", "Dead letters"):
         expect(visitor.page.get_by_role("region", name=name, exact=True).first).to_be_visible()
     expect(visitor.page.get_by_text("unaccounted").first).to_be_visible()
+    drain = visitor.page.locator(".pipeline-tile", has=visitor.page.get_by_role("heading", name="Drain", exact=True))
+    expect(drain).to_contain_text("Last started")  # by the logs that other tests have sent
     expect(visitor.page.locator("canvas")).to_be_visible()
     with visitor.page.expect_request("**/api/ledger"):
         visitor.page.keyboard.press("r")

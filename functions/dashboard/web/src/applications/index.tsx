@@ -1,5 +1,5 @@
 /** Who sends logs: applications, their keys and limits; all of it for administrators, one's own use for everybody. */
-import { bytes, figure } from "../figures";
+import { bytes, counted, figure } from "../figures";
 import { useLoaded } from "../load";
 import { route } from "../router";
 import { isAdmin, session } from "../session";
@@ -56,7 +56,8 @@ export function UsageMeters({ usage }: { usage: Usage }) {
         text={`of ${bytes(limits.bytes_per_day)} a day`}
       />
       <p class="hint">
-        At most {figure(limits.requests_per_second)} requests and {bytes(limits.bytes_per_second)} a second.
+        {counted(usage.requests_today, "request", "requests")} so far. At most {figure(limits.requests_per_second)}{" "}
+        requests and {bytes(limits.bytes_per_second)} a second.
       </p>
     </div>
   );

@@ -32,6 +32,7 @@ export interface Usage {
   application: string;
   limits: Record<keyof Limits, number>;
   bytes_today: number;
+  requests_today: number;
   requests_left: number;
   bytes_left: number;
 }

@@ -31,7 +31,15 @@ export interface Minute {
   dead_lettered: number;
 }
 
+export interface Drain {
+  mode: "wake" | "tick";
+  is_lingering: boolean;
+  last_wake_at: string | null;
+  last_start_at: string | null;
+}
+
 export interface Pipeline {
+  drain: Drain;
   backlog: { entries: number; bytes: number; limit_bytes: number; lag_seconds: number | null };
   shards: Shard[];
   /** Null while the database is away, as the next. */

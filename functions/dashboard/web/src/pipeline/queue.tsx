@@ -1,14 +1,14 @@
 import type { Problem } from "../api";
 import { bytes, counted, figure, span } from "../figures";
-import { Meter, Table } from "../ui";
-import type { Pipeline, Shard } from "./model";
+import { Meter, RelativeTime, Table } from "../ui";
+import type { Drain, Pipeline, Shard } from "./model";
 import { Throughput } from "./throughput";
 
 /** A drain ticks every 10 s and needs some seconds: what waits longer is late. */
 const LATE_SECONDS = 60;
 
 export function Queue({ pipeline, problem }: { pipeline: Pipeline; problem: Problem | undefined }) {
-  const { backlog, shards, dead_letters, throughput } = pipeline;
+  const { backlog, drain, shards, dead_letters, throughput } = pipeline;
   const isLate = (backlog.lag_seconds ?? 0) > LATE_SECONDS;
   return (
     <>
@@ -39,6 +39,7 @@ export function Queue({ pipeline, problem }: { pipeline: Pipeline; problem: Prob
                 : "Age of the oldest batch that waits."}
           </p>
         </div>
+        <DrainTile drain={drain} />
         <div class={`card pipeline-tile ${dead_letters?.open ? "caution" : ""}`}>
           <h2>Open dead letters</h2>
           <p class="big">{dead_letters ? `${figure(dead_letters.open)}${dead_letters.is_capped ? "+" : ""}` : "–"}</p>
@@ -63,6 +64,31 @@ export function Queue({ pipeline, problem }: { pipeline: Pipeline; problem: Prob
       </section>
       <Shards shards={shards} />
     </>
+  );
+}
+
+function DrainTile({ drain }: { drain: Drain }) {
+  const started = [drain.last_wake_at, drain.last_start_at].filter((at) => at !== null).sort();
+  const last = started.at(-1);
+  return (
+    <div class="card pipeline-tile">
+      <h2>Drain</h2>
+      <p class="big">{drain.is_lingering ? "at work" : drain.mode === "wake" ? "asleep" : "ticks"}</p>
+      <p class="hint">
+        {last ? (
+          <>
+            Last started <RelativeTime at={last} />
+            {drain.is_lingering
+              ? ", looks for more all the time."
+              : drain.mode === "wake"
+                ? ", wakes with the next log."
+                : "."}
+          </>
+        ) : (
+          "None has run yet."
+        )}
+      </p>
+    </div>
   );
 }
 
