@@ -81,11 +81,16 @@ class Installation:
         for key in self._redis.scan_iter("logs:*"):
             self._redis.delete(key)
 
+    def queue_new(self, count: int, seed: int) -> None:
+        """Has ingest put ``count`` batches into an empty queue, whose logs depend on ``seed``."""
+        self.empty_queue()
+        self.ask("ingest_batches", count=count, seed=seed)
+
     def queue(self, count: int) -> None:
         """Has ingest put ``count`` batches into an empty queue; from the second time on, the same ones as before."""
         self.empty_queue()
         if count not in self._queued:
-            self.ask("ingest_batches", count=count, seed=count)
+            self.queue_new(count, seed=count)
             self._queued[count] = {key: self._redis.dump(key) for key in self._redis.scan_iter("logs:*")}
             return
         for key, value in self._queued[count].items():
