@@ -9,11 +9,17 @@ import pytest
 from apps import load_app
 from aws import LambdaContext, rest_event
 from desk import Desk
+from fakes import NOON
 from samples import PEPPER
 from sluice.applications.lookup import KeyLookup
 from sluice.applications.postgres import PostgresKeyStore
 from sluice.entries.model import Level
 from sluice.runtime.postgres import Database
+from sluice.search.model import Page, Visible
+from sluice.search.parse import parse_query
+from sluice.search.postgres import PostgresLogReader
+from sluice.search.postgres_scan import Budget
+from sluice.search.postgres_templates import MAX_RUNS
 from sluice.templates.postgres import PostgresClusterer
 from sluice.templates.postgres_edits import PostgresTemplateEdits
 
@@ -235,3 +241,46 @@ def test_logs_that_got_their_template_later(desk: Desk, monkeypatch: pytest.Monk
     assert len(desk.get("/api/logs", key, q=f"template:{template}", **TIMES)[1]["logs"]) == 2
     (series,) = desk.get("/api/histogram", key, by="template", **TIMES)[1]["series"]
     assert (series["value"], sum(series["counts"])) == (str(template), 2)
+
+
+@pytest.mark.parametrize("order", ["asc", "desc"])
+def test_a_search_for_a_template_reads_only_the_times_in_which_it_occurred(desk: Desk, order: str) -> None:
+    application_id, name = desk.new_application()
+    rare_times = [NOON + timedelta(minutes=minute) for minute in (0, 5, 6, 9)]
+    for rare_time in rare_times:
+        desk.store(application_id, "out of memory", event_at=rare_time + timedelta(seconds=59.5))
+    for minute in (-1, 4, 7, 10):
+        noise = [f"order {number} placed" for number in range(2_500)]
+        desk.store(application_id, *noise, event_at=NOON + timedelta(minutes=minute))
+    ((template,),) = desk.scratch.rows(
+        "SELECT template_id FROM templates WHERE application_id = %s AND text = 'out of memory'", application_id
+    )
+    visible = Visible({application_id: name})
+    database = Database(desk.scratch.url("sluice_reader"))
+
+    def search(max_rows: int, **parameters: str) -> Page:
+        query = parse_query({"order": order, **parameters}, datetime.now(UTC))
+        return PostgresLogReader(database, visible, Budget(max_rows=max_rows)).search(query)
+
+    for asked in ({"template": str(template)}, {"q": f"template:{template} memory", "level": "info"}):
+        page = search(6_001, **asked)  # four windows at most, which begin anew at each of three stretches
+        times = [datetime.fromisoformat(log["timestamp"]) for log in page.logs]
+        assert [time.replace(second=0, microsecond=0) for time in times] == sorted(rare_times, reverse=order == "desc")
+        assert not page.is_partial
+    page = search(1, template=str(template))
+    assert (len(page.logs), page.is_partial) == (1, True)
+    middle = search(10**6, template=str(template), since=str(rare_times[1]), until=str(rare_times[2]))
+    assert [datetime.fromisoformat(log["timestamp"]).minute for log in middle.logs] == [5]
+    beside = search(10**6, q=f"template:{template} OR placed")
+    assert len(beside.logs) == 100
+
+
+def test_however_many_times_a_template_occurred(desk: Desk) -> None:
+    """All its logs are found, although they are looked for in a limited number of stretches."""
+    application_id, name = desk.new_application()
+    for minute in range(2 * MAX_RUNS):
+        desk.store(application_id, "out of memory", event_at=NOON + timedelta(minutes=2 * minute))
+    key = desk.new_key(name, "read")
+    ((template,),) = desk.scratch.rows("SELECT template_id FROM templates WHERE application_id = %s", application_id)
+    asked = {"template": str(template), "since": str(NOON), "until": str(NOON + timedelta(days=1)), "limit": "1000"}
+    assert len(desk.get("/api/logs", key, **asked)[1]["logs"]) == 2 * MAX_RUNS

@@ -46,8 +46,8 @@ READING = (
         "a budget that is never used up",
         "one query keeps a connection of the database busy until the gateway gives up on it",
         _SCAN,
-        "if not self.has_time() or row_count >= self.budget.max_rows:",
-        "if row_count >= self.budget.max_rows:",
+        "return not self.has_time() or self._row_count >= self.budget.max_rows",
+        "return self._row_count >= self.budget.max_rows",
         ("tests/integration/test_query_scale.py::test_a_walk_ends_at_the_first_border_after_its_time",),
     ),
     Mutation(

@@ -89,4 +89,12 @@ TEMPLATES = (
         "        except KeyError:  # delivery first",
         ("tests/functions/test_process_chunk.py::test_logs_are_delivered_whatever_becomes_of_templates",),
     ),
+    Mutation(
+        "a template's last minute is not read",
+        "a search for a template misses logs",
+        "layers/common/python/sluice/search/postgres_templates.py",
+        "        return minute + _MINUTE\n",
+        "        return minute\n",
+        ("tests/integration/test_template_reads.py::test_logs_of_a_template",),
+    ),
 )

@@ -19,6 +19,8 @@ from sluice.errors import Unavailable
 from sluice.runtime.postgres import Database, show_applications
 from sluice.search.model import Filters, Visible
 from sluice.search.postgres_conditions import Sql
+from sluice.search.postgres_templates import Runs, template_runs
+from sluice.search.required import required_templates
 
 BUDGET_SECONDS = 10.0
 MAX_ROWS = 50_000_000
@@ -57,9 +59,11 @@ class Scan:
     until: datetime | None
     budget: Budget
     batch_id: UUID | None = None
+    runs: Runs | None = None  # event times, in order, outside of which nothing is wanted; None: not known
     is_partial: bool = False  # whether ``walk`` ended before the last window
     reached: datetime | None = None  # the last border up to which ``walk`` got
     window: tuple[datetime | None, datetime | None] = (None, None)  # where ``walk`` is: from, and up to but without
+    _row_count: int = 0  # of the windows behind it, at most
     _ends_at: float = field(init=False)
 
     def __post_init__(self) -> None:
@@ -97,21 +101,47 @@ class Scan:
         Windows hold from ``first_size`` rows on, each a multiple of the one before, up to ``last_size``. The budget may
         be used up within a window: then it counts as not read, although ``use`` may have seen some of it.
         """
-        size, row_count = first_size, 0
         try:
-            while True:
-                border = None if self.batch_id else self._border(is_ascending, size)
-                if use(self._window(is_ascending, border)) or border is None:
-                    return
-                self.reached = border
-                row_count += size
-                size = min(size * _GROWTH, last_size)
-                self.since, self.until = (border, self.until) if is_ascending else (self.since, border)
-                if not self.has_time() or row_count >= self.budget.max_rows:
+            for since, until in list(self._stretches(is_ascending)):
+                if self.reached is not None and self._is_spent():
                     self.is_partial = True
                     return
+                self.since, self.until = since, until
+                if self._walk_stretch(is_ascending, first_size, last_size, use):
+                    return
+                self.reached = until if is_ascending else since
         except QueryCanceled:
             self.is_partial = True
+
+    def _walk_stretch(self, is_ascending: bool, size: int, last_size: int, use: Callable[[Sql], bool]) -> bool:
+        """Walks from ``since`` to ``until``; returns whether that was the end of it."""
+        while True:
+            border = None if self.batch_id else self._border(is_ascending, size)
+            if use(self._window(is_ascending, border)):
+                return True
+            self._row_count += size
+            if border is None:
+                return False
+            self.reached = border
+            size = min(size * _GROWTH, last_size)
+            self.since, self.until = (border, self.until) if is_ascending else (self.since, border)
+            if self._is_spent():
+                self.is_partial = True
+                return True
+
+    def _is_spent(self) -> bool:
+        return not self.has_time() or self._row_count >= self.budget.max_rows
+
+    def _stretches(self, is_ascending: bool) -> Iterator[tuple[datetime | None, datetime | None]]:
+        """What there is to walk, in the order of the walk."""
+        if self.runs is None:
+            yield self.since, self.until
+            return
+        for first, end in self.runs if is_ascending else reversed(self.runs):
+            since = max(first, self.since or first)
+            until = end if self.until is None else min(self.until, end or self.until)
+            if until is None or since < until:
+                yield since, until
 
     def within(self, since: datetime | None, until: datetime | None) -> Sql:
         """The condition that a row is of this scan, and its event time within bounds."""
@@ -172,7 +202,11 @@ def open_scan(database: Database, visible: Visible, filters: Filters, budget: Bu
             (list(settings), list(settings.values())),
         )
         show_applications(open_cursor, None if visible.is_all else visible.ids)
-        yield scan_within(open_cursor, visible, filters, budget)
+        scan = scan_within(open_cursor, visible, filters, budget)
+        templates = required_templates(filters.condition)
+        if scan and templates is not None and not filters.batch_id:
+            scan.runs = template_runs(scan.rows, templates, scan.ids, (filters.since, filters.until))
+        yield scan
 
 
 def scan_within(open_cursor: cursor, visible: Visible, filters: Filters, budget: Budget) -> Scan | None:

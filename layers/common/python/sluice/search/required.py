@@ -1,8 +1,8 @@
-"""What a log must hold in order to fit filters, for word filters to judge by."""
+"""What a log must hold, or be, in order to fit filters: for word filters and the census to judge by."""
 
 from sluice.entries.model import Level
 from sluice.search import words
-from sluice.search.model import METADATA, AllOf, AnyOf, Condition, Field, Filters, Levels, Text
+from sluice.search.model import METADATA, AllOf, AnyOf, Condition, Field, Filters, Levels, OfTemplate, Text
 
 
 def required(filters: Filters) -> words.Clauses:
@@ -25,6 +25,22 @@ def _required(condition: Condition) -> words.Clauses:
             return words.either(*map(_required, conditions))
         case _:
             return words.ANYTHING
+
+
+def required_templates(condition: Condition) -> frozenset[int] | None:
+    """Follows from ``condition``: a log that fits is of one of these templates; None if it may be of any."""
+    match condition:
+        case OfTemplate(template_id):
+            return frozenset({template_id})
+        case AllOf(conditions):
+            found = [templates for part in conditions if (templates := required_templates(part)) is not None]
+            return min(found, key=len, default=None)
+        case AnyOf(conditions):
+            every = [required_templates(part) for part in conditions]
+            known = [templates for templates in every if templates is not None]
+            return frozenset().union(*known) if len(known) == len(every) else None
+        case _:
+            return None
 
 
 def _may_be_an_index(name: str) -> bool:
