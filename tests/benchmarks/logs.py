@@ -27,7 +27,7 @@ LEDGER_COLUMNS = """
 BATCH = 1_000
 _SHARES = (12, 70, 10, 7, 1)  # of the levels
 _ID_BYTES = bytes(range(0x80, 0x90))
-_ID_CHARACTERS = _ID_BYTES.decode("latin-1")
+ID_CHARACTERS = _ID_BYTES.decode("latin-1")
 _HEXADECIMAL = b"0123456789abcdef"
 _MINUTE = "<minute of receipt>"  # stands in a block of rows until it is stored
 _EVENTS = (
@@ -92,7 +92,7 @@ def _vocabulary(chance: random.Random) -> list[str]:
 
 
 def _identity(chance: random.Random, digits: int) -> str:
-    return "".join(chance.choices(_ID_CHARACTERS, k=digits))
+    return "".join(chance.choices(ID_CHARACTERS, k=digits))
 
 
 def _log(chance: random.Random, level: str, words: list[str]) -> Log:

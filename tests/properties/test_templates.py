@@ -6,10 +6,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from benchmarks.logs import ID_CHARACTERS, make_logs
 from sluice.templates import masks
 from sluice.templates.masks import MAX_CHARACTERS, mask
 from sluice.templates.miner import Miner
-from sluice.templates.model import WILDCARD, Template
+from sluice.templates.model import WILDCARD, Assignment, Template
 from sluice.templates.parameters import parameters
 
 PIECES = [
@@ -108,6 +109,43 @@ def test_known_lines_find_their_templates_in_any_order(lines: list[str]) -> None
     assert {line: miner.assign(line).template_id for line in sorted(lines)} == {
         line: each.template_id for line, each in known.items()
     }
+
+
+@given(LINES, st.sets(st.integers(1, 40)))
+def test_a_miner_that_takes_over_changes_is_one_that_was_rebuilt(lines: list[str], moments: set[int]) -> None:
+    whole, replica, changed = Miner(), Miner(), dict[int, Template]()
+    for moment, line in enumerate(lines, 1):
+        changed |= {template.template_id: template for template in whole.assign(line).changed}
+        if moment in moments:
+            replica.apply(changed.values())
+            changed.clear()
+            assert replica.templates == whole.templates
+            rebuilt = Miner(whole.templates)
+            assert [replica.find(known) for known in lines] == [rebuilt.find(known) for known in lines]
+    replica.apply(changed.values())
+    assert [replica.assign(line) for line in reversed(lines)] == [whole.assign(line) for line in reversed(lines)]
+
+
+@given(LINES)
+def test_lines_that_were_seen_teach_nothing(lines: list[str]) -> None:
+    miner = Miner()
+    for line in lines:
+        learnt = miner.assign(line)
+        assert miner.find(line) == learnt.template_id
+    for line in lines:
+        number = miner.find(line)
+        assert number is not None
+        assert miner.assign(line) == Assignment(number, is_new=False, changed=())
+
+
+def test_logs_that_end_in_free_text_are_learnt_once() -> None:
+    digits = {ord(character): digit for character, digit in zip(ID_CHARACTERS, "0123456789abcdef", strict=True)}
+    lines = [mask(log.message.translate(digits)) for log in make_logs(4_000)]
+    miner = Miner()
+    for line in lines[:2_000]:
+        miner.assign(line)
+    assert sum(1 for line in lines[2_000:] if miner.assign(line).changed) < 20
+    assert sum(1 for template in miner.templates if template.merged_into is None) == 10
 
 
 @given(LINES)

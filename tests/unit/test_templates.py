@@ -136,6 +136,23 @@ def test_beyond_the_limit_all_lines_share_one_template() -> None:
     assert [each.is_new for each in assignments[3:]] == [True] + [False] * 4
 
 
+def test_merged_templates_leave_room_for_others() -> None:
+    miner = Miner(max_templates=6)
+    for name in ("ann", "ben", "cid", "dan", "eve"):
+        miner.assign(f"session opened for {name}")
+    assignments = [miner.assign(f"{word * 3} {word} {word * 2}") for word in "abcdef"]
+    assert [each.is_overflow for each in assignments] == [False] * 5 + [True]
+
+
+def test_merged_templates_are_bounded_too() -> None:
+    miner, words = Miner(max_templates=2), ["en0"] * 60
+    miner.assign(f"down: {': '.join(words)}")
+    for place in range(60):  # two more words make it a value, and one of them a template that is merged
+        for word in ("en1", "en2"):
+            miner.assign(f"down: {': '.join([*['<*>'] * place, word, *words[place + 1 :]])}")
+    assert len(miner.templates) == 41
+
+
 def test_a_miner_is_rebuilt_from_what_was_stored() -> None:
     lines = [f"user {name} signed in {how}" for how in ("again", "late") for name in "abcdefg"]
     lines += ["queue empty", "sent <*>", "sent <*>, <*>", "sent <*>, <*>, <*>", *lines]

@@ -6,7 +6,7 @@ siblings become one template. So clusters only ever grow: nothing is split, and 
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from heapq import nlargest
 from itertools import combinations
 from operator import attrgetter
@@ -19,13 +19,14 @@ MAX_TOKENS = 256  # of a line; the rest is one variable
 MAX_ALL_TOKENS = 200_000  # of the templates that are not merged; each takes about 400 bytes
 MAX_RELATIVES = 64  # templates that a new line is compared with
 
+_MERGED_PER_ACTIVE = 20  # templates that are merged stay: they, too, have to be bounded
+
 # How many different words make a place a variable.
 _ENOUGH = 5
 _ENOUGH_NUMBERED = 3  # words with digits in them
 _ENOUGH_EVIDENT = 2  # values after "=" or a JSON key, names with dots, or a masked value among words
 _ENOUGH_FIRST = 12
 _ENOUGH_FURTHER = 3  # words of values that have several words, where other values are known
-MAX_WORDS = 3  # of such a value
 
 # A list of values, which is a value; a word with a value at its end; a word; or what stands between words.
 _TOKEN = re.compile(
@@ -34,6 +35,7 @@ _TOKEN = re.compile(
     re.DOTALL,
 )
 _WORD = re.compile(r"""<\*>|(?!\.{2}|[.!?]+\Z)[^\s,;=()\[\]{}<>"'|:]""")
+_BETWEEN = frozenset({" ", ","})  # words of one value
 _DIGIT = re.compile(r"\d")
 _DOTTED = re.compile(r"\w[\w$-]*(?:\.[\w$-]+){2,}")
 _ASSIGNED = re.compile(r"""(?:(?<![=!<>])=|":) ?["']?$""")
@@ -54,19 +56,37 @@ class Miner:
         self._siblings: dict[int, tuple[int, ...]] = {}  # by what identifies all but one word
         self._relatives: dict[int, set[int]] = {}
         self._wide: set[int] = set()  # templates with a value of several words
-        self._templates.update({each.template_id: each for each in sorted(templates, key=attrgetter("template_id"))})
-        for template in self._templates.values():
-            final = self._final(template)
-            if len(_tokens(template.text)) != len(_tokens(final.text)):
-                self._wide.add(final.template_id)
-        for template in self._templates.values():
-            if template.merged_into is None:
-                self._add(template.template_id, _tokens(template.text))
+        self.apply(templates)
 
     @property
     def templates(self) -> tuple[Template, ...]:
         """All templates, also merged ones, by their number."""
         return tuple(self._templates.values())
+
+    def apply(self, templates: Iterable[Template]) -> None:
+        """Takes over what another miner of the same application changed since both were equal: its new templates,
+        whose numbers are higher than all here, and the present state of the others it changed."""
+        news = {each.template_id: each for each in sorted(templates, key=attrgetter("template_id"))}
+        wide = self._wide & news.keys()
+        self._templates |= news
+        finals = {number: self._final(template).template_id for number, template in news.items()}
+        for number in self._active.keys() & {*finals, *finals.values()}:
+            wide |= self._wide & {number}
+            self._remove(number)
+        self._wide |= {finals.get(number, number) for number in wide}
+        self._wide |= {
+            final
+            for number, final in finals.items()
+            if len(_tokens(news[number].text)) != len(_tokens(self._templates[final].text))
+        }
+        for number in sorted({*finals.values()}):
+            self._add(number, _tokens(self._templates[number].text))
+
+    def find(self, masked: str) -> int | None:
+        """The template of a masked line (see ``masks.mask``), if nothing has to change for it."""
+        tokens = _tokens(masked)
+        number = self._find(tokens)
+        return number if number is not None and self._joined(number, tokens) == self._active[number] else None
 
     def assign(self, masked: str) -> Assignment:
         """The template of a masked line (see ``masks.mask``), and what that changed."""
@@ -78,10 +98,12 @@ class Miner:
         else:
             while found := self._siblings_of(tokens) or self._relatives_of(tokens):
                 places, numbers = found
-                tokens = self._generalised(tokens, places, numbers)
-                numbers |= self._described(tokens, numbers)
+                joined = self._generalised(tokens, places, numbers)
+                numbers |= self._described(joined, numbers)
+                if number is None and len(numbers) == 1 and len(joined) != len(tokens):
+                    numbers.add(self._new(tokens).template_id)  # who rebuilds the miner has to know how long it was
                 number = min(numbers)
-                changed |= self._merge(number, numbers, tokens)
+                changed |= self._merge(number, numbers, joined)
                 tokens = self._active[number]
             if number is None:
                 return self._create(tokens)
@@ -93,7 +115,11 @@ class Miner:
         return template
 
     def _is_full(self) -> bool:
-        return len(self._templates) >= self._max_templates or self._size >= MAX_ALL_TOKENS
+        return (
+            len(self._active) >= self._max_templates
+            or len(self._templates) >= _MERGED_PER_ACTIVE * self._max_templates
+            or self._size >= MAX_ALL_TOKENS
+        )
 
     def _create(self, tokens: _Tokens) -> Assignment:
         is_overflow = self._is_full()
@@ -101,17 +127,25 @@ class Miner:
             tokens = _tokens(OVERFLOW_TEXT)
             if (known := self._find(tokens)) is not None:
                 return Assignment(known, is_new=False, changed=(), is_overflow=True)
+        template = self._new(tokens)
+        return Assignment(template.template_id, is_new=True, changed=(template,), is_overflow=is_overflow)
+
+    def _new(self, tokens: _Tokens) -> Template:
         number = next(reversed(self._templates), 0) + 1
         template = Template(number, "".join(tokens))
         self._templates[number] = template
         self._add(number, tokens)
-        return Assignment(number, is_new=True, changed=(template,), is_overflow=is_overflow)
+        return template
+
+    def _joined(self, number: int, tokens: _Tokens) -> _Tokens:
+        """What becomes of a template when it takes a line that it describes."""
+        template = self._active[number]
+        return _joined(template, tokens) if len(template) == len(tokens) else template
 
     def _generalise(self, number: int, tokens: _Tokens) -> dict[int, Template]:
         """Lists of values that are not equally long become one variable."""
-        before = self._active[number]
-        after = _joined(before, tokens) if len(before) == len(tokens) else before
-        if after == before:
+        after = self._joined(number, tokens)
+        if after == self._active[number]:
             return {}
         self._active[number] = after
         self._templates[number] = Template(number, "".join(after))
@@ -189,8 +223,14 @@ class Miner:
     def _find(self, tokens: _Tokens) -> int | None:
         """The template that describes a line; where several do, that with the earliest constant."""
         waiting = [(self._tree, 0, False, False)]  # with whether a word, and whether several were taken for a value
+        seen = set()
         while waiting:
-            node, depth, is_guessed, is_stretched = waiting.pop()
+            state = waiting.pop()
+            node, depth, is_guessed, is_stretched = state
+            if is_stretched:
+                if state in seen:
+                    continue
+                seen.add(state)
             if depth == len(tokens):
                 if node.number is None or (is_guessed and node.is_vague):
                     continue
@@ -198,11 +238,12 @@ class Miner:
                     return node.number
                 continue
             label = _label(tokens[depth])
-            if label != WILDCARD and _WORD.match(label) and WILDCARD in node.children:
+            if WILDCARD in node.children and _WORD.match(label):
                 child = node.children[WILDCARD]
                 if child.leads_to_wide:
                     waiting.extend((child, end, True, True) for end in _ends(tokens, depth))
-                waiting.append((child, depth + 1, True, is_stretched))
+                if label != WILDCARD:
+                    waiting.append((child, depth + 1, True, is_stretched))
             waiting.extend(
                 (node.children[start], depth + 1, is_guessed, is_stretched)
                 for start in node.starts
@@ -297,9 +338,13 @@ def _outline(tokens: _Tokens) -> int:
 
 def _describes(tokens: _Tokens, others: _Tokens, *, is_wide: bool) -> bool:
     """Whether a template describes all that another one does."""
-    waiting = [(0, 0)]
+    waiting, seen = [(0, 0)], set[tuple[int, int]]()
     while waiting:
-        one, other = waiting.pop()
+        state = waiting.pop()
+        if state in seen:
+            continue
+        seen.add(state)
+        one, other = state
         if one == len(tokens) or other == len(others):
             if one == len(tokens) and other == len(others):
                 return True
@@ -312,14 +357,15 @@ def _describes(tokens: _Tokens, others: _Tokens, *, is_wide: bool) -> bool:
     return False
 
 
-def _ends(tokens: _Tokens, start: int) -> list[int]:
-    """Where a value of several words may end that starts with this word."""
-    ends = []
-    for end in range(start + 3, start + 2 * MAX_WORDS, 2):
-        if end > len(tokens) or tokens[end - 2] != " " or not _LETTERS.match(tokens[end - 1]):
-            break
-        ends.append(end)
-    return ends
+def _ends(tokens: _Tokens, start: int) -> Iterator[int]:
+    """Where a value of several words, or a list of them, may end that starts with this word."""
+    end = start + 1
+    while end < len(tokens) and tokens[end] in _BETWEEN:
+        end += 2 if tokens[end : end + 2] == (",", " ") else 1
+        if end == len(tokens) or not _WORD.match(tokens[end]):
+            return
+        end += 1
+        yield end
 
 
 def _accepts(label: str, word: str) -> bool:
