@@ -39,7 +39,9 @@ def masked_lines(lines: bytes) -> list[str]:
     text = lines.decode("utf-8", "replace")
     if "\x00" in text:
         text = text.replace("\x00", "\ufffd")
-    return [mask(_message(line)) for line in text.split("\n")[:-1]]
+    messages = [_message(line) for line in text.split("\n")[:-1]]
+    masked = {message: mask(message) for message in set(messages)}
+    return [masked[message] for message in messages]
 
 
 def unmined_clusters(application_id: int, lines: bytes) -> Sequence[Cluster]:
