@@ -53,7 +53,7 @@ class Workshop:
             pack_record(record(position, message, metadata=POISON if position in poison else "{}", **own))
             for position, message in enumerate(messages)
         ]
-        return stream_entry(lines, application_id=self.application_id, **fields)
+        return stream_entry(lines, **{"application_id": self.application_id} | fields)
 
     def settle(self, *entries: StreamEntry | UnreadableEntry, clusterer: Clusterer | None = None) -> ChunkResult:
         clustered = (clusterer or self.clusterer).cluster(entries)
@@ -180,12 +180,14 @@ def wait_for_a_lock(scratch: Scratch, kind: str) -> None:
 def test_what_was_learnt_and_not_committed_is_forgotten(workshop: Workshop) -> None:
     """A clusterer whose transaction failed must not answer with templates that do not exist."""
     workshop.settle(workshop.entry("the first"))
+    later_id = workshop.scratch.create_application()  # applications learn in the order of their ids
     with Database(workshop.scratch.url("sluice_owner", direct=True)).transaction() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(7583243, %s)", (workshop.application_id,))
-        found = workshop.clusterer.cluster([workshop.entry("a second", "the first")])
+        cursor.execute("SELECT pg_advisory_xact_lock(7583243, %s)", (later_id,))
+        entries = [workshop.entry("a second", "the first"), workshop.entry("another", application_id=later_id)]
+        found = workshop.clusterer.cluster(entries)
     assert isinstance(found.failure, Unavailable)
-    assert found.unmined_count == 1
-    (clustered,) = found.entries
+    assert found.unmined_count == 2
+    clustered = found.entries[0]
     assert isinstance(clustered, StreamEntry)
     assert [bool(cluster.template_id) for cluster in clustered.clusters] == [False, True]
     assert workshop.settle(workshop.entry("a second")) == ChunkResult(stored=1)

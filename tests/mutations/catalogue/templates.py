@@ -77,8 +77,8 @@ TEMPLATES = (
         "learnt from an old version",
         "two processes make a template of the same line",
         f"{_TEMPLATES}/postgres.py",
-        "    if current != replica.version:\n",
-        "    if False:\n",
+        "    replica.load(open_cursor, dict(open_cursor.fetchall()).get(replica.application_id, 0))\n",
+        "    open_cursor.fetchall()\n",
         (f"{_INTEGRATION}::test_who_waited_for_the_lock_learns_from_what_is_there_by_then",),
     ),
     Mutation(

@@ -1,8 +1,8 @@
 """Mining over several processes, with the templates in Postgres.
 
-Each process has a replica of the miner of each application whose logs it stores. A line that none of its templates has
-to change for is answered by a replica of the current version alone. All else is learnt one after the other, under the
-application's advisory lock: what was learnt from another version is learnt again from the current one.
+Each process has a replica of the miner of each application whose logs it stores, and applies to it what others have
+learnt. A line that none of its templates has to change for is answered by a replica of the current version alone. All
+else is learnt one after the other, under the application's advisory lock.
 """
 
 from collections import OrderedDict, defaultdict
@@ -58,7 +58,7 @@ type _Known = dict[int, dict[str, Cluster]]  # by application and masked line
 
 @dataclass(slots=True)
 class _Learnt:
-    """What the miner made of some lines."""
+    """What the miner made of lines that it did not know."""
 
     numbers: dict[str, int] = field(default_factory=dict)  # by masked line
     changed: dict[int, Template] = field(default_factory=dict)  # by number
@@ -66,33 +66,33 @@ class _Learnt:
     is_overflow: bool = False
 
 
-@dataclass(slots=True)
 class _Replica:
-    """An application's miner as of a version. ``templates`` are those committed, by number; the miner may be ahead."""
+    """An application's miner as of a version; ``ids`` are of its templates, by number."""
 
-    application_id: int
-    max_templates: int
-    version: int = 0
-    templates: dict[int, Template] = field(default_factory=dict)
-    ids: dict[int, int] = field(default_factory=dict)
-    miner: Miner = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.miner = Miner(max_templates=self.max_templates)
+    def __init__(self, application_id: int, max_templates: int) -> None:
+        self.application_id, self.version = application_id, 0
+        self.ids: dict[int, int] = {}
+        self._miner = Miner(max_templates=max_templates)
 
     def load(self, open_cursor: cursor, version: int) -> None:
-        """Takes in what was committed since its version, and forgets what was not."""
+        """Takes in what was committed since its version."""
+        if version == self.version:
+            return
         open_cursor.execute(_CHANGED, (self.application_id, self.version))
-        for number, template_id, text, merged_into in open_cursor.fetchall():
-            self.templates[number] = Template(number, text, merged_into)
-            self.ids[number] = template_id
-        self.miner = Miner(self.templates.values(), max_templates=self.max_templates)
+        rows = open_cursor.fetchall()
+        self._miner.apply([Template(number, text, merged_into) for number, _, text, merged_into in rows])
+        self.ids |= {number: template_id for number, template_id, _, _ in rows}
         self.version = version
 
+    def find(self, line: str) -> int | None:
+        """The number of the template of a line that changes nothing."""
+        return self._miner.find(line)
+
     def learn(self, lines: Iterable[str]) -> _Learnt:
+        """The miner is ahead of the database from then on, until what it learnt is saved and committed."""
         learnt = _Learnt()
         for line in lines:
-            assignment = self.miner.assign(line)
+            assignment = self._miner.assign(line)
             learnt.numbers[line] = assignment.template_id
             learnt.changed |= {template.template_id: template for template in assignment.changed}
             learnt.line_count += bool(assignment.changed)
@@ -120,7 +120,6 @@ class _Replica:
         merged = [(self.ids[item.template_id], self.ids[item.merged_into]) for item in changed if item.merged_into]
         if merged:
             execute_values(open_cursor, _MERGE, merged)
-        self.templates |= learnt.changed
 
 
 class PostgresClusterer:
@@ -216,11 +215,16 @@ class PostgresClusterer:
         learnt_count = 0
         for application_id in sorted(missing):
             replica = self._replica(application_id)
-            learnt = _learn(open_cursor, replica, versions.get(application_id, 0), missing[application_id])
-            for line, number in learnt.numbers.items():
+            replica.load(open_cursor, versions.get(application_id, 0))
+            found = {line: replica.find(line) for line in missing[application_id]}
+            numbers = {line: number for line, number in found.items() if number is not None}
+            if len(numbers) < len(found):
+                learnt = _learn(open_cursor, replica, [line for line in found if line not in numbers])
+                numbers |= learnt.numbers
+                learnt_count += learnt.line_count
+            for line, number in numbers.items():
                 key = template_key(application_id, line)
                 known[application_id][line] = known_cluster(key, replica.ids[number])
-            learnt_count += learnt.line_count
         return learnt_count
 
     def _replica(self, application_id: int) -> _Replica:
@@ -231,19 +235,12 @@ class PostgresClusterer:
         return replica
 
 
-def _learn(open_cursor: cursor, replica: _Replica, version: int, lines: Collection[str]) -> _Learnt:
-    """What the miner of the committed templates makes of ``lines``; committed is ``version``, or more by now."""
-    if replica.version != version:
-        replica.load(open_cursor, version)
-    learnt = replica.learn(lines)
-    if not learnt.changed:
-        return learnt
+def _learn(open_cursor: cursor, replica: _Replica, lines: Collection[str]) -> _Learnt:
+    """What the miner of the committed templates makes of ``lines``."""
     open_cursor.execute(_LOCK, (_LOCK_SPACE, replica.application_id))
     open_cursor.execute(_VERSIONS, ([replica.application_id],))
-    current = dict(open_cursor.fetchall()).get(replica.application_id, 0)
-    if current != replica.version:
-        replica.load(open_cursor, current)
-        learnt = replica.learn(lines)
+    replica.load(open_cursor, dict(open_cursor.fetchall()).get(replica.application_id, 0))
+    learnt = replica.learn(lines)
     if learnt.changed:
         replica.save(open_cursor, learnt)
     return learnt
