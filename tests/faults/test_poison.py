@@ -15,7 +15,7 @@ pytestmark = pytest.mark.timeout(300)
 
 TICKS = 8
 MAX_TICKS = 50
-EVENT_AT = record().event_at.isoformat().encode()
+EVENT_AT = record().event_at.isoformat(timespec="microseconds").encode()
 NESTED_TOO_DEEPLY = f'{{"a":{"[" * 20_000}{"]" * 20_000}}}'
 
 
@@ -84,7 +84,6 @@ def test_bad_records_of_several_applications(platform: Platform, scoreboard: Sco
         ("22p05", poison(0)),
         ("22p02", pack_record(record(metadata="{"))),
         ("22003", pack_record(record(severity_number=10**6))),
-        ("22003", pack_record(record(metadata='{"a":1e999999}'))),
         ("22021", pack_record(record(message="a\x00b"))),
         ("22021", good(0).replace(b"checkout", b"check\xffout")),
         ("22007", good(0).replace(EVENT_AT, b"the other day")),

@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Callable
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,7 +11,7 @@ import redis
 
 from apps import load_app
 from aws import LambdaContext, rest_event
-from fakes import ManualClock, MemoryQueue
+from fakes import ManualClock
 from samples import PEPPER
 from scratch import Scratch
 from sluice.applications.keys import hash_secret, mint_key
@@ -127,7 +128,8 @@ def test_functions_ahead_of_the_schema_ask_to_come_back(
     app = load_app("query")
     database = Database(empty_database().url("sluice_reader"))
     lookup = KeyLookup(PostgresKeyStore(database), None, PEPPER, lambda: datetime.now(UTC))
-    monkeypatch.setattr(app, "_dependencies", lambda: app.Query(lookup, database, MemoryQueue(), MemoryQueue(), 1))
+    others = [None] * (len(fields(app.Query)) - 1)  # which are not reached
+    monkeypatch.setattr(app, "_dependencies", lambda: app.Query(lookup, *others))
     event = rest_event("GET", "/api/logs", headers={"Authorization": f"Bearer {mint_key(PEPPER)[0]}"})
     answer = app.handler(event, LambdaContext())
     assert answer["statusCode"] == 503

@@ -99,8 +99,9 @@ def test_and_they_may_do_nothing_else(desk: Desk, scraper: str, path: str) -> No
 
 def test_refusals_are_counted_by_code(desk: Desk, monkeypatch: pytest.MonkeyPatch, scraper: str) -> None:
     monkeypatch.setattr(app.api, "_store", lambda: desk.counts)
-    desk.get("/api/logs")
+    _, name = desk.new_application()
+    desk.get("/api/logs", desk.new_key(name, "read"), limit="0")
     desk.get("/api/logs", "wrong")
     found = page(desk, scraper)
-    assert found['sluice_errors_total{service="query",code="missing_key"}'] == 1
-    assert found['sluice_errors_total{service="query",code="invalid_key"}'] == 1
+    counted = {series: value for series, value in found.items() if series.startswith("sluice_errors_total")}
+    assert counted == {'sluice_errors_total{service="query",code="invalid_limit"}': 1}, "no key, no write"

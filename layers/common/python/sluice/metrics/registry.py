@@ -128,7 +128,13 @@ METRICS: dict[MetricName, Metric] = {
     "duplicate": Metric(
         _COUNTER, _COUNT, _BOTH, "Records that were stored already: a client's repetition.", _APPLICATION
     ),
-    "errors": Metric(_COUNTER, _COUNT, _KEPT, "Requests and chunks that ended in an error.", ("service", "code")),
+    "errors": Metric(
+        _COUNTER,
+        _COUNT,
+        _KEPT,
+        "Requests and chunks that ended in an error; refused keys aside.",
+        ("service", "code"),
+    ),
     "filter_lag": Metric(_GAUGE, _SECONDS, _CLOUDWATCH, "Age of the oldest rows without a word filter."),
     "freshness": Metric(
         _HISTOGRAM, _SECONDS, _KEPT, "Age of a chunk's oldest record when it became visible, from receipt.", (), _AGES

@@ -3,7 +3,7 @@ that a route's protocol demands."""
 
 import json
 from base64 import b64encode
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import wraps
@@ -94,20 +94,23 @@ class HttpApi:
         try:
             return view(request)
         except SluiceError as error:
-            self._count(error.code, error.policies if isinstance(error, Throttled) else ())
+            self._count(error)
             refusal = self._refusal(request, error)
             headers = {**refusal.headers, **error.headers}
             named = replace(refusal, headers=headers, policies=error.policies, members=error.members)
             return refuse(request, named)
         except Exception:  # the edge of the function: whatever it is, the client gets a problem, not a stack trace
             self._logger.exception("unexpected error")
-            self._count("internal_error")
+            self._count(SluiceError("internal_error", ""))
             return refuse(request, Refusal(500, "internal_error", "Sluice failed; the request can be retried"))
 
-    def _count(self, code: str, policies: Iterable[str] = ()) -> None:
-        samples = [Sample("errors", 1, {"service": self._name, "code": code})]
-        samples += [Sample("throttled", 1, {"policy": policy}) for policy in policies]
-        keep(self._metrics, self._store, self._logger, samples)
+    def _count(self, error: SluiceError) -> None:
+        samples = [Sample("errors", 1, {"service": self._name, "code": error.code})]
+        if isinstance(error, Throttled):
+            samples += [Sample("throttled", 1, {"policy": policy}) for policy in error.policies]
+        # Whoever has no key gets nobody to write to Redis.
+        store = None if isinstance(error, Denied) else self._store
+        keep(self._metrics, store, self._logger, samples)
 
     def _refusal(self, request: Request, error: SluiceError) -> Refusal:
         match error:
