@@ -5,13 +5,14 @@ and may be a constant (``en0``, ``user=root``) is left to the miner, which sees 
 """
 
 import re
+from collections.abc import Callable
 
 from sluice.templates.model import WILDCARD
 
 MASK_VERSION = 3  # of the rules below: a line masked by other rules has another key
 MAX_CHARACTERS = 4096  # of a message; what follows is one value
 
-_CACHED_CHUNKS = 50_000
+_CACHED = 50_000
 _CACHED_CHARACTERS = 100
 
 # A path or URL with its query, and without a stop that no sentence ends with; the name of a function; or anything else.
@@ -19,6 +20,8 @@ _CHUNK = re.compile(
     r"""=?(?:[A-Za-z][A-Za-z0-9+.-]{0,20}:)?//?[^\s,;()\[\]{}<>"'|]*(?:((?<=\.)(?=\s[a-z])))?"""
     r"""|=?[^\s,;=()\[\]{}<>"'|]+\(?"""
 )
+_VALUE = re.compile(r"\d\w*+(?:\.\w++)*+|[0-9a-fA-F]{8,}")  # as by the rules below, found sooner
+_SHORT_TIME_OR_MONTH = re.compile(r"<\d|\A(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\b")
 _FUNCTION = re.compile(r"[^\W\d][\w.:$]*\(")
 _SHORT_TIME = re.compile(r"(?<![^\s(])<\d+ ?[a-z]{1,4}\b")
 _CALENDAR_DATE = re.compile(
@@ -52,28 +55,51 @@ def mask(message: str) -> str:
 
 
 def _masked(text: str) -> str:
-    masked = _CALENDAR_DATE.sub(WILDCARD, _SHORT_TIME.sub(WILDCARD, text))
-    masked = " ".join(_JOINED.sub(WILDCARD, _CHUNK.sub(_mask_match, masked)).split())
+    try:
+        masked = " ".join([_words[word] for word in text.split()])
+    except _NeedsContextError:
+        masked = _mask_in_context(text)
     return _QUOTED.sub(_join_quoted, masked) if '"' in masked else masked
 
 
-class _Chunks(dict[str, str]):
-    """Masked chunks by chunk; forgets all when it is full."""
+def _mask_in_context(text: str) -> str:
+    return " ".join(_mask_chunks(_CALENDAR_DATE.sub(WILDCARD, _SHORT_TIME.sub(WILDCARD, text))).split())
 
-    def __missing__(self, chunk: str) -> str:
-        masked = _mask_chunk(chunk)
-        if len(chunk) <= _CACHED_CHARACTERS:
-            if len(self) >= _CACHED_CHUNKS:
+
+class _NeedsContextError(Exception):
+    """What a word is depends on those beside it."""
+
+
+class _Masked(dict[str, str]):
+    """Masked words or chunks, by what they were; forgets all when it is full."""
+
+    def __init__(self, mask_one: Callable[[str], str]) -> None:
+        self._mask_one = mask_one
+
+    def __missing__(self, text: str) -> str:
+        if text.isdecimal() or _VALUE.fullmatch(text):
+            return WILDCARD
+        masked = self._mask_one(text)
+        if len(text) <= _CACHED_CHARACTERS:
+            if len(self) >= _CACHED:
                 self.clear()
-            self[chunk] = masked
+            self[text] = masked
         return masked
 
 
-_chunks = _Chunks()
+def _mask_word(word: str) -> str:
+    if _SHORT_TIME_OR_MONTH.search(word) or (word[-1] == "." and "/" in word):
+        raise _NeedsContextError
+    return _mask_chunks(word)
+
+
+def _mask_chunks(text: str) -> str:
+    return _JOINED.sub(WILDCARD, _CHUNK.sub(_mask_match, text))
 
 
 def _mask_match(match: re.Match[str]) -> str:
-    return _chunks[match[0][:-1] if match.lastindex else match[0]]
+    chunk = match[0][:-1] if match.lastindex else match[0]
+    return _mask_chunk(chunk) if len(chunk) == len(match.string) else _chunks[chunk]
 
 
 def _join_quoted(match: re.Match[str]) -> str:
@@ -134,3 +160,6 @@ def _mask_part(part: str) -> str:
     if digits >= 3 or len(part) >= 6 or _NUMBER.match(part):
         return WILDCARD
     return part
+
+
+_words, _chunks = _Masked(_mask_word), _Masked(_mask_chunk)
