@@ -32,7 +32,29 @@ TEXT = st.lists(
     st.sampled_from([*PIECES, *" .,:;=()[]{}<>\"'|-+@#$%&*!?/\\_\n"]) | st.text(max_size=3), max_size=25
 ).map("".join)
 WORDS = st.sampled_from(
-    ["open", "close", "for", "ann", "ben", "cid", "dan", "eve", "x.a.b", "x.a.c", "en0", "en1", "<*>", "k=v", "k=w"]
+    [
+        "open",
+        "close",
+        "for",
+        "ann",
+        "ben",
+        "cid",
+        "dan",
+        "eve",
+        "x.a.b",
+        "x.a.c",
+        "en0",
+        "en1",
+        "<*>",
+        "k=v",
+        "k=w",
+        "zz,",
+        "<*>,",
+        "end.",
+        "core.ab",
+        "core.cd",
+        "core.<*>",
+    ]
 )
 LINES = st.lists(st.lists(WORDS, min_size=1, max_size=6).map(" ".join), max_size=40)
 
@@ -73,6 +95,14 @@ def test_any_text_is_masked_and_masked_text_stays(message: str) -> None:
     masked = mask(message)
     assert mask(masked) == masked
     assert len(masked) <= 2 * MAX_CHARACTERS
+
+
+@given(TEXT.map(lambda text: text.replace('"', "'")))
+@example("at Mon, 24 Nov 2026 and")
+@example("read /a. then")
+@example("took <1 sec")
+def test_words_are_masked_as_the_whole_message_is(message: str) -> None:
+    assert mask(message) == masks._mask_in_context(message)
 
 
 @pytest.mark.parametrize(("head", "body", "tail"), EVIL)

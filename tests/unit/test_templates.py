@@ -5,7 +5,7 @@ import pytest
 from sluice.templates.keys import template_key
 from sluice.templates.masks import MAX_CHARACTERS, mask
 from sluice.templates.miner import Miner
-from sluice.templates.model import Template
+from sluice.templates.model import Assignment, Template
 from sluice.templates.parameters import parameters
 
 
@@ -151,6 +151,15 @@ def test_merged_templates_are_bounded_too() -> None:
         for word in ("en1", "en2"):
             miner.assign(f"down: {': '.join([*['<*>'] * place, word, *words[place + 1 :]])}")
     assert len(miner.templates) == 41
+
+
+def test_unknown_words_are_alike_only_where_no_template_tells_them_apart() -> None:
+    miner = Miner()
+    for word in ("ab", "cd", "ef", "gh", "<*>"):
+        miner.assign(f"wrote core.{word} now")
+    assert miner.assign("wrote core.ij now") == Assignment(1, is_new=False, changed=())
+    assert miner.find("wrote core.kl now") == 1
+    assert miner.find("wrote more.kl now") is None
 
 
 def test_a_miner_is_rebuilt_from_what_was_stored() -> None:

@@ -13,9 +13,10 @@ from operator import attrgetter
 from typing import Self
 
 from sluice.templates.model import OVERFLOW_TEXT, WILDCARD, Assignment, Template
+from sluice.templates.shapes import Shapes
+from sluice.templates.tokens import WORD, Tokens, accepts, label_of, tokens_of
 
 MAX_TEMPLATES = 5_000
-MAX_TOKENS = 256  # of a line; the rest is one variable
 MAX_ALL_TOKENS = 200_000  # of the templates that are not merged; each takes about 400 bytes
 MAX_RELATIVES = 64  # templates that a new line is compared with
 
@@ -28,20 +29,11 @@ _ENOUGH_EVIDENT = 2  # values after "=" or a JSON key, names with dots, or a mas
 _ENOUGH_FIRST = 12
 _ENOUGH_FURTHER = 3  # words of values that have several words, where other values are known
 
-# A list of values, which is a value; a word with a value at its end; a word; or what stands between words.
-_TOKEN = re.compile(
-    r"""<\*>(?:(?: |, ?)<\*>)*|\.{2,}"""
-    r"""|(?:(?!\.{2}|[.!?]+(?:\s|\Z))[^\s,;=()\[\]{}<>"'|:])+(?:(?<=[.@#$/_-])<\*>)?|.""",
-    re.DOTALL,
-)
-_WORD = re.compile(r"""<\*>|(?!\.{2}|[.!?]+\Z)[^\s,;=()\[\]{}<>"'|:]""")
 _BETWEEN = frozenset({" ", ","})  # words of one value
 _DIGIT = re.compile(r"\d")
 _DOTTED = re.compile(r"\w[\w$-]*(?:\.[\w$-]+){2,}")
 _ASSIGNED = re.compile(r"""(?:(?<![=!<>])=|":) ?["']?$""")
 _LETTERS = re.compile(r"[^\W\d_]{2}")
-
-type _Tokens = tuple[str, ...]
 
 
 class Miner:
@@ -50,8 +42,9 @@ class Miner:
     def __init__(self, templates: Iterable[Template] = (), *, max_templates: int = MAX_TEMPLATES) -> None:
         self._max_templates = max_templates
         self._templates: dict[int, Template] = {}
-        self._active: dict[int, _Tokens] = {}  # the tokens of templates that are not merged
+        self._active: dict[int, Tokens] = {}  # the tokens of templates that are not merged
         self._tree = _Node()
+        self._shapes = Shapes()
         self._size = 0  # tokens of all these
         self._siblings: dict[int, tuple[int, ...]] = {}  # by what identifies all but one word
         self._relatives: dict[int, set[int]] = {}
@@ -77,36 +70,47 @@ class Miner:
         self._wide |= {
             final
             for number, final in finals.items()
-            if len(_tokens(news[number].text)) != len(_tokens(self._templates[final].text))
+            if len(tokens_of(news[number].text)) != len(tokens_of(self._templates[final].text))
         }
         for number in sorted({*finals.values()}):
-            self._add(number, _tokens(self._templates[number].text))
+            self._add(number, tokens_of(self._templates[number].text))
 
     def find(self, masked: str) -> int | None:
         """The template of a masked line (see ``masks.mask``), if nothing has to change for it."""
-        tokens = _tokens(masked)
+        shape = self._shapes.shape(masked)
+        if (known := self._shapes.get(shape)) is not None:
+            return known.template_id
+        tokens = tokens_of(masked)
         number = self._find(tokens)
         return number if number is not None and self._joined(number, tokens) == self._active[number] else None
 
     def assign(self, masked: str) -> Assignment:
         """The template of a masked line (see ``masks.mask``), and what that changed."""
-        tokens = _tokens(masked)
-        number = self._find(tokens)
-        changed: dict[int, Template] = {}
-        if number is not None:
-            changed = self._generalise(number, tokens)
-        else:
-            while found := self._siblings_of(tokens) or self._relatives_of(tokens):
-                places, numbers = found
-                joined = self._generalised(tokens, places, numbers)
-                numbers |= self._described(joined, numbers)
-                if number is None and len(numbers) == 1 and len(joined) != len(tokens):
-                    numbers.add(self._new(tokens).template_id)  # who rebuilds the miner has to know how long it was
-                number = min(numbers)
-                changed |= self._merge(number, numbers, joined)
-                tokens = self._active[number]
-            if number is None:
-                return self._create(tokens)
+        shape = self._shapes.shape(masked)
+        if (known := self._shapes.get(shape)) is not None:
+            return known
+        tokens = tokens_of(masked)
+        if (number := self._find(tokens)) is None:
+            return self._learn(tokens)
+        answer = Assignment(number, is_new=False, changed=self._generalise(number, tokens))
+        if not answer.changed:
+            self._shapes.add(shape, answer)
+        return answer
+
+    def _learn(self, tokens: Tokens) -> Assignment:
+        """What becomes of a line that no template describes."""
+        number, changed = None, dict[int, Template]()
+        while found := self._siblings_of(tokens) or self._relatives_of(tokens):
+            places, numbers = found
+            joined = self._generalised(tokens, places, numbers)
+            numbers |= self._described(joined, numbers)
+            if number is None and len(numbers) == 1 and len(joined) != len(tokens):
+                numbers.add(self._new(tokens).template_id)  # who rebuilds the miner has to know how long it was
+            number = min(numbers)
+            changed |= self._merge(number, numbers, joined)
+            tokens = self._active[number]
+        if number is None:
+            return self._create(tokens)
         return Assignment(number, is_new=False, changed=tuple(changed.values()))
 
     def _final(self, template: Template) -> Template:
@@ -121,52 +125,52 @@ class Miner:
             or self._size >= MAX_ALL_TOKENS
         )
 
-    def _create(self, tokens: _Tokens) -> Assignment:
+    def _create(self, tokens: Tokens) -> Assignment:
         is_overflow = self._is_full()
         if is_overflow:
-            tokens = _tokens(OVERFLOW_TEXT)
+            tokens = tokens_of(OVERFLOW_TEXT)
             if (known := self._find(tokens)) is not None:
                 return Assignment(known, is_new=False, changed=(), is_overflow=True)
         template = self._new(tokens)
         return Assignment(template.template_id, is_new=True, changed=(template,), is_overflow=is_overflow)
 
-    def _new(self, tokens: _Tokens) -> Template:
+    def _new(self, tokens: Tokens) -> Template:
         number = next(reversed(self._templates), 0) + 1
         template = Template(number, "".join(tokens))
         self._templates[number] = template
         self._add(number, tokens)
         return template
 
-    def _joined(self, number: int, tokens: _Tokens) -> _Tokens:
+    def _joined(self, number: int, tokens: Tokens) -> Tokens:
         """What becomes of a template when it takes a line that it describes."""
         template = self._active[number]
         return _joined(template, tokens) if len(template) == len(tokens) else template
 
-    def _generalise(self, number: int, tokens: _Tokens) -> dict[int, Template]:
+    def _generalise(self, number: int, tokens: Tokens) -> tuple[Template, ...]:
         """Lists of values that are not equally long become one variable."""
         after = self._joined(number, tokens)
         if after == self._active[number]:
-            return {}
+            return ()
         self._active[number] = after
         self._templates[number] = Template(number, "".join(after))
-        return {number: self._templates[number]}
+        return (self._templates[number],)
 
-    def _generalised(self, tokens: _Tokens, places: Iterable[int], numbers: Iterable[int]) -> _Tokens:
+    def _generalised(self, tokens: Tokens, places: Iterable[int], numbers: Iterable[int]) -> Tokens:
         joined = list(tokens)
         for place in places:
             joined[place] = _common([tokens[place], *(self._active[number][place] for number in numbers)])
-        return _tokens("".join(joined))
+        return tokens_of("".join(joined))
 
-    def _described(self, tokens: _Tokens, numbers: set[int]) -> set[int]:
+    def _described(self, tokens: Tokens, numbers: set[int]) -> set[int]:
         """The templates that one made of ``numbers`` leaves nothing to describe."""
         is_wide = self._is_wide(tokens, numbers)
         others = self._active if is_wide else self._relatives.get(_outline(tokens), ())
         return {other for other in others if _describes(tokens, self._active[other], is_wide=is_wide)}
 
-    def _is_wide(self, tokens: _Tokens, numbers: set[int]) -> bool:
+    def _is_wide(self, tokens: Tokens, numbers: set[int]) -> bool:
         return bool(numbers & self._wide) or any(len(self._active[other]) != len(tokens) for other in numbers)
 
-    def _merge(self, number: int, numbers: set[int], tokens: _Tokens) -> dict[int, Template]:
+    def _merge(self, number: int, numbers: set[int], tokens: Tokens) -> dict[int, Template]:
         changed = {}
         is_wide = self._is_wide(tokens, numbers)
         for other in sorted(numbers):
@@ -175,7 +179,7 @@ class Miner:
             self._remove(other)
             if other != number:
                 changed[other] = Template(other, self._templates[other].text, number)
-        tokens = _tokens("".join(tokens))
+        tokens = tokens_of("".join(tokens))
         changed[number] = Template(number, "".join(tokens))
         if is_wide:
             self._wide.add(number)
@@ -183,32 +187,33 @@ class Miner:
         self._templates.update(changed)
         return changed
 
-    def _siblings_of(self, tokens: _Tokens) -> tuple[tuple[int], set[int]] | None:
+    def _siblings_of(self, tokens: Tokens) -> tuple[tuple[int], set[int]] | None:
         """A place that is a variable after all, and the templates that differ there only."""
         for place, key in _places(tokens):
             numbers = self._siblings.get(key, ())
-            label = _label(tokens[place])
-            words = {_label(self._active[number][place]) for number in numbers}
+            label = label_of(tokens[place])
+            words = {label_of(self._active[number][place]) for number in numbers}
             if words - {label} and _is_variable(tokens, place, {*words, label}):
                 return (place,), set(numbers)
         return None
 
-    def _relatives_of(self, tokens: _Tokens) -> tuple[Sequence[int], set[int]] | None:
+    def _relatives_of(self, tokens: Tokens) -> tuple[Sequence[int], set[int]] | None:
         """Several places that are variables after all, and the templates that differ there only."""
         if self._is_full():  # merging what nearly all templates are would only make room for more of them
             return None
-        labels = [_label(token) for token in tokens]
+        labels = [label_of(token) for token in tokens]
         letters = {place for place, label in enumerate(labels) if _LETTERS.match(label)}
         differing: dict[int, frozenset[int]] = {}
         for number in nlargest(MAX_RELATIVES, self._relatives.get(_outline(tokens), ())):
             others = self._active[number]
-            places = frozenset(i for i, label in enumerate(labels) if label != _label(others[i]))
+            places = frozenset(i for i, label in enumerate(labels) if label != label_of(others[i]))
             if 0 < len(places) <= len(letters - places):
                 differing[number] = places
         for places in sorted(set(differing.values()), key=lambda places: (len(places), sorted(places))):
             numbers = {number for number, others in differing.items() if others <= places}
             columns = {
-                place: {labels[place], *(_label(self._active[number][place]) for number in numbers)} for place in places
+                place: {labels[place], *(label_of(self._active[number][place]) for number in numbers)}
+                for place in places
             }
             if not _are_unlike(columns):
                 continue
@@ -220,7 +225,7 @@ class Miner:
                     return sorted(places), numbers
         return None
 
-    def _find(self, tokens: _Tokens) -> int | None:
+    def _find(self, tokens: Tokens) -> int | None:
         """The template that describes a line; where several do, that with the earliest constant."""
         waiting = [(self._tree, 0, False, False)]  # with whether a word, and whether several were taken for a value
         seen = set()
@@ -237,8 +242,8 @@ class Miner:
                 if not is_stretched or node.number in self._wide:
                     return node.number
                 continue
-            label = _label(tokens[depth])
-            if WILDCARD in node.children and _WORD.match(label):
+            label = label_of(tokens[depth])
+            if WILDCARD in node.children and WORD.match(label):
                 child = node.children[WILDCARD]
                 if child.leads_to_wide:
                     waiting.extend((child, end, True, True) for end in _ends(tokens, depth))
@@ -247,18 +252,20 @@ class Miner:
             waiting.extend(
                 (node.children[start], depth + 1, is_guessed, is_stretched)
                 for start in node.starts
-                if _accepts(start, label)
+                if accepts(start, label)
             )
             if label in node.children:
                 waiting.append((node.children[label], depth + 1, is_guessed, is_stretched))
         return None
 
-    def _add(self, number: int, tokens: _Tokens) -> None:
+    def _add(self, number: int, tokens: Tokens) -> None:
         self._active[number] = tokens
         self._size += len(tokens)
+        labels = [label_of(token) for token in tokens]
+        self._shapes.count(labels, 1)
         node = self._tree
-        for token in tokens:
-            node = node.child(_label(token))
+        for label in labels:
+            node = node.child(label)
             node.leads_to_wide |= number in self._wide
         node.number = number
         node.is_vague = not any(map(_LETTERS.match, tokens))
@@ -270,7 +277,8 @@ class Miner:
         tokens = self._active.pop(number)
         self._size -= len(tokens)
         self._wide.discard(number)
-        labels = [_label(token) for token in tokens]
+        labels = [label_of(token) for token in tokens]
+        self._shapes.count(labels, -1)
         path = [self._tree]
         for label in labels:
             path.append(path[-1].children[label])
@@ -311,11 +319,6 @@ class _Node:
         self.starts = tuple(start for start in self.starts if start != label)
 
 
-def _label(token: str) -> str:
-    """What a token is compared by: a list of values is a value."""
-    return WILDCARD if token.startswith(WILDCARD) else token
-
-
 def _common(words: list[str]) -> str:
     """A variable for all these words; names of two parts keep the first if all have the same."""
     first, *others = {word.rpartition(".")[0] for word in words}
@@ -331,12 +334,12 @@ def _are_unlike(columns: dict[int, set[str]]) -> bool:
     )
 
 
-def _outline(tokens: _Tokens) -> int:
+def _outline(tokens: Tokens) -> int:
     """What lines have in common that differ in words only."""
-    return hash(tuple("" if _WORD.match(token) else token for token in tokens))
+    return hash(tuple("" if WORD.match(token) else token for token in tokens))
 
 
-def _describes(tokens: _Tokens, others: _Tokens, *, is_wide: bool) -> bool:
+def _describes(tokens: Tokens, others: Tokens, *, is_wide: bool) -> bool:
     """Whether a template describes all that another one does."""
     waiting, seen = [(0, 0)], set[tuple[int, int]]()
     while waiting:
@@ -349,56 +352,48 @@ def _describes(tokens: _Tokens, others: _Tokens, *, is_wide: bool) -> bool:
             if one == len(tokens) and other == len(others):
                 return True
             continue
-        label, word = _label(tokens[one]), _label(others[other])
-        if word == label or (_WORD.match(word) and _accepts(label, word)):
+        label, word = label_of(tokens[one]), label_of(others[other])
+        if word == label or (WORD.match(word) and accepts(label, word)):
             waiting.append((one + 1, other + 1))
             if is_wide and label == WILDCARD:
                 waiting.extend((one + 1, end) for end in _ends(others, other))
     return False
 
 
-def _ends(tokens: _Tokens, start: int) -> Iterator[int]:
+def _ends(tokens: Tokens, start: int) -> Iterator[int]:
     """Where a value of several words, or a list of them, may end that starts with this word."""
     end = start + 1
     while end < len(tokens) and tokens[end] in _BETWEEN:
         end += 2 if tokens[end : end + 2] == (",", " ") else 1
-        if end == len(tokens) or not _WORD.match(tokens[end]):
+        if end == len(tokens) or not WORD.match(tokens[end]):
             return
         end += 1
         yield end
 
 
-def _accepts(label: str, word: str) -> bool:
-    return label in (word, WILDCARD) or (label.endswith(WILDCARD) and word.startswith(label[: -len(WILDCARD)]))
-
-
-def _joined(one: _Tokens, other: _Tokens) -> _Tokens:
+def _joined(one: Tokens, other: Tokens) -> Tokens:
     """The first tokens, with one variable where lists of values are not equally long."""
     return tuple(
-        a if a == b or (_label(a) != WILDCARD and _accepts(a, b)) else WILDCARD for a, b in zip(one, other, strict=True)
+        a if a == b or (label_of(a) != WILDCARD and accepts(a, b)) else WILDCARD
+        for a, b in zip(one, other, strict=True)
     )
 
 
-def _tokens(text: str) -> _Tokens:
-    tokens = _TOKEN.findall(text)
-    return tuple(tokens) if len(tokens) <= MAX_TOKENS else _tokens("".join(tokens[: MAX_TOKENS - 1]) + WILDCARD)
-
-
-def _places(tokens: _Tokens) -> Iterable[tuple[int, int]]:
+def _places(tokens: Tokens) -> Iterable[tuple[int, int]]:
     """The places of words, each with what identifies all the rest."""
     before = [0]
-    labels = [_label(token) for token in tokens]
+    labels = [label_of(token) for token in tokens]
     for token in labels:
         before.append(hash((before[-1], token)))
     after = [0]
     for token in reversed(labels):
         after.append(hash((after[-1], token)))
     for place, token in enumerate(tokens):
-        if _WORD.match(token):
+        if WORD.match(token):
             yield place, hash((place, before[place], after[len(tokens) - 1 - place]))
 
 
-def _is_variable(tokens: _Tokens, place: int, words: set[str]) -> bool:
+def _is_variable(tokens: Tokens, place: int, words: set[str]) -> bool:
     constants = sum(1 for other, token in enumerate(tokens) if other != place and _LETTERS.match(token))
     if not constants:
         return False
