@@ -112,6 +112,7 @@ const SCOPES = [
   { scope: "ingest", does: "sends logs" },
   { scope: "read", does: "reads this application's logs" },
   { scope: "admin", does: "reads and administers all applications" },
+  { scope: "metrics", does: "reads Sluice's own metrics, for Prometheus" },
 ];
 const LIFETIMES: [string, number | null][] = [
   ["Never", null],
