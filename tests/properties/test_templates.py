@@ -1,5 +1,6 @@
 """Masks take any text in linear time; a miner rebuilt from what was stored goes on as if nothing had happened."""
 
+from random import Random
 from time import process_time
 
 import pytest
@@ -176,6 +177,31 @@ def test_logs_that_end_in_free_text_are_learnt_once() -> None:
         miner.assign(line)
     assert sum(1 for line in lines[2_000:] if miner.assign(line).changed) < 20
     assert sum(1 for template in miner.templates if template.merged_into is None) == 10
+
+
+@pytest.mark.parametrize("count", range(1, 9))
+@pytest.mark.parametrize("place", ["start", "middle", "end"])
+def test_free_words_are_a_value_before_long(place: str, count: int) -> None:
+    """Words from a thousand, the common ones more often, as in texts; a template is whoever has their place."""
+    chance = Random(count)
+    vocabulary = [
+        f"{a}{b}{c}" for a in "bdfgklmnrs" for b in ("a", "e", "ei", "o", "u") for c in "bdfgklmnrstvwxzpqhjc"
+    ]
+    weights = [1 / rank for rank in range(1, len(vocabulary) + 1)]
+
+    def line() -> str:
+        words = " ".join(chance.choices(vocabulary, weights, k=count))
+        return {
+            "start": f"{words} kept <*> from",
+            "middle": f"lost <*> to {words} after <*>",
+            "end": f"because: {words}",
+        }[place]
+
+    miner = Miner()
+    for _ in range(3_000):
+        miner.assign(line())
+    assert sum(1 for _ in range(1_000) if miner.assign(line()).changed) < 10
+    assert sum(1 for template in miner.templates if template.merged_into is None) < 10
 
 
 @given(LINES)

@@ -27,6 +27,7 @@ _ENOUGH = 5
 _ENOUGH_NUMBERED = 3  # words with digits in them
 _ENOUGH_EVIDENT = 2  # values after "=" or a JSON key, names with dots, or a masked value among words
 _ENOUGH_FIRST = 12
+_ENOUGH_FREE = 16  # where more than half of the words differ, between many templates
 _ENOUGH_FURTHER = 3  # words of values that have several words, where other values are known
 
 _BETWEEN = frozenset({" ", ","})  # words of one value
@@ -100,7 +101,7 @@ class Miner:
     def _learn(self, tokens: Tokens) -> Assignment:
         """What becomes of a line that no template describes."""
         number, changed = None, dict[int, Template]()
-        while found := self._siblings_of(tokens) or self._relatives_of(tokens):
+        while found := self._siblings_of(tokens) or self._relatives_of(tokens) or self._crowd_of(tokens):
             places, numbers = found
             joined = self._generalised(tokens, places, numbers)
             numbers |= self._described(joined, numbers)
@@ -201,29 +202,52 @@ class Miner:
         """Several places that are variables after all, and the templates that differ there only."""
         if self._is_full():  # merging what nearly all templates are would only make room for more of them
             return None
-        labels = [label_of(token) for token in tokens]
-        letters = {place for place, label in enumerate(labels) if _LETTERS.match(label)}
-        differing: dict[int, frozenset[int]] = {}
-        for number in nlargest(MAX_RELATIVES, self._relatives.get(_outline(tokens), ())):
-            others = self._active[number]
-            places = frozenset(i for i, label in enumerate(labels) if label != label_of(others[i]))
-            if 0 < len(places) <= len(letters - places):
-                differing[number] = places
-        for places in sorted(set(differing.values()), key=lambda places: (len(places), sorted(places))):
-            numbers = {number for number, others in differing.items() if others <= places}
-            columns = {
-                place: {labels[place], *(label_of(self._active[number][place]) for number in numbers)}
-                for place in places
-            }
+        letters = _letters(tokens)
+        differing = self._differing(tokens)
+        few = {places for places in differing.values() if len(places) <= len(letters - places)}
+        for places, numbers, columns in self._columns(tokens, differing, few):
             if not _are_unlike(columns):
                 continue
             if all(_is_variable(tokens, place, words) for place, words in columns.items()):
-                return sorted(places), numbers
+                return places, numbers
             if all(len(words) >= _ENOUGH_FURTHER for words in columns.values()):
                 joined = self._generalised(tokens, places, numbers)
                 if len(joined) != len(tokens) and self._find(joined) is not None:
-                    return sorted(places), numbers
+                    return places, numbers
         return None
+
+    def _crowd_of(self, tokens: Tokens) -> tuple[Sequence[int], set[int]] | None:
+        """Any number of places that are free text, and the templates that differ there only."""
+        if self._is_full() or len(self._relatives.get(_outline(tokens), ())) < MAX_RELATIVES:
+            return None
+        letters = _letters(tokens)
+        differing = self._differing(tokens)
+        for places, numbers, columns in self._columns(tokens, differing, set(differing.values())):
+            if letters.difference(places) and all(len(words) >= _ENOUGH_FREE for words in columns.values()):
+                return places, numbers
+        return None
+
+    def _differing(self, tokens: Tokens) -> dict[int, frozenset[int]]:
+        """Where the youngest relatives of a line differ from it."""
+        labels = [label_of(token) for token in tokens]
+        differing = {}
+        for number in nlargest(MAX_RELATIVES, self._relatives.get(_outline(tokens), ())):
+            others = self._active[number]
+            if places := frozenset(place for place, label in enumerate(labels) if label != label_of(others[place])):
+                differing[number] = places
+        return differing
+
+    def _columns(
+        self, tokens: Tokens, differing: dict[int, frozenset[int]], candidates: set[frozenset[int]]
+    ) -> Iterator[tuple[list[int], set[int], dict[int, set[str]]]]:
+        """Places, few first; the templates that differ there only; and the words of each place."""
+        for places in sorted(candidates, key=lambda places: (len(places), sorted(places))):
+            numbers = {number for number, others in differing.items() if others <= places}
+            columns = {
+                place: {label_of(tokens[place]), *(label_of(self._active[number][place]) for number in numbers)}
+                for place in places
+            }
+            yield sorted(places), numbers, columns
 
     def _find(self, tokens: Tokens) -> int | None:
         """The template that describes a line; where several do, that with the earliest constant."""
@@ -332,6 +356,11 @@ def _are_unlike(columns: dict[int, set[str]]) -> bool:
         for one, other in combinations([words - {WILDCARD} for words in columns.values()], 2)
         if one and other
     )
+
+
+def _letters(tokens: Tokens) -> set[int]:
+    """The places of words that may be constants."""
+    return {place for place, token in enumerate(tokens) if _LETTERS.match(token)}
 
 
 def _outline(tokens: Tokens) -> int:
