@@ -57,15 +57,22 @@ class Deployment:
 
     def have_ingest_wake(self) -> None:
         """As with DrainMode=wake, but without a deployment: ingest knows whom to wake, and no schedule ticks."""
-        ingest = f"{FUNCTION_PREFIX}ingest"
-        environment = self._lambda.get_function_configuration(FunctionName=ingest)["Environment"]
-        environment["Variables"]["DRAIN_FUNCTION"] = f"{FUNCTION_PREFIX}drain"
-        self._lambda.update_function_configuration(FunctionName=ingest, Environment=environment)
+        self._configure("ingest", "DRAIN_FUNCTION", f"{FUNCTION_PREFIX}drain")
         events = self.client("events")
         for rule in events.list_rules()["Rules"]:
             targets = events.list_targets_by_rule(Rule=rule["Name"])["Targets"]
             if any("ticks" in json.loads(target.get("Input", "{}")) for target in targets):
                 events.disable_rule(Name=rule["Name"])
+
+    def set_templates(self, value: str) -> None:
+        """As with Templates=on or off, but without a deployment."""
+        self._configure("process-chunk", "TEMPLATES", value)
+
+    def _configure(self, function: str, variable: str, value: str) -> None:
+        name = f"{FUNCTION_PREFIX}{function}"
+        environment = self._lambda.get_function_configuration(FunctionName=name)["Environment"]
+        environment["Variables"][variable] = value
+        self._lambda.update_function_configuration(FunctionName=name, Environment=environment)
 
     def client(self, service: str) -> Any:
         """An AWS client that calls nothing twice."""

@@ -14,7 +14,9 @@ PATIENCE_SECONDS, POLL_SECONDS = 60, 0.05
 
 
 def measure(bench: Bench) -> dict[str, Measured]:
-    """Logs per second, accepted and stored, over the time from the first request until the last log is stored."""
+    """Logs per second, accepted and stored, over the time from the first request until the last log is stored; without
+    templates, whose cost has a figure of its own."""
+    bench.deployment.set_templates("off")
     seconds = 2 if bench.is_quick else 4
     contenders = {"copy": bench.copy.rate, "product": lambda _: product_rate(bench, seconds)}
     product_rate(bench, WARM_UP_SECONDS)
@@ -23,6 +25,9 @@ def measure(bench: Bench) -> dict[str, Measured]:
         baseline_rate(bench, WARM_UP_SECONDS)
     rates = interleave(2 if bench.is_quick else 3, contenders)
     measured = {"end_to_end_vs_copy": ratio(rates, "product", "copy")}
+    bench.deployment.set_templates("on")
+    product_rate(bench, WARM_UP_SECONDS)
+    bench.note(f"end to end with templates: {product_rate(bench, seconds):,.0f}/s")
     bench.note(f"end_to_end_vs_copy, round by round: {', '.join(f'{rate:,.0f}/s' for rate in rates['product'])}")
     if "baseline" in rates:
         measured["end_to_end_vs_baseline"] = ratio(rates, "product", "baseline")
