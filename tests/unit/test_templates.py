@@ -162,6 +162,22 @@ def test_unknown_words_are_alike_only_where_no_template_tells_them_apart() -> No
     assert miner.find("wrote more.kl now") is None
 
 
+@pytest.mark.parametrize(
+    ("text", "line", "is_found"),
+    [
+        ("gave up {}", "gave up the ghost: no disk (again)", True),
+        ("took {} of it to <*>", "took all day of it to <*>", True),
+        ("took {} of it to <*>", "took all day of it to <*>: no disk (again)", False),
+    ],
+)
+def test_free_text_at_the_end_is_any_rest_of_a_line(text: str, line: str, is_found: bool) -> None:
+    miner = Miner()
+    for a, b in zip("abcdefgh", "stuvwxyz", strict=True):
+        miner.assign(text.format(f"{a}{a} {b}{b}"))
+    for each in (miner, Miner(miner.templates)):
+        assert each.find(line) == (1 if is_found else None)
+
+
 def test_a_miner_is_rebuilt_from_what_was_stored() -> None:
     lines = [f"user {name} signed in {how}" for how in ("again", "late") for name in "abcdefg"]
     lines += ["queue empty", "sent <*>", "sent <*>, <*>", "sent <*>, <*>, <*>", *lines]

@@ -50,6 +50,7 @@ class Miner:
         self._siblings: dict[int, tuple[int, ...]] = {}  # by what identifies all but one word
         self._relatives: dict[int, set[int]] = {}
         self._wide: set[int] = set()  # templates with a value of several words
+        self._trailing: set[int] = set()  # those where it is the last one, and may hold anything
         self.apply(templates)
 
     @property
@@ -61,18 +62,17 @@ class Miner:
         """Takes over what another miner of the same application changed since both were equal: its new templates,
         whose numbers are higher than all here, and the present state of the others it changed."""
         news = {each.template_id: each for each in sorted(templates, key=attrgetter("template_id"))}
-        wide = self._wide & news.keys()
+        wide, trailing = self._wide & news.keys(), self._trailing & news.keys()
         self._templates |= news
         finals = {number: self._final(template).template_id for number, template in news.items()}
         for number in self._active.keys() & {*finals, *finals.values()}:
             wide |= self._wide & {number}
+            trailing |= self._trailing & {number}
             self._remove(number)
         self._wide |= {finals.get(number, number) for number in wide}
-        self._wide |= {
-            final
-            for number, final in finals.items()
-            if len(tokens_of(news[number].text)) != len(tokens_of(self._templates[final].text))
-        }
+        self._trailing |= {finals.get(number, number) for number in trailing}
+        for number, final in finals.items():
+            self._widen(final, tokens_of(self._templates[final].text), tokens_of(news[number].text))
         for number in sorted({*finals.values()}):
             self._add(number, tokens_of(self._templates[number].text))
 
@@ -173,7 +173,8 @@ class Miner:
 
     def _merge(self, number: int, numbers: set[int], tokens: Tokens) -> dict[int, Template]:
         changed = {}
-        is_wide = self._is_wide(tokens, numbers)
+        is_wide, is_trailing = bool(numbers & self._wide), bool(numbers & self._trailing)
+        members = [self._active[other] for other in numbers]
         for other in sorted(numbers):
             if len(self._active[other]) == len(tokens):
                 tokens = _joined(tokens, self._active[other])
@@ -184,9 +185,20 @@ class Miner:
         changed[number] = Template(number, "".join(tokens))
         if is_wide:
             self._wide.add(number)
+        if is_trailing:
+            self._trailing.add(number)
+        for member in members:
+            self._widen(number, tokens, member)
         self._add(number, tokens)
         self._templates.update(changed)
         return changed
+
+    def _widen(self, number: int, tokens: Tokens, member: Tokens) -> None:
+        """Notes which values have several words in a line or template that became part of this one."""
+        if len(member) != len(tokens):
+            self._wide.add(number)
+            if _has_longer_end(tokens, member):
+                self._trailing.add(number)
 
     def _siblings_of(self, tokens: Tokens) -> tuple[tuple[int], set[int]] | None:
         """A place that is a variable after all, and the templates that differ there only."""
@@ -250,9 +262,10 @@ class Miner:
             yield sorted(places), numbers, columns
 
     def _find(self, tokens: Tokens) -> int | None:
-        """The template that describes a line; where several do, that with the earliest constant."""
+        """The template that describes a line; where several do, that with the earliest constant. Only where none does,
+        free text at the end of a template is any rest of a line."""
         waiting = [(self._tree, 0, False, False)]  # with whether a word, and whether several were taken for a value
-        seen = set()
+        seen, rest = set(), None
         while waiting:
             state = waiting.pop()
             node, depth, is_guessed, is_stretched = state
@@ -269,6 +282,8 @@ class Miner:
             label = label_of(tokens[depth])
             if WILDCARD in node.children and WORD.match(label):
                 child = node.children[WILDCARD]
+                if child.number in self._trailing:
+                    rest = child.number
                 if child.leads_to_wide:
                     waiting.extend((child, end, True, True) for end in _ends(tokens, depth))
                 if label != WILDCARD:
@@ -280,7 +295,7 @@ class Miner:
             )
             if label in node.children:
                 waiting.append((node.children[label], depth + 1, is_guessed, is_stretched))
-        return None
+        return rest
 
     def _add(self, number: int, tokens: Tokens) -> None:
         self._active[number] = tokens
@@ -301,6 +316,7 @@ class Miner:
         tokens = self._active.pop(number)
         self._size -= len(tokens)
         self._wide.discard(number)
+        self._trailing.discard(number)
         labels = [label_of(token) for token in tokens]
         self._shapes.count(labels, -1)
         path = [self._tree]
@@ -387,6 +403,13 @@ def _describes(tokens: Tokens, others: Tokens, *, is_wide: bool) -> bool:
             if is_wide and label == WILDCARD:
                 waiting.extend((one + 1, end) for end in _ends(others, other))
     return False
+
+
+def _has_longer_end(tokens: Tokens, member: Tokens) -> bool:
+    """Whether the last value of a template has several words in a member: another one before the last."""
+    if label_of(tokens[-1]) != WILDCARD or member[-2:-1] not in {(between,) for between in _BETWEEN}:
+        return False
+    return len(tokens) < 3 or not accepts(label_of(tokens[-3]), label_of(member[-3]))
 
 
 def _ends(tokens: Tokens, start: int) -> Iterator[int]:
