@@ -1,5 +1,7 @@
 """Masks, keys, miner and parameters: what is promised of them, on lines of our own."""
 
+import sys
+
 import pytest
 
 from sluice.templates.keys import template_key
@@ -194,3 +196,22 @@ def test_parameters_are_what_stands_in_the_places_of_a_template() -> None:
     assert parameters("job <*> took <*> ms", "job 1 is late") == []
     assert parameters("ab<*>bc", "abc") == []
     assert parameters("no value", "no value") == []
+
+
+def test_a_line_that_was_found_makes_its_like_cheap() -> None:
+    miner = Miner([Template(1, "job <*> of queue <*> ended after <*> ms with <*> retries")])
+    calls: list[int] = []
+    for line in (
+        "job a of queue b ended after c ms with d retries",
+        "job b of queue a ended after d ms with c retries",
+    ):
+        calls.append(0)
+
+        def count(*_: object) -> None:
+            calls[-1] += 1
+
+        sys.setprofile(count)
+        found = miner.find(line)
+        sys.setprofile(None)
+        assert found == 1
+    assert calls[1] < calls[0] / 2

@@ -83,7 +83,10 @@ class Miner:
             return known.template_id
         tokens = tokens_of(masked)
         number = self._find(tokens)
-        return number if number is not None and self._joined(number, tokens) == self._active[number] else None
+        if number is None or self._joined(number, tokens) != self._active[number]:
+            return None
+        self._shapes.add(shape, Assignment(number, is_new=False, changed=()))
+        return number
 
     def assign(self, masked: str) -> Assignment:
         """The template of a masked line (see ``masks.mask``), and what that changed."""
