@@ -44,6 +44,12 @@ SELECT %(application)s, n %% 500, md5(%(application)s || '/' || n / 500)::uuid,
            || CASE WHEN n %% 50000 = 7 THEN 'payment exploded' ELSE 'answered by upstream with status 200' END,
        jsonb_build_object('user_id', n %% 5003, 'path', '/api/orders', 'ms', n %% 1531)
 FROM generate_series(0, %(rows)s - 1) AS n"""
+_LATE = """
+INSERT INTO log_entries (application_id, position, batch_id, received_at, event_at, retention_class, level, flags,
+                         message, metadata)
+SELECT %(application)s, n, gen_random_uuid(), %(start)s + %(span)s * part, %(start)s + %(span)s * part, 1, 20, 0,
+       'late', '{}'
+FROM (SELECT n, random() AS part FROM generate_series(1, %(rows)s) AS n) AS arriving"""
 _BOUNDS = """
 INSERT INTO event_time_bounds SELECT 1, received_at::date, application_id, date_trunc('hour', min(event_at)),
     date_trunc('hour', max(event_at)) + interval '1 hour' FROM log_entries WHERE application_id = %s GROUP BY 2, 3"""
@@ -69,6 +75,18 @@ class Heap:
 
     def search(self, budget: Budget | None = None, /, **parameters: str) -> Page:
         return self.reader(budget).search(parse_query(parameters, NOW))
+
+    def arrive(self, rows: int, until: datetime) -> int:
+        """More logs, of moments all over the walk; returns how many."""
+        (application_id,) = self.visible.names
+        fill = {"application": application_id, "start": NOW - SPAN, "span": until - (NOW - SPAN), "rows": rows}
+        with Database(self.scratch.url("sluice_owner", direct=True)).transaction() as cursor:
+            cursor.execute(_LATE, fill)
+            return cursor.rowcount
+
+    def forget_arrivals(self) -> None:
+        """Removes them."""
+        self.scratch.rows("DELETE FROM log_entries WHERE message = 'late'")
 
 
 @pytest.fixture(scope="module")
@@ -216,15 +234,24 @@ def test_counts_in_part_are_of_the_newest(heap: Heap) -> None:
     assert sum(row[-1] for row in whole.rows) == counted
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("order", ["desc", "asc"])
-def test_a_walk_through_all_pages_visits_every_log_once(heap: Heap, order: str) -> None:
-    since, until = "-4d", (NOW - SPAN + SPAN * 20_000 / ROWS).isoformat()
+def test_a_walk_through_all_pages_visits_every_log_once_while_others_arrive(heap: Heap, order: str) -> None:
+    walked = ROWS if ROWS > 100_000 else 20_000  # all of a million, a part of what every day has time for
+    until = NOW - SPAN + SPAN * walked / ROWS
     seen: list[str] = []
     cursor: dict[str, str] = {}
-    while True:
-        page = heap.search(order=order, limit="1000", since=since, until=until, **cursor)
-        seen += [log["id"] for log in page.logs]
-        if page.next_cursor is None:
-            break
-        cursor = {"cursor": page.next_cursor.to_text()}
-    assert len(seen) == len(set(seen)) == 20_000
+    late = found = 0
+    with timed(f"a walk through {walked:,} logs, {order}"):
+        while True:
+            page = heap.search(order=order, limit="1000", since="-4d", until=until.isoformat(), **cursor)
+            seen += [log["id"] for log in page.logs]
+            found += sum(log["message"] != "late" for log in page.logs)
+            if page.next_cursor is None:
+                break
+            cursor = {"cursor": page.next_cursor.to_text()}
+            late += heap.arrive(100, until)
+    assert late >= walked // 1000
+    assert len(seen) == len(set(seen))
+    assert found == walked
+    heap.forget_arrivals()
