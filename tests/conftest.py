@@ -7,6 +7,11 @@ pytest_plugins = ["stack", "scratch", "aws", "deployment"]
 OFFLINE_SUITES = ("tests/unit/", "tests/functions/", "tests/properties/")
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Names bytes by their argument, not their content: gzip writes the time into it, and workers must agree on ids."""
+    return argname if isinstance(val, bytes) else None
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Suites that need no server get no network either (loopback excepted: some start their own HTTP server).
 
