@@ -14,6 +14,7 @@ from sluice.chunks.postgres import PostgresChunkStore
 from sluice.entries.packing import pack_record
 from sluice.errors import ContractError, Poison
 from sluice.runtime.postgres import Database
+from sluice.schema.model import pending_migrations, read_migrations
 from sluice.schema.postgres import SchemaOwner, shipped_migrations
 
 MakeDatabase = Callable[[], Scratch]
@@ -64,6 +65,19 @@ def test_a_history_that_does_not_fit_stops(empty_database: MakeDatabase, change:
     with pytest.raises(ContractError) as caught:
         owner_of(database).migrate()
     assert caught.value.code == code
+
+
+def test_a_number_may_be_filled_later() -> None:
+    migrations = read_migrations({"0003_c.pre.sql": "c", "0001_a.pre.sql": "a", "0002_b.post.sql": "b"})
+    assert [migration.version for migration in migrations] == [1, 2, 3]
+    applied = {migration.version: migration.checksum for migration in migrations if migration.version != 2}
+    assert [migration.name for migration in pending_migrations(migrations, applied)] == ["0002_b.post.sql"]
+
+
+@pytest.mark.parametrize("name", ["0001_other.pre.sql", "2_b.pre.sql", "0002_b.sql", "0002_b.pre.sql.orig"])
+def test_names_that_are_no_migrations(name: str) -> None:
+    with pytest.raises(ContractError, match="migration_name"):
+        read_migrations({"0001_a.pre.sql": "a", name: "b"})
 
 
 def test_partitions_are_created_ahead_once(empty_database: MakeDatabase) -> None:

@@ -28,14 +28,13 @@ class Migration:
 
 
 def read_migrations(texts: Mapping[str, str]) -> list[Migration]:
-    """Migrations in order from file names and texts. Raises ContractError for a name or number that does not fit."""
+    """Migrations in order from file names and texts. Numbers may be left out, and filled later by a branch that took
+    longer. Raises ContractError for a name that is none, or a number that two have."""
     migrations: list[Migration] = []
     for name in sorted(texts):
         match = _FILE_NAME.fullmatch(name)
-        if match is None or int(match["version"]) != len(migrations) + 1:
-            raise ContractError(
-                "migration_name", f"{name} is not number {len(migrations) + 1} in <number>_<name>.<pre|post>.sql"
-            )
+        if match is None or (migrations and int(match["version"]) == migrations[-1].version):
+            raise ContractError("migration_name", f"{name} is no <number>_<name>.<pre|post>.sql with its own number")
         checksum = hashlib.sha256(texts[name].encode()).hexdigest()
         migrations.append(Migration(int(match["version"]), name, cast(Phase, match["phase"]), texts[name], checksum))
     return migrations
