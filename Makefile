@@ -20,6 +20,7 @@ IS_SET_UP := [ -e build/venv/.complete ]
 # `sam build` looks for python3.13 on PATH, `sam validate` for a region.
 WITH_VENV := PATH="$(CURDIR)/build/venv/bin:$$PATH"
 DEPLOY := $(WITH_VENV) PYTHONPATH=infra $(PYTHON_VENV) -m deploy
+SUPPLY_CHAIN := PYTHONPATH=infra $(PYTHON_VENV) -m supply_chain
 BENCHMARKS = $(WITH_VENV) PYTHONPATH=tests:infra:localstack $(PYTHON_VENV) -m benchmarks
 SHARDS = $(if $(SHARD_COUNT),--parameter ShardCount=$(SHARD_COUNT))
 COMPOSE := docker compose --file localstack/compose.yaml --env-file localstack/.env $(if $(MONITORING),--profile monitoring)
@@ -81,13 +82,16 @@ bench-chunks: build ## Measure storing with chunks of other sizes, and other num
 sizing: setup ## Renew the tables of infra/SIZING.md from build/bench.json, build/modes.json and the prices kept
 	@$(BENCHMARKS).renew
 
-check: setup ## Format, lint, types, import rules and template: whether the code may be committed
+check: setup ## Format, lint, types, import rules, template, secrets, known vulnerabilities (STRICT=1 fails when nobody could say), bills of materials
 	@$(WITH_VENV) ruff format --check .
 	@$(WITH_VENV) ruff check .
 	@$(WITH_VENV) mypy
 	@$(WITH_VENV) lint-imports
 	@$(WITH_VENV) AWS_DEFAULT_REGION=us-east-1 sam validate --lint
 	@$(DEPLOY) check-web
+	@$(SUPPLY_CHAIN) secrets
+	@$(SUPPLY_CHAIN) audit $(if $(STRICT),--strict)
+	@$(SUPPLY_CHAIN) sbom build/sbom
 
 format: setup ## Format the code and repair what lint can repair
 	@$(WITH_VENV) ruff format .
