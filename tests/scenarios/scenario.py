@@ -1,0 +1,49 @@
+"""A seed's scenario: two weeks to learn from, a week in which nothing happens, five days in which everything does."""
+
+import random
+from dataclasses import replace
+from datetime import datetime
+
+from scenarios.applications import THICK, Size, make_application
+from scenarios.incidents import LONGEST, MAKERS, Maker
+from scenarios.model import DAY, HOUR, SLOT, WEEK, Application, Scenario
+
+LEARNING = 2 * WEEK
+DURATION = LEARNING + WEEK + 5 * DAY
+_NAMES = ("shop", "portal", "wholesale")
+_APART = 30 * HOUR
+_TRIES = 50
+
+
+def make_scenario(seed: int, since: datetime, size: Size = THICK, applications: int = len(_NAMES)) -> Scenario:
+    """The same for the same arguments. Each application has one incident of each kind."""
+    until = since + DURATION
+    incidents_from = since + LEARNING + WEEK
+    chance = random.Random(f"scenario {seed}")
+    made = (make_application(chance, name, size, since, until) for name in _NAMES[:applications])
+    return Scenario(
+        seed=seed,
+        since=since,
+        judged_from=since + LEARNING,
+        incidents_from=incidents_from,
+        until=until,
+        applications=tuple(_with_incidents(chance, each, size, incidents_from) for each in made),
+    )
+
+
+def _with_incidents(chance: random.Random, application: Application, size: Size, since: datetime) -> Application:
+    for number, make in enumerate(chance.sample(MAKERS, len(MAKERS))):
+        application = _with_visible_incident(chance, application, size, since + number * _APART, make)
+    return replace(application, incidents=tuple(sorted(application.incidents, key=lambda incident: incident.onset)))
+
+
+def _with_visible_incident(
+    chance: random.Random, application: Application, size: Size, since: datetime, make: Maker
+) -> Application:
+    """One that shows within hours: when nobody is awake, nobody can tell that a service is silent."""
+    for _ in range(_TRIES):
+        at = since + chance.randrange(10 * HOUR // SLOT) * SLOT
+        tried = make(chance, application, size, at)
+        if tried.incidents[-1].visible < at + LONGEST:
+            return tried
+    raise ValueError(f"{make.__name__} is never visible in {application.name}")
