@@ -1,5 +1,5 @@
-"""Makes word filters of what was stored since its last run, so that text search need not read every row, and finds the
-templates of lines that were stored without.
+"""Makes word filters of what was stored since its last run, so that text search need not read every row, finds the
+templates of lines that were stored without, and keeps the ledger's sums.
 
 Trigger: a schedule of one minute, or an operator. Promise: each stored row is in exactly one filter, since filters and
 progress are committed together; search reads what is in none yet as it is. A line waits for its template until it has
@@ -15,6 +15,8 @@ from sluice.errors import SluiceError
 from sluice.filters.model import Advance
 from sluice.filters.ports import FilterStore
 from sluice.filters.postgres import PostgresFilterStore
+from sluice.ledger.ports import LedgerSums
+from sluice.ledger.postgres import PostgresLedgerSums
 from sluice.metrics.model import Sample
 from sluice.runtime.observability import Logger, Metrics, count, keep
 from sluice.runtime.postgres import Database
@@ -26,6 +28,7 @@ logger = Logger()
 metrics = Metrics(namespace="Sluice")
 
 ROWS_AT_ONCE = 20_000
+ENTRIES_AT_ONCE = 100_000
 RESERVE_SECONDS = 15  # for the step that is running when time is up
 DATABASE_SECONDS = 30
 
@@ -49,17 +52,25 @@ def repair_all(repairer: Repairer, has_time: Callable[[], bool]) -> int:
     return total
 
 
+def sum_up(sums: LedgerSums, has_time: Callable[[], bool]) -> int:
+    """Steps until the ledger's sums hold all that is complete, or time is up; how many entries were added."""
+    total = 0
+    while has_time() and (added := sums.roll_up(ENTRIES_AT_ONCE)):
+        total += added
+    return total
+
+
 @cache
-def _dependencies() -> tuple[FilterStore, Repairer]:
+def _dependencies() -> tuple[FilterStore, Repairer, LedgerSums]:
     database = Database(IndexSettings.from_env().database_url, deadline_seconds=DATABASE_SECONDS)
-    return PostgresFilterStore(database), PostgresClusterer(database)
+    return PostgresFilterStore(database), PostgresClusterer(database), PostgresLedgerSums(database)
 
 
 @logger.inject_lambda_context
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Schedule and Invoke entry point."""
-    store, repairer = _dependencies()
+    store, repairer, sums = _dependencies()
     count(metrics, "indexes", 1)
 
     def has_time() -> bool:
@@ -69,6 +80,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         total = catch_up(store, has_time)
         lag = store.lag()
         repaired = repair_all(repairer, has_time)
+        summed = sum_up(sums, has_time)
     except SluiceError as error:
         logger.error("indexing failed", extra={"code": error.code, "detail": error.detail})
         keep(metrics, None, logger, [Sample("errors", 1, {"service": "index", "code": error.code})])
@@ -77,7 +89,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     count(metrics, "filter_lag", round(lag.seconds))
     count(metrics, "lines_repaired", repaired)
     lagging = {"lag_entries": lag.entries, "lag_seconds": round(lag.seconds, 1)}
-    answer = asdict(total) | lagging | {"lines_repaired": repaired}
+    answer = asdict(total) | lagging | {"lines_repaired": repaired, "entries_summed": summed}
     if total.rows or repaired:
         logger.info("indexed", extra=answer)
     return answer

@@ -72,3 +72,21 @@ def test_repairs_until_no_line_waits() -> None:
 def test_stops_repairing_in_time() -> None:
     answers = iter([True, False])
     assert app.repair_all(MemoryRepairer([1_000, 1_000]), lambda: next(answers)) == 1_000
+
+
+@dataclass
+class MemorySums:
+    """LedgerSums that are told how their steps go."""
+
+    steps: list[int]
+
+    def roll_up(self, max_entries: int) -> int:
+        assert max_entries == app.ENTRIES_AT_ONCE
+        return self.steps.pop(0)
+
+
+def test_sums_up_until_nothing_is_left_or_time_is_up() -> None:
+    sums = MemorySums([100_000, 7, 0, 5])
+    assert app.sum_up(sums, lambda: True) == 100_007
+    answers = iter([True, False])
+    assert app.sum_up(sums, lambda: next(answers)) == 5

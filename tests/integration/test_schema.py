@@ -154,6 +154,10 @@ def test_metadata_that_could_not_be_read_are_refused(scratch: Scratch, metadata:
         ("sluice_reader", "INSERT INTO word_filters DEFAULT VALUES"),
         ("sluice_reader", "UPDATE word_filter_progress SET part = 1"),
         ("sluice_indexer", "SELECT * FROM dead_letters"),
+        ("sluice_indexer", "DELETE FROM ledger_totals"),
+        ("sluice_writer", "SELECT * FROM ledger_totals"),
+        ("sluice_reader", "SELECT roll_up_ledger(1)"),
+        ("sluice_reader", "UPDATE ledger_totals_until SET stored_xid = '0'"),
         ("sluice_indexer", "SELECT * FROM api_keys"),
         ("sluice_indexer", "UPDATE ledger SET part = 1"),
         ("sluice_indexer", "INSERT INTO log_entries DEFAULT VALUES"),
@@ -218,6 +222,7 @@ SECURED = {
         " INSERT INTO template_keys SELECT {id}, 2, template_id FROM made"
     ),
     "template_counts": "INSERT INTO template_counts VALUES (now(), now(), 0, {id}, 1, 1, 20)",
+    "ledger_totals": "INSERT INTO ledger_totals VALUES ({id}, 0, 1, 0, '{{[1,2)}}')",
     "event_time_bounds": "INSERT INTO event_time_bounds VALUES (1, now(), {id}, now(), now())",
 }
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sluice.ledger.ranges import Ranges
+from sluice.ledger.ranges import Ranges, merge_ranges
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,3 +38,12 @@ class SettledRanges:
     dead_lettered: int
     ranges: Ranges  # every sequence number that is settled one way or another
     highest: int  # the highest settled number of all, also beyond the given one
+
+    def __add__(self, other: "SettledRanges") -> "SettledRanges":
+        return SettledRanges(
+            self.stored + other.stored,
+            self.duplicate + other.duplicate,
+            self.dead_lettered + other.dead_lettered,
+            merge_ranges((*self.ranges, *other.ranges)),
+            max(self.highest, other.highest),
+        )

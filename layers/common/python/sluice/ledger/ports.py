@@ -28,3 +28,11 @@ class SettledView(Protocol):
 
     def count_open_letters(self) -> tuple[int, bool]:
         """Open dead letters, and whether there may be more than were counted. Raises Unavailable."""
+
+
+class LedgerSums(Protocol):
+    """Sums over the settled entries, which spare readers the entries."""
+
+    def roll_up(self, max_entries: int) -> int:
+        """Adds about ``max_entries`` of the next entries that are complete in storing order. Returns how many; 0: there
+        are none, or another run is at it. Raises Unavailable."""
