@@ -75,7 +75,7 @@ def test_nothing_in_a_log_is_markup(visitor: Visitor, shop: Sender) -> None:
     detail = open_log(visitor, shop, "level:critical")
     expect(detail.locator("pre").first).to_contain_text("<img src=x onerror=")
     expect(detail.locator(".logs-key").first).to_contain_text("<script>window.pwned=1</script>")
-    expect(detail.locator(".logs-control").first).to_be_visible()
+    expect(detail.locator(".control").first).to_be_visible()
     visitor.page.locator(".logs-facet", has_text="Metadata").locator("summary").first.click()
     expect(visitor.page.locator(".logs-keys")).to_contain_text("<img src=x onerror=")
     visitor.button("Context").click()

@@ -16,7 +16,7 @@ import {
 } from "../../../functions/dashboard/web/src/logs/language.ts";
 import { columnValue } from "../../../functions/dashboard/web/src/logs/model.ts";
 import { append, EMPTY, MAX_ROWS, prepend, rowsOf } from "../../../functions/dashboard/web/src/logs/pages.ts";
-import { firstLine, pieces, toJson } from "../../../functions/dashboard/web/src/logs/text.ts";
+import { firstLine, pieces, toJson } from "../../../functions/dashboard/web/src/text.ts";
 import {
   clockTime,
   longerRanges,
@@ -25,7 +25,7 @@ import {
   readTime,
   resolve,
   widened,
-} from "../../../functions/dashboard/web/src/logs/time.ts";
+} from "../../../functions/dashboard/web/src/time.ts";
 import { DEFAULT_VIEW, searchOf, viewFrom } from "../../../functions/dashboard/web/src/logs/url.ts";
 
 const NOW = Date.parse("2026-11-24T12:00:00Z");

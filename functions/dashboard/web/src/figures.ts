@@ -34,3 +34,9 @@ export function span(seconds: number): string {
 /** "1 key", "2 keys" */
 export const counted = (count: number, noun: string, plural = `${noun}s`) =>
   `${figure(count)} ${count === 1 ? noun : plural}`;
+
+/** "6.2 %" for 0.062; what is there at all is not 0. */
+export function percentage(share: number): string {
+  const percent = share * 100;
+  return percent > 0 && percent < 0.1 ? "< 0.1 %" : `${percent.toFixed(percent < 10 ? 1 : 0)} %`;
+}

@@ -41,6 +41,12 @@ export function navigate(fragment: string, { replace = false } = {}): void {
   hash.value = fragment;
 }
 
+/** The fragment of where we are, with some parameters changed; empty ones are left out. */
+export function here(change: Record<string, string | null>): string {
+  const { page, rest, query } = route.value;
+  return link([page, ...rest].join("/"), { ...Object.fromEntries(query), ...change });
+}
+
 window.addEventListener("popstate", () => {
   hash.value = location.hash;
 });

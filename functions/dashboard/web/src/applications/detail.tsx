@@ -15,7 +15,7 @@ export function ApplicationDetail({ name }: { name: string }) {
   const own = usage.value?.get(name);
   return (
     <div class="page">
-      <nav class="applications-crumbs" aria-label="Breadcrumb">
+      <nav class="crumbs" aria-label="Breadcrumb">
         <a href={link("applications")}>Applications</a>
       </nav>
       {application.value ? (

@@ -1,10 +1,10 @@
 /** The histogram's drawing, by uPlot. */
 import uPlot from "uplot";
+import { shortFigure } from "../figures";
 import { tokenColour } from "../theme";
+import { tickText, type Zone } from "../time";
 import { STACK, stacked } from "./histogram";
 import type { Counts } from "./model";
-import { shortFigure } from "./text";
-import { formatTime, type Zone } from "./time";
 
 export const CHART_HEIGHT = 112;
 
@@ -68,17 +68,6 @@ export function draw(root: HTMLElement, answer: Counts, zone: Zone, { onBrush, o
 
 function series(fill: string): uPlot.Series {
   return { fill, width: 0, points: { show: false }, paths: uPlot.paths.bars!({ size: [0.86, 64], align: 1 }) };
-}
-
-function tickText(seconds: number, step: number, zone: Zone): string {
-  const text = formatTime(seconds * 1_000, zone);
-  return step >= 86_400
-    ? text.slice(5, 10)
-    : step < 60
-      ? text.slice(11)
-      : text.endsWith("00:00:00")
-        ? text.slice(5, 10)
-        : text.slice(11, 16);
 }
 
 function pointed(chart: uPlot, starts: number[], seconds: number): number | null {

@@ -1,7 +1,8 @@
 /** What the search box offers: names of fields, and the values that are most frequent in the time shown. */
+
+import type { TimeRange } from "../time";
 import { readFacet } from "./facets";
 import { type Completion, type Field, written, writtenName } from "./language";
-import type { TimeRange } from "./time";
 import { readLanguage } from "./vocabulary";
 
 export interface Offer {

@@ -1,14 +1,17 @@
 /** A log's full record. */
+
 import { useState } from "preact/hooks";
+import { figure } from "../figures";
+import { BLOCK_CHARACTERS, toJson } from "../text";
+import { formatTime, iso, zoneTitle } from "../time";
 import { Button, CopyButton } from "../ui";
+import { zone } from "../zone";
 import { term, withTerm } from "./language";
 import { type Log, TEXT_FIELDS } from "./model";
 import { Neighbours } from "./neighbours";
 import { LogText } from "./pieces";
-import { BLOCK_CHARACTERS, figure, toJson } from "./text";
-import { formatTime, iso, zoneTitle } from "./time";
 import { Tree } from "./tree";
-import { ask, show, view, viewLink, zone } from "./view";
+import { ask, show, view, viewLink } from "./view";
 
 const AROUND_MILLISECONDS = 5 * 60_000;
 const NUMBER_FIELDS = ["severity_number", "severity_text", "original_length"];

@@ -1,6 +1,7 @@
 /** Counts over time in the shape uPlot draws: stacked, the severest level at the bottom, where a few errors among many
  *  other logs are still seen. */
-import { type Counts, LEVELS, type Level } from "./model.ts";
+import { LEVELS, type Level } from "../levels.ts";
+import type { Counts } from "./model.ts";
 
 export const STACK = [...LEVELS].reverse();
 

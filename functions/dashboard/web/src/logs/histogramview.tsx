@@ -1,16 +1,18 @@
 import type uPlot from "uplot";
+import { zone } from "../zone";
 import "uplot/dist/uPlot.min.css";
 import { useEffect, useRef, useState } from "preact/hooks";
+import { figure, shortFigure } from "../figures";
+import { levelClass } from "../levels";
 import { isDark } from "../theme";
+import { formatTime, iso, type TimeRange, widened, zoneTitle } from "../time";
 import { Button } from "../ui";
 import { CHART_HEIGHT, draw, mark } from "./chart";
 import { intervalRange, intervalText, STACK, stacked, totals } from "./histogram";
 import { hasTerm, term, withoutTerm, withTerm } from "./language";
-import { type Counts, levelClass } from "./model";
+import type { Counts } from "./model";
 import { counts, countsProblem } from "./search";
-import { figure, shortFigure } from "./text";
-import { formatTime, iso, type TimeRange, widened, zoneTitle } from "./time";
-import { ask, view, zone } from "./view";
+import { ask, view } from "./view";
 
 /** Ranges that were zoomed out of by brushing, the last one last. */
 const zoomedFrom: TimeRange[] = [];

@@ -1,12 +1,14 @@
 /** The logs, 10,000 as smoothly as 10: only what is in sight is in the document. */
+
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { useShortcuts } from "../shortcuts";
+import { formatTime, zoneTitle } from "../time";
 import { Button } from "../ui";
+import { zone } from "../zone";
 import { Row } from "./row";
 import { cursorTo, expanded, found, loadingMore, loadMore, moreProblem, rows, toggle } from "./search";
 import { isAtNewest, showWaiting } from "./tail";
-import { formatTime, zoneTitle } from "./time";
-import { show, view, zone } from "./view";
+import { show, view } from "./view";
 import { useVirtualizer } from "./virtual";
 
 const ROW_PIXELS = 26;

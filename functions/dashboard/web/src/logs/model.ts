@@ -1,7 +1,5 @@
 /** A log as the API gives it. Everything in it came from outside. */
-export const LEVELS = ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] as const;
-
-export type Level = (typeof LEVELS)[number];
+import type { Level } from "../levels";
 
 /** Five characters at most, for rows. */
 export const LEVEL_TAGS: Record<Level, string> = {
@@ -11,9 +9,6 @@ export const LEVEL_TAGS: Record<Level, string> = {
   ERROR: "ERROR",
   CRITICAL: "CRIT",
 };
-
-/** The class that gives what is within the colours of a level. */
-export const levelClass = (level: string) => `level-${level.toLowerCase()}`;
 
 /** Text fields a log may have, in the order they are shown in. */
 export const TEXT_FIELDS = ["service", "host", "logger", "version", "trace_id", "span_id", "session_id"] as const;

@@ -1,14 +1,17 @@
 /** What the same application logged right before and after a log, whatever the query. */
+
 import { useEffect, useState } from "preact/hooks";
 import { asProblem, type Problem } from "../api";
+import { levelClass } from "../levels";
+import { firstLine } from "../text";
+import { clockTime, formatTime } from "../time";
 import { Button } from "../ui";
-import { type Context, type Log, levelClass } from "./model";
+import { zone } from "../zone";
+import type { Context, Log } from "./model";
 import { LogText } from "./pieces";
 import { LevelMark } from "./row";
 import { readContext } from "./search";
-import { firstLine } from "./text";
-import { clockTime, formatTime } from "./time";
-import { show, zone } from "./view";
+import { show } from "./view";
 
 const STEP = 10;
 const MAX = 200;

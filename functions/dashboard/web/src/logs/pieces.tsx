@@ -1,21 +1,7 @@
+import { SafeText } from "../ui";
 import { sought } from "./search";
-import { pieces } from "./text";
 
-/** Text of a log: matches marked, invisible characters shown. Only ever as text nodes. */
+/** Text of a log; what the search looks for is marked. */
 export function LogText({ text, marks = sought.value }: { text: string; marks?: readonly string[] }) {
-  return (
-    <>
-      {pieces(text, marks).map(({ text, isMatch, isControl }, at) =>
-        isControl ? (
-          <span key={at} class="logs-control" title="a control character">
-            {text}
-          </span>
-        ) : isMatch ? (
-          <mark key={at}>{text}</mark>
-        ) : (
-          text
-        ),
-      )}
-    </>
-  );
+  return <SafeText text={text} marks={marks} />;
 }

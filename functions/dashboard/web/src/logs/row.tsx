@@ -1,9 +1,11 @@
+import { figure } from "../figures";
+import { type Level, levelClass } from "../levels";
+import { BLOCK_CHARACTERS, firstLine, shortText } from "../text";
+import { clockTime, formatTime } from "../time";
+import { zone } from "../zone";
 import { Detail } from "./detail";
-import { columnValue, LEVEL_TAGS, type Level, type Log, levelClass } from "./model";
+import { columnValue, LEVEL_TAGS, type Log } from "./model";
 import { LogText } from "./pieces";
-import { BLOCK_CHARACTERS, figure, firstLine, shortText } from "./text";
-import { clockTime, formatTime } from "./time";
-import { zone } from "./view";
 
 interface Props {
   log: Log;

@@ -2,14 +2,15 @@
 import { useSignal } from "@preact/signals";
 import { useEffect, useState } from "preact/hooks";
 import { asProblem, type Problem } from "../api";
+import { shortFigure } from "../figures";
+import { LEVELS, levelClass } from "../levels";
 import { isAdmin } from "../session";
 import { Button } from "../ui";
 import { readFacet } from "./facets";
 import { totals } from "./histogram";
 import { hasTerm, term, withoutTerm, withTerm } from "./language";
-import { LEVELS, levelClass, TEXT_FIELDS } from "./model";
+import { TEXT_FIELDS } from "./model";
 import { counts, question } from "./search";
-import { shortFigure } from "./text";
 import { ask, store, stored, view } from "./view";
 
 const LIMIT = 10;

@@ -1,12 +1,14 @@
 /** What is shown where there are no logs: why, and what to do. */
+
 import { useEffect, useState } from "preact/hooks";
 import { get } from "../api";
+import { longerRanges, rangeTitle, spanTitle } from "../time";
 import { Button, CopyButton, EmptyState, ErrorState } from "../ui";
+import { zone } from "../zone";
 import { Detail } from "./detail";
 import type { Page } from "./model";
 import { found, linked, loadingMore, loadMore, mistake, problem } from "./search";
-import { longerRanges, rangeTitle, spanTitle } from "./time";
-import { ask, show, view, zone } from "./view";
+import { ask, show, view } from "./view";
 
 export function Failed() {
   const failure = problem.value!;

@@ -1,6 +1,4 @@
 import { useEffect, useState } from "preact/hooks";
-import { Button, Field } from "../ui";
-import { Menu } from "./menu";
 import {
   formatTime,
   isRelative,
@@ -12,8 +10,11 @@ import {
   spanTitle,
   type Zone,
   zoneTitle,
-} from "./time";
-import { ask, chooseZone, view, zone } from "./view";
+} from "../time";
+import { Button, Field } from "../ui";
+import { chooseZone, zone } from "../zone";
+import { Menu } from "./menu";
+import { ask, view } from "./view";
 
 export function TimePicker() {
   const [isOpen, setOpen] = useState(false);

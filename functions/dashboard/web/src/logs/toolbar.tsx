@@ -1,13 +1,13 @@
 /** What is above the list: how it is shown, and the way out of it as a file. */
 import { useRef, useState } from "preact/hooks";
 import { asProblem } from "../api";
+import { figure } from "../figures";
 import { Button, Icon, toast, toastProblem } from "../ui";
 import { collect, type Format, type Progress, save } from "./export";
 import { Menu } from "./menu";
 import { TEXT_FIELDS } from "./model";
 import { expanded, followed, isSearching, rows } from "./search";
 import { isAtNewest, showWaiting, tailStatus, toggleTail } from "./tail";
-import { figure } from "./text";
 import { ask, show, view } from "./view";
 
 export function Toolbar({ onFilters, isFilters }: { onFilters: () => void; isFilters: boolean }) {

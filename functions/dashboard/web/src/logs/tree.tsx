@@ -1,8 +1,8 @@
 /** Any JSON value as a tree that folds, its leaves to filter by. */
 import { useState } from "preact/hooks";
+import { shortText } from "../text";
 import { FilterButtons } from "./detail";
 import { LogText } from "./pieces";
-import { shortText } from "./text";
 
 const OPEN_DEPTH = 2;
 const MANY = 100;

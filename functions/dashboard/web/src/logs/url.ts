@@ -1,5 +1,5 @@
 /** What the logs page shows, to and from the URL: enough to see the same on another screen. */
-import { DEFAULT_RANGE, type TimeRange } from "./time.ts";
+import { DEFAULT_RANGE, type TimeRange } from "../time.ts";
 
 export interface View extends TimeRange {
   q: string;

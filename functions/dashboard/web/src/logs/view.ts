@@ -1,13 +1,11 @@
 /** What the logs page is asked to show. The URL says it; how times are written is this browser's choice. */
 import { batch, computed, signal } from "@preact/signals";
 import { link, navigate, route } from "../router";
-import type { Zone } from "./time";
 import { searchOf, type View, viewFrom } from "./url";
 
 export const view = computed<View>(() => viewFrom(route.value.query));
 /** Counts up to search again, though the question is the same. */
 export const runs = signal(0);
-export const zone = signal<Zone>(stored("zone") === "utc" ? "utc" : "local");
 
 /** Changes the view, and so the URL. `replace` for what nobody wants to go back through. */
 export function show(change: Partial<View>, options: { replace?: boolean } = {}): void {
@@ -26,11 +24,6 @@ export function ask(change: Partial<Pick<View, "q" | "since" | "until" | "order"
     show({ ...change, log: null, isTailing: next.isTailing && next.until === "" && next.order === "desc" });
     runs.value += 1;
   });
-}
-
-export function chooseZone(chosen: Zone): void {
-  zone.value = chosen;
-  store("zone", chosen);
 }
 
 /** A choice of this browser. */

@@ -218,7 +218,7 @@ function LetterDialog({ id, onClose }: { id: number; onClose: () => void }) {
     <Dialog title={`Dead letter ${id}`} onClose={onClose}>
       {value ? (
         <>
-          <dl class="pipeline-facts">
+          <dl class="facts">
             <dt>Reason</dt>
             <dd>{value.reason}</dd>
             <dt>Detail</dt>

@@ -11,13 +11,15 @@ interface Props {
   /** The verb on the button. */
   action: string;
   danger?: boolean;
+  /** Whether something that it needs is still missing. */
+  disabled?: boolean;
   /** Does it; what it rejects with is shown in the dialog. */
   run: () => Promise<unknown>;
   onClose: () => void;
 }
 
 /** Asks before something is done, and does it; also a form around the fields that it needs. */
-export function Confirm({ title, children, action, danger = false, run, onClose }: Props) {
+export function Confirm({ title, children, action, danger = false, disabled = false, run, onClose }: Props) {
   const [problem, setProblem] = useState<Problem | null>(null);
   const [busy, setBusy] = useState(false);
 
@@ -44,7 +46,7 @@ export function Confirm({ title, children, action, danger = false, run, onClose 
         )}
         <div class="actions">
           <Button onClick={onClose}>Cancel</Button>
-          <Button type="submit" primary={!danger} danger={danger} busy={busy}>
+          <Button type="submit" primary={!danger} danger={danger} disabled={disabled} busy={busy}>
             {action}
           </Button>
         </div>

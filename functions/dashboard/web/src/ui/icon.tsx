@@ -23,6 +23,7 @@ const PATHS = {
   minus: "M5 12h14",
   earlier: "M15 5l-7 7 7 7",
   later: "M9 5l7 7-7 7",
+  down: "M12 4v15M6 13l6 6 6-6",
   up: "M12 20V5M6 11l6-6 6 6",
   enter: "M5 12h14M13 6l6 6-6 6",
   undo: "M4 9h10a5.5 5.5 0 0 1 0 11h-4M8 4.5 3.5 9 8 13.5",

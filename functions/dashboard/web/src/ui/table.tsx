@@ -1,4 +1,7 @@
 import type { ComponentChildren } from "preact";
+import { useRef } from "preact/hooks";
+import { Icon } from "./icon";
+import { useScrollHint } from "./scrollhint";
 
 export interface Column<Row> {
   title: string;
@@ -9,6 +12,10 @@ export interface Column<Row> {
   numeric?: boolean;
   /** Dropped where the screen is narrow. */
   wideOnly?: boolean;
+  /** Takes what room there is, in several lines. */
+  wraps?: boolean;
+  /** The order that a click on the head asks for. */
+  order?: string;
 }
 
 interface Props<Row> {
@@ -16,27 +23,30 @@ interface Props<Row> {
   columns: Column<Row>[];
   rows: Row[];
   rowKey: (row: Row) => string | number;
+  /** By which `order` of a column the rows are sorted, most first. */
+  order?: string;
+  onOrder?: (order: string) => void;
 }
 
-/** A table for tens of rows; it scrolls sideways by itself where it must. */
-export function Table<Row>({ caption, columns, rows, rowKey }: Props<Row>) {
+/** A table for tens of rows; it scrolls sideways by itself where it must, and shows that it can. */
+export function Table<Row>({ caption, columns, rows, rowKey, order, onOrder }: Props<Row>) {
+  const root = useRef<HTMLElement>(null);
+  useScrollHint(root);
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: without it the keyboard cannot scroll it
-    <section class="table-scroll" aria-label={caption} tabIndex={0}>
+    <section class="table-scroll" aria-label={caption} tabIndex={0} ref={root}>
       <table>
         <caption class="visually-hidden">{caption}</caption>
         <thead>
           <tr>
             {columns.map((column) => (
-              <th key={column.title} scope="col" class={classOf(column)}>
-                {column.head === undefined ? (
-                  column.title
-                ) : (
-                  <>
-                    <span class="visually-hidden">{column.title}</span>
-                    {column.head}
-                  </>
-                )}
+              <th
+                key={column.title}
+                scope="col"
+                class={classOf(column)}
+                aria-sort={column.order && column.order === order ? "descending" : undefined}
+              >
+                <Head column={column} order={order} onOrder={onOrder} />
               </th>
             ))}
           </tr>
@@ -57,6 +67,31 @@ export function Table<Row>({ caption, columns, rows, rowKey }: Props<Row>) {
   );
 }
 
-function classOf<Row>({ numeric, wideOnly }: Column<Row>): string {
-  return [numeric ? "numeric" : "", wideOnly ? "wide-only" : ""].join(" ").trim();
+interface HeadProps<Row> {
+  column: Column<Row>;
+  order: string | undefined;
+  onOrder: ((order: string) => void) | undefined;
+}
+
+function Head<Row>({ column, order, onOrder }: HeadProps<Row>) {
+  if (column.order && onOrder) {
+    return (
+      <button type="button" class="table-order" onClick={() => onOrder(column.order!)}>
+        {column.title}
+        {column.order === order && <Icon name="down" />}
+      </button>
+    );
+  }
+  return column.head === undefined ? (
+    column.title
+  ) : (
+    <>
+      <span class="visually-hidden">{column.title}</span>
+      {column.head}
+    </>
+  );
+}
+
+function classOf<Row>({ numeric, wideOnly, wraps }: Column<Row>): string {
+  return [numeric ? "numeric" : "", wideOnly ? "wide-only" : "", wraps ? "wraps" : ""].filter(Boolean).join(" ");
 }

@@ -91,6 +91,18 @@ export function clockTime(time: string, zone: Zone, withDay: boolean): string {
   return parts(time, zone).slice(withDay ? 5 : 11);
 }
 
+/** A tick of an axis whose ticks are `step` seconds apart: as short as it can be. */
+export function tickText(seconds: number, step: number, zone: Zone): string {
+  const text = formatTime(seconds * 1_000, zone);
+  return step >= 86_400
+    ? text.slice(5, 10)
+    : step < 60
+      ? text.slice(11)
+      : text.endsWith("00:00:00")
+        ? text.slice(5, 10)
+        : text.slice(11, 16);
+}
+
 function parts(time: string | number, zone: Zone): string {
   const date = new Date(time);
   if (Number.isNaN(date.getTime())) {

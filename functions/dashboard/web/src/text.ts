@@ -83,11 +83,3 @@ function rawNumber(number: bigint): unknown {
   const raw = (JSON as unknown as { rawJSON?: (text: string) => unknown }).rawJSON;
   return raw ? raw(String(number)) : String(number);
 }
-
-const compact = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
-const grouped = new Intl.NumberFormat("en");
-
-/** 12,345. */
-export const figure = (count: number) => grouped.format(count);
-/** 12.3K. */
-export const shortFigure = (count: number) => compact.format(count);
