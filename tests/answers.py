@@ -57,6 +57,77 @@ ALERTING: dict[str, Any] = {
         "throughput": None,
     },
 }
+_NUMBER = {"least": 1.0, "mean": 1.1, "most": 2.0}
+_MEMBER = {
+    "id": 45,
+    "text": f"wrong password for <*> from <*> {SCRIPT}",
+    "created_at": "2026-11-20T12:00:00Z",
+    "merged_into": None,
+    "merged_by": None,
+}
+_CHANGE = {
+    "change_id": 1,
+    "template_id": 45,
+    "key_id": "fiy3m3i2ismrok4p",
+    "was": {"name": None},
+    "became": {"name": "Wrong password"},
+    "changed_at": "2026-11-24T12:00:00Z",
+}
+_HOURS = [f"2026-11-{24 + hour // 24}T{hour % 24:02}:00:00Z" for hour in range(36)]
+_SPAN = {"since": _HOURS[0], "until": "2026-11-25T12:00:00Z", "interval_seconds": 3600, "starts": _HOURS}
+TEMPLATE: dict[str, Any] = {
+    "id": 45,
+    "application": "shop",
+    "text": f"wrong password for <*> from <*>, try <*> of 9 {SCRIPT}",
+    "name": "Wrong password",
+    "ignored": False,
+    "count": 4_711,
+    "share": 0.046,
+    "levels": {"WARNING": 4_700, "ERROR": 11},
+    "first_seen": "2026-11-20T12:00:00Z",
+    "last_seen": "2026-11-25T11:59:00Z",
+    "trend": [80 + 60 * (hour % 24 > 7) + 900 * (hour == 30) for hour in range(36)],
+}
+TEMPLATE_DETAIL = _SPAN | {
+    "template": TEMPLATE,
+    "parameters": {
+        "sampled": 1_000,
+        "places": [
+            {
+                "distinct": 9,
+                "top": [{"value": SCRIPT, "count": 700}, {"value": "ana", "count": 200}, {"value": "", "count": 50}],
+                "number": None,
+            },
+            {"distinct": 1_000, "top": [{"value": f"198.51.100.{at}", "count": 1} for at in range(3)], "number": None},
+            {"distinct": 2, "top": [{"value": "1", "count": 900}, {"value": "2", "count": 100}], "number": _NUMBER},
+        ],
+    },
+    "examples": ["wrong password for ana from 198.51.100.7, try 1 of 9", f"{SCRIPT}\n  at the second line\u202e"],
+    "members": [
+        _MEMBER,
+        _MEMBER | {"id": 46, "text": "wrong password for root from <*>", "merged_into": 45, "merged_by": "person"},
+        _MEMBER | {"id": 47, "text": "wrong password for ana from <*>", "merged_into": 45, "merged_by": "miner"},
+    ],
+    "changes": [
+        _CHANGE | {"change_id": 3, "template_id": 46, "was": {"merged_into": None}, "became": {"merged_into": 45}},
+        _CHANGE | {"change_id": 2, "was": {"is_ignored": True}, "became": {"is_ignored": False}},
+        _CHANGE,
+    ],
+}
+OVERFLOWED = _SPAN | {
+    "templates": [
+        TEMPLATE | {"example": "wrong password for ana from 198.51.100.7, try 1 of 9"},
+        TEMPLATE
+        | {"id": 48, "name": None, "text": "order <*> " + "placed by <*> " * 20, "ignored": True, "example": None},
+        TEMPLATE | {"id": 49, "application": "pay", "name": None, "first_seen": _HOURS[30], "example": SCRIPT},
+    ],
+    "total": 1_204_311,
+    "unclustered": 311,
+    "health": [
+        {"application": "pay", "templates": 120, "overflowed_at": None},
+        {"application": "shop", "templates": 10_000, "overflowed_at": _HOURS[3]},
+    ],
+}
 
 
 def answer(visitor: Visitor, pattern: str, body: Any, status: int = 200) -> list[dict[str, Any]]:

@@ -8,7 +8,16 @@ from dataclasses import dataclass
 
 from playwright.sync_api import Route
 
-from answers import ALERTING, BROKEN, DEAD_LETTERS, LETTER, answer
+from answers import (
+    ALERTING,
+    BROKEN,
+    DEAD_LETTERS,
+    LETTER,
+    OVERFLOWED,
+    TEMPLATE,
+    TEMPLATE_DETAIL,
+    answer,
+)
 from visitor import NARROW, Visitor
 
 type Scene = Callable[[Visitor, Place], None]
@@ -142,6 +151,51 @@ def logs_export(visitor: Visitor, place: Place) -> None:
     visitor.button("Export").click()
 
 
+def templates(visitor: Visitor, place: Place) -> None:
+    visitor.go("templates?since=-30d")
+    visitor.page.get_by_role("table").wait_for()
+
+
+def templates_none_found(visitor: Visitor, place: Place) -> None:
+    visitor.go("templates?q=unheardof")
+    visitor.page.get_by_role("heading", name="No template is like this").wait_for()
+
+
+def templates_overflowed(visitor: Visitor, place: Place) -> None:
+    answer(visitor, "**/api/templates?*", OVERFLOWED)
+    visitor.go("templates")
+    visitor.page.get_by_text("new messages all go to one").wait_for()
+
+
+def templates_failed(visitor: Visitor, place: Place) -> None:
+    answer(visitor, "**/api/templates?*", BROKEN, 503)
+    visitor.go("templates")
+    visitor.button("Try again").wait_for()
+
+
+def template(visitor: Visitor, place: Place) -> None:
+    answer(visitor, f"**/api/templates/{TEMPLATE['id']}?*", TEMPLATE_DETAIL)
+    visitor.go(f"templates/{TEMPLATE['id']}")
+    visitor.page.get_by_role("region", name="Values").wait_for()
+
+
+def template_rename(visitor: Visitor, place: Place) -> None:
+    template(visitor, place)
+    visitor.button("Rename").click()
+
+
+def template_merge(visitor: Visitor, place: Place) -> None:
+    template(visitor, place)
+    answer(visitor, "**/api/templates?*", OVERFLOWED)
+    visitor.button("Merge").click()
+    visitor.page.get_by_role("radio").first.check()
+
+
+def template_unknown(visitor: Visitor, place: Place) -> None:
+    visitor.go("templates/2147483647")
+    visitor.button("Try again").wait_for()
+
+
 def applications(visitor: Visitor, place: Place) -> None:
     visitor.go("applications")
     visitor.page.get_by_role("table").wait_for()
@@ -261,6 +315,14 @@ SCENES: list[Scene] = [
     logs_live,
     logs_export,
     logs_searching,
+    templates,
+    templates_none_found,
+    templates_overflowed,
+    templates_failed,
+    template,
+    template_rename,
+    template_merge,
+    template_unknown,
     applications,
     applications_none_found,
     applications_new,

@@ -1,6 +1,6 @@
 /** The frame of all pages: who is signed in, where one is, and how to go elsewhere. */
 import type { ComponentType } from "preact";
-import { useEffect } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 import { ApplicationsPage } from "./applications";
 import { LogsPage } from "./logs";
 import { PipelinePage } from "./pipeline";
@@ -8,11 +8,13 @@ import { link, navigate, route } from "./router";
 import { session, signOut } from "./session";
 import { ShortcutHelp, showShortcuts, useShortcuts } from "./shortcuts";
 import { SignIn } from "./signin";
+import { TemplatesPage } from "./templates";
 import { isDark, toggleTheme } from "./theme";
-import { Button, EmptyState, Icon, Toasts, toastProblem } from "./ui";
+import { Button, EmptyState, Icon, Toasts, toastProblem, useScrollHint } from "./ui";
 
 const PAGES: { path: string; title: string; key: string; page: ComponentType }[] = [
   { path: "logs", title: "Logs", key: "l", page: LogsPage },
+  { path: "templates", title: "Templates", key: "t", page: TemplatesPage },
   { path: "applications", title: "Applications", key: "a", page: ApplicationsPage },
   { path: "pipeline", title: "Pipeline", key: "p", page: PipelinePage },
 ];
@@ -56,15 +58,7 @@ function Header() {
       <a class="brand" href={link("logs")} aria-label="Sluice">
         <Icon name="waves" /> <span>Sluice</span>
       </a>
-      {session.value && (
-        <nav aria-label="Pages">
-          {PAGES.map(({ path, title }) => (
-            <a key={path} href={link(path)} aria-current={route.value.page === path ? "page" : undefined}>
-              {title}
-            </a>
-          ))}
-        </nav>
-      )}
+      {session.value && <Pages />}
       {/* Not before it is known who is signed in: else what is there already would move. */}
       <div class="top-end" hidden={session.value === undefined}>
         {session.value && <span class="who">{session.value.application}</span>}
@@ -78,5 +72,24 @@ function Header() {
         {session.value && <Button quiet icon="exit" label="Sign out" onClick={() => signOut().catch(toastProblem)} />}
       </div>
     </header>
+  );
+}
+
+/** Where there is no room for all of them, they scroll sideways. */
+function Pages() {
+  const { page } = route.value;
+  const nav = useRef<HTMLElement>(null);
+  useScrollHint(nav);
+  useEffect(() => {
+    nav.current?.querySelector("[aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });
+  }, [page]);
+  return (
+    <nav aria-label="Pages" ref={nav}>
+      {PAGES.map(({ path, title }) => (
+        <a key={path} href={link(path)} aria-current={page === path ? "page" : undefined}>
+          {title}
+        </a>
+      ))}
+    </nav>
   );
 }
