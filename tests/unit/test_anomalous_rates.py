@@ -11,6 +11,7 @@ from sluice.anomalies.explain import explain_rate
 from sluice.anomalies.model import Kind
 from sluice.anomalies.patterns import Patterns
 from sluice.anomalies.rates import RateDetector
+from sluice.anomalies.scan import Scan
 from traffic import A_DAY, LEARNT, START, WIDTH, Change, alarms, counts, feed, judge
 
 INCIDENT = LEARNT + 3 * A_DAY + 20  # a Thursday morning
@@ -135,6 +136,15 @@ def test_a_vocabulary_forgets_what_was_not_met_for_longest() -> None:
     assert len(patterns.values) == 512
     assert patterns.nearest(1.0) == 1.0
     assert patterns.nearest(1.02) == 1.0
+
+
+def test_a_rate_that_falls_by_twenty_orders_of_magnitude() -> None:
+    """Running sums then lose the small variance in the large one."""
+    scan = Scan()
+    scan.add(1e12, 1e12, 1e24)
+    scan.add(0, 1e-4, 1e-4)
+    scan.learn(100)
+    assert scan.find(0.0).surprise >= 0
 
 
 def test_the_score_grows_with_the_count() -> None:

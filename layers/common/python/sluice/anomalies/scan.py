@@ -10,6 +10,7 @@ WINDOWS = (1, 2, 3, 4, 6, 8, 12, 18, 24, 36)  # buckets
 _LONGEST = WINDOWS[-1]
 _WORTH_A_SUM = 2.5  # standard deviations, below which a window cannot stand out
 _RARE = 2.0  # expected events, below which standard deviations say little
+_LEAST = 1e-9  # of what is expected, and of its variance, where rounding leaves less
 _OUTLIER = 9.0  # squared standard deviations that a window may teach
 _PRIOR_WEIGHT = 50.0  # windows that spoke for independent buckets before the first
 
@@ -40,6 +41,15 @@ class Scan:
         if len(self.sums) > 2 * _LONGEST:
             first = self.sums[-_LONGEST - 1]
             self.sums = [[x - y for x, y in zip(each, first, strict=True)] for each in self.sums[-_LONGEST - 1 :]]
+
+    def peek(self, count: float, expected: float, variance: float, doubt: float) -> Finding:
+        """What ``find`` would say after this bucket."""
+        sums = self.sums
+        last = sums[-1]
+        self.sums = [*sums, [last[0] + count, last[1] + expected, last[2] + variance]]
+        finding = self.find(doubt)
+        self.sums = sums
+        return finding
 
     def restart(self) -> None:
         """Forgets the buckets, so that no window reaches back into an incident."""
@@ -78,4 +88,7 @@ class Scan:
     def _windows(self) -> list[tuple[int, float, float, float]]:
         last, seen = self.sums[-1], len(self.sums)
         starts = ((buckets, self.sums[-1 - buckets]) for buckets in WINDOWS if buckets < seen)
-        return [(buckets, last[0] - start[0], last[1] - start[1], last[2] - start[2]) for buckets, start in starts]
+        return [
+            (buckets, last[0] - start[0], max(last[1] - start[1], _LEAST), max(last[2] - start[2], _LEAST))
+            for buckets, start in starts
+        ]
