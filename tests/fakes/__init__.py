@@ -1,6 +1,7 @@
 """In-memory stand-ins for the ports. Each passes the same contract suite (tests/contracts) as the real adapter."""
 
 from fakes.admission import MemoryAdmission
+from fakes.anomalies import MemoryCensus, MemoryWatchStore
 from fakes.chunks import MemoryChunkStore, ScriptedRunner
 from fakes.clock import NOON, ManualClock
 from fakes.intake import MemoryIntake
@@ -15,6 +16,7 @@ __all__ = [
     "NOON",
     "ManualClock",
     "MemoryAdmission",
+    "MemoryCensus",
     "MemoryChunkStore",
     "MemoryClusterer",
     "MemoryIntake",
@@ -26,5 +28,6 @@ __all__ = [
     "MemoryMetricStore",
     "MemoryQueue",
     "MemoryRegister",
+    "MemoryWatchStore",
     "ScriptedRunner",
 ]

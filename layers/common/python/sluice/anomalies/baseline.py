@@ -86,13 +86,17 @@ class Baseline:
         """Of independent buckets."""
         return expected + self.dispersion * expected * expected
 
-    def learn(self, bucket: datetime, count: float, factor: float, *, is_clipped: bool) -> None:
-        """``is_clipped`` lets a bucket count only up to what chance allows."""
+    def learn(
+        self, bucket: datetime, count: float, factor: float, *, is_clipped: bool, is_spread_clipped: bool = True
+    ) -> None:
+        """``is_clipped`` lets a bucket count only up to what chance allows, ``is_spread_clipped`` likewise where the
+        scatter is learnt."""
         expected = self.expected(factor)
         variance = self.variance(expected)
         residual = count - expected
         if self.level_exposure >= 100:
-            self._learn_spread(expected, min(residual * residual, 16 * variance))
+            most = 16 * variance if is_spread_clipped else math.inf
+            self._learn_spread(expected, min(residual * residual, most))
         if is_clipped:
             widest = _CLIPPED_AT * math.sqrt(variance)
             count = expected + min(max(residual, -widest), widest + 1)

@@ -1,10 +1,11 @@
 """One sentence that a person understands, for each kind of anomaly."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from sluice.anomalies.model import Kind, Verdict
 from sluice.anomalies.novelty import Change, ChangeKind, Novelty, NoveltyKind
+from sluice.anomalies.series import Episode
 from sluice.anomalies.sessions import Reason, ReasonKind, SessionVerdict
 
 _KINDS = {
@@ -16,6 +17,33 @@ _KINDS = {
     Kind.SILENCE: "silence",
 }
 _REASONS_TOLD = 3
+_TEMPLATES_TOLD = 3
+
+
+def explain_anomaly(
+    lead: Episode, level: str | None, templates: Sequence[str], *, others: int = 0, version: str | None = None
+) -> str:
+    """What came, what was expected, since when, and what it is about. ``templates`` are texts, the lead's own first if
+    it is about one template; ``others`` is how many more series changed with it. Times are in the lead's time zone."""
+    subject, rest = f"{level or 'all'} logs", list(templates)
+    if lead.series.template_id and templates:
+        subject, rest = f"“{templates[0]}”" + (f" ({level})" if level else ""), rest[1:]
+    span = _span(lead.window[1] - lead.window[0])
+    since = f"since {lead.onset:%Y-%m-%d %H:%M}"
+    if lead.kind is Kind.NEW_TEMPLATE:
+        told = f"{subject} was never seen before: {_times(round(lead.observed))} {since}"
+    elif lead.kind is Kind.RARE_TEMPLATE:
+        told = f"{subject} is hardly ever seen, and came {_times(round(lead.observed))} {since}"
+    else:
+        facts = f"{_number(lead.observed)} in {span}, where about {_number(lead.expected)} were expected"
+        told = f"{subject}: {facts}: {_KINDS[lead.kind]}, {since}"
+    if rest:
+        more = len(rest) - _TEMPLATES_TOLD
+        texts = ", ".join(f"“{text}”" for text in rest[:_TEMPLATES_TOLD]) + (f" and {more} more" if more > 0 else "")
+        told += f"; with {texts}" if lead.series.template_id else f"; mostly {texts}"
+    elif others:
+        told += f"; {others} more rate{'s' if others > 1 else ''} changed with it"
+    return told + (f"; it began with version {version}" if version else "")
 
 
 def explain_rate(verdict: Verdict, width: timedelta) -> str:

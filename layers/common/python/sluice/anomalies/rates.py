@@ -24,6 +24,7 @@ _TRUSTED = timedelta(days=5)  # without a surprise, after which it does; then su
 _SCATTER_DAYS = 7.0  # memory of how windows scatter
 _DOUBT = 0.03  # standard error of an expected rate, relative
 _FIRST_DOUBT = 0.5  # right after the level is new; fades within days
+_LOOKS = math.log(10)  # more surprise for a bucket that is looked at ten times before it is over
 _CALM_BUCKETS = 6
 _CALM_SURPRISE = 5.0  # of that many buckets together, below which an incident ends
 _CALM_DOUBT = 0.05
@@ -37,6 +38,7 @@ _RAMP_BUCKETS = 12
 
 @dataclass(slots=True)
 class _Incident:
+    opened: str
     onset: str
     kind: str
     is_above: bool
@@ -50,11 +52,23 @@ class _Incident:
 class RateDetector:
     """Feed it every bucket in order, empty ones too. The same buckets always give the same verdicts, also if the state
     went through ``to_state``, JSON and ``from_state`` in between; so a late correction is judged by feeding the buckets
-    since an earlier state again. ``learning`` is how long nothing is an alarm; weekly rhythms take two weeks."""
+    since an earlier state again. ``learning`` is how long nothing is an alarm; weekly rhythms take two weeks.
 
-    def __init__(self, width: timedelta, learning: timedelta = LEARNING) -> None:
+    ``has_patterns`` is for series of any kind. Without them the values are known to be counts of events: the model
+    judges as soon as the learning is over, but leaves room for a rhythm of the week until it has seen a week. An alarm
+    takes ``alarm_surprise``: more of it where many series are looked at."""
+
+    def __init__(
+        self,
+        width: timedelta,
+        learning: timedelta = LEARNING,
+        *,
+        has_patterns: bool = True,
+        alarm_surprise: float = ALARM_SURPRISE,
+    ) -> None:
         self._width = width
         self._learning = learning
+        self._alarm_surprise = alarm_surprise
         self._since: datetime | None = None
         self._is_counts = True
         self._surprised: datetime | None = None  # when the model last failed
@@ -63,7 +77,7 @@ class RateDetector:
         self._incident: _Incident | None = None
         self._baseline = Baseline(DAY / width)
         self._scan = Scan()
-        self._patterns = Patterns()
+        self._patterns = Patterns() if has_patterns else None
 
     def feed(self, bucket: datetime, count: float) -> Verdict:
         """``bucket`` is the start of the next one. A count that is no number, or beyond 1e12, is passed over."""
@@ -72,27 +86,58 @@ class RateDetector:
             return self._verdict(bucket, 0.0, NOTHING)
         self._is_counts = self._is_counts and count >= 0 and count == math.floor(count)
         is_learning = bucket - self._since < self._learning
-        if not self._is_counts:
-            return self._judge_pattern(bucket, count, is_learning=is_learning)
+        if self._patterns and not self._is_counts:
+            return self._judge_pattern(self._patterns, bucket, count, is_learning=is_learning)
         self._baseline.begin(bucket)
         factor = self._baseline.factor(bucket)
         finding = self._look(count, factor)
         incident = self._incident
         if incident:
             verdict = self._follow(incident, bucket, count, factor, finding)
-        elif is_learning or not self._trusts_model(bucket):
-            verdict = self._judge_pattern(bucket, count, is_learning=is_learning)
+        elif self._patterns and (is_learning or not self._trusts_model(bucket)):
+            verdict = self._judge_pattern(self._patterns, bucket, count, is_learning=is_learning)
+        elif is_learning:
+            verdict = self._verdict(bucket, 0.0, finding)
         else:
             verdict = self._judge_rate(bucket, count, factor, finding)
         is_usual = not (incident or self._incident)
         self._learn(bucket, count, factor, finding, is_usual=is_usual, is_clipped=not is_learning)
         return verdict
 
+    def peek(self, bucket: datetime, count: float, share: float) -> Verdict | None:
+        """What it will answer if no more comes in ``bucket``, the next one, of which only a ``share`` (below 1) is
+        over: a verdict that opens an incident, or None. Changes nothing that feeding the bucket would not change."""
+        if self._incident or self._since is None or bucket - self._since < self._learning:
+            return None
+        self._baseline.begin(bucket)
+        expected = self._baseline.expected(self._baseline.factor(bucket)) * share
+        doubt = _DOUBT * _DOUBT + self._doubt * self._doubt
+        finding = self._scan.peek(count, expected, self._baseline.variance(expected), doubt)
+        needed = self._alarm_surprise + _LOOKS
+        if finding.surprise < needed:
+            return None
+        return Verdict(
+            bucket=bucket,
+            score=finding.surprise / (finding.surprise + needed),
+            kind=_kind(finding),
+            opened=bucket,
+            onset=bucket - self._width * (finding.buckets - 1),
+            observed=finding.observed,
+            expected=finding.expected,
+            buckets=finding.buckets,
+            baseline_from=self._since,
+        )
+
+    def expected(self, bucket: datetime) -> float:
+        """Events that a bucket near the last one fed should have."""
+        return self._baseline.expected(self._baseline.factor(bucket))
+
     def to_state(self) -> dict[str, Any]:
         """JSON-able, and of bounded size."""
         return {
             "width": self._width.total_seconds(),
             "learning": self._learning.total_seconds(),
+            "alarm_surprise": self._alarm_surprise,
             "since": self._since and self._since.isoformat(),
             "is_counts": self._is_counts,
             "surprised": self._surprised and self._surprised.isoformat(),
@@ -101,12 +146,16 @@ class RateDetector:
             "incident": self._incident and asdict(self._incident),
             "baseline": self._baseline.to_state(),
             "scan": self._scan.to_state(),
-            "patterns": self._patterns.to_state(),
+            "patterns": self._patterns and self._patterns.to_state(),
         }
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> Self:
-        detector = cls(timedelta(seconds=state["width"]), timedelta(seconds=state["learning"]))
+        detector = cls(
+            timedelta(seconds=state["width"]),
+            timedelta(seconds=state["learning"]),
+            alarm_surprise=state["alarm_surprise"],
+        )
         detector._since = state["since"] and datetime.fromisoformat(state["since"])
         detector._is_counts = state["is_counts"]
         detector._surprised = state["surprised"] and datetime.fromisoformat(state["surprised"])
@@ -115,7 +164,7 @@ class RateDetector:
         detector._incident = state["incident"] and _Incident(**deepcopy(state["incident"]))
         detector._baseline = Baseline.from_state(state["baseline"])
         detector._scan = Scan.from_state(state["scan"])
-        detector._patterns = Patterns.from_state(state["patterns"])
+        detector._patterns = state["patterns"] and Patterns.from_state(state["patterns"])
         return detector
 
     def _trusts_model(self, bucket: datetime) -> bool:
@@ -123,25 +172,26 @@ class RateDetector:
 
     def _look(self, count: float, factor: float) -> Finding:
         expected = self._baseline.expected(factor)
-        self._doubt *= max(0.0, 1 - 1 / self._baseline.buckets_per_day)
+        if self._patterns or len(self._baseline.days) >= _MODEL_DAYS:  # before, weekends are not known
+            self._doubt *= max(0.0, 1 - 1 / self._baseline.buckets_per_day)
         if not self._baseline.level_exposure:
             return NOTHING
         self._scan.add(count, expected, self._baseline.variance(expected))
         return self._scan.find(_DOUBT * _DOUBT + self._doubt * self._doubt)
 
     def _judge_rate(self, bucket: datetime, count: float, factor: float, finding: Finding) -> Verdict:
-        score = finding.surprise / (finding.surprise + ALARM_SURPRISE)
+        score = self._score(finding)
         if score < ALARM_SCORE:
             return self._verdict(bucket, score, finding)
         onset = bucket - self._width * (finding.buckets - 1)
         is_above = finding.observed > finding.expected
-        self._incident = _Incident(onset.isoformat(), _kind(finding), is_above)
+        self._incident = _Incident(bucket.isoformat(), onset.isoformat(), _kind(finding), is_above)
         self._add(self._incident, count, factor)
         return self._verdict(bucket, score, finding, opens=True)
 
-    def _judge_pattern(self, bucket: datetime, count: float, *, is_learning: bool) -> Verdict:
-        known = self._patterns.nearest(count)
-        novelty = self._patterns.novelty(count)
+    def _judge_pattern(self, patterns: Patterns, bucket: datetime, count: float, *, is_learning: bool) -> Verdict:
+        known = patterns.nearest(count)
+        novelty = patterns.novelty(count)
         finding = Finding(novelty, 1, count, known)
         self._rest = max(0, self._rest - 1)
         if is_learning or self._rest:
@@ -159,7 +209,7 @@ class RateDetector:
             incident.kind = Kind.SHIFT
             self._baseline.shift(incident.count / incident.exposure)
             self._doubt = _FIRST_DOUBT
-        score = max(ALARM_SCORE, finding.surprise / (finding.surprise + ALARM_SURPRISE))
+        score = max(ALARM_SCORE, self._score(finding))
         verdict = self._verdict(bucket, score, finding)
         if incident.buckets > self._baseline.buckets_per_day or _is_calm(incident):
             self._incident = None
@@ -179,23 +229,28 @@ class RateDetector:
         self, bucket: datetime, count: float, factor: float, finding: Finding, *, is_usual: bool, is_clipped: bool
     ) -> None:
         if is_usual:
-            self._baseline.learn(bucket, count, factor, is_clipped=is_clipped)
+            is_new = self._patterns is None and self._since is not None and bucket - self._since < LEARNING
+            self._baseline.learn(bucket, count, factor, is_clipped=is_clipped, is_spread_clipped=not is_new)
             self._scan.learn(_SCATTER_DAYS * self._baseline.buckets_per_day)
-            if len(self._baseline.days) < _MODEL_DAYS or finding.surprise >= ALARM_SURPRISE:
+            if len(self._baseline.days) < _MODEL_DAYS or finding.surprise >= self._alarm_surprise:
                 self._surprised = bucket
         self._baseline.add_up(count if is_usual else self._baseline.expected(factor))
+
+    def _score(self, finding: Finding) -> float:
+        return finding.surprise / (finding.surprise + self._alarm_surprise)
 
     def _verdict(self, bucket: datetime, score: float, finding: Finding, *, opens: bool = False) -> Verdict:
         incident = self._incident
         kind: Kind | None = Kind(incident.kind) if incident else None
+        opened = datetime.fromisoformat(incident.opened) if incident else None
         onset = datetime.fromisoformat(incident.onset) if incident else None
         if opens and not incident:
-            kind, onset = _kind(finding), bucket
+            kind, opened, onset = _kind(finding), bucket, bucket
         return Verdict(
             bucket=bucket,
             score=score,
             kind=kind,
-            opens=opens,
+            opened=opened,
             onset=onset,
             observed=finding.observed,
             expected=finding.expected,

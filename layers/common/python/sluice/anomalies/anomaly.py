@@ -1,0 +1,124 @@
+"""What is told of an incident: episodes in several series of an application that belong together."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from sluice.anomalies.model import Kind
+from sluice.anomalies.series import ALL, BUCKET, Episode, EpisodeKey, Series
+
+TOGETHER = 2 * BUCKET  # between the onsets of what is one incident
+QUIET = timedelta(hours=1)  # after which the same series begins another incident
+_MOST_MEMBERS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Anomaly:
+    """``members`` are what it was made of, the founder first; ``opened_at`` is the event time up to which logs were
+    known when it was found. It is ``corrected`` if logs that came late took away what it was made of."""
+
+    application_id: int
+    opened_at: datetime
+    members: tuple[Episode, ...]
+    template_ids: tuple[int, ...] = ()
+    level: int = 0
+    sentence: str = ""
+    is_corrected: bool = False
+    is_muted: bool = False
+    version: str | None = None
+    closed_at: datetime | None = None
+
+    @property
+    def key(self) -> tuple[str, datetime]:
+        """Identifies it within its application."""
+        return self.members[0].series.key, self.members[0].opened
+
+    @property
+    def is_open(self) -> bool:
+        return self.closed_at is None
+
+    @property
+    def onset(self) -> datetime:
+        return min(member.onset for member in self.members)
+
+    @property
+    def last(self) -> datetime:
+        return max(member.last for member in self.members)
+
+    @property
+    def score(self) -> float:
+        return max(member.score for member in self.members)
+
+    @property
+    def lead(self) -> Episode:
+        """The member that says most: a template before a level before all logs, unless everything is silent."""
+        silent = [member for member in self.members if member.series == ALL and member.kind is Kind.SILENCE]
+        return silent[0] if silent else max(self.members, key=_weight)
+
+
+def _weight(member: Episode) -> tuple[bool, int, float]:
+    return member.is_open, 2 * bool(member.series.template_id) + bool(member.series.level), member.score
+
+
+type Levels = Callable[[int], int]  # of a template
+
+
+def assemble(
+    application_id: int,
+    known: Sequence[Anomaly],
+    episodes: Iterable[Episode],
+    settled_until: datetime,
+    now: datetime,
+    level_of: Levels,
+) -> list[Anomaly]:
+    """New and changed anomalies. ``known`` are those that are open or were lately, ``episodes`` all that are open or
+    were opened since ``settled_until``; ``now`` is the event time up to which logs are known."""
+    current = {episode.key: episode for episode in episodes}
+    anomalies = [_renewed(anomaly, current, settled_until) for anomaly in known]
+    taken = {member.key for anomaly in anomalies for member in anomaly.members}
+    for episode in sorted(current.values(), key=lambda each: (each.opened, each.series)):
+        if episode.key in taken:
+            continue
+        place = next((at for at, each in enumerate(anomalies) if _belongs(episode, each, level_of)), None)
+        if place is None:
+            anomalies.append(Anomaly(application_id, min(episode.opened + BUCKET, now), (episode,)))
+        else:
+            members = anomalies[place].members
+            if len(members) < _MOST_MEMBERS:
+                anomalies[place] = replace(anomalies[place], members=(*members, episode))
+    before = {anomaly.key: anomaly for anomaly in known}
+    ended = (_ended(anomaly, now) for anomaly in anomalies)
+    return [anomaly for anomaly in ended if before.get(anomaly.key) != anomaly]
+
+
+def _renewed(anomaly: Anomaly, current: Mapping[EpisodeKey, Episode], settled_until: datetime) -> Anomaly:
+    """With its members as they are now. One that late logs took away is over, as is one that is no longer watched."""
+    members = [current.get(member.key, replace(member, is_open=False)) for member in anomaly.members]
+    is_lost = all(member.key not in current and member.opened >= settled_until for member in members)
+    return replace(anomaly, members=tuple(members), is_corrected=anomaly.is_corrected or is_lost)
+
+
+def _belongs(episode: Episode, anomaly: Anomaly, level_of: Levels) -> bool:
+    since_last = episode.onset - anomaly.last
+    if any(member.series == episode.series for member in anomaly.members):
+        return since_last <= QUIET
+    if anomaly.is_corrected or since_last > TOGETHER:
+        return False
+    return abs(episode.onset - anomaly.onset) <= TOGETHER or any(
+        member.is_above == episode.is_above and _overlap(member.series, episode.series, level_of)
+        for member in anomaly.members
+    )
+
+
+def _overlap(one: Series, other: Series, level_of: Levels) -> bool:
+    """Whether logs count in both."""
+    if ALL in (one, other):
+        return True
+    levels = [each.level or level_of(each.template_id) for each in (one, other)]
+    return levels[0] == levels[1] and not (one.template_id and other.template_id)
+
+
+def _ended(anomaly: Anomaly, now: datetime) -> Anomaly:
+    if any(member.is_open for member in anomaly.members):
+        return replace(anomaly, closed_at=None)
+    return anomaly if anomaly.closed_at else replace(anomaly, closed_at=now)

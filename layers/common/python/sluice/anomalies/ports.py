@@ -1,0 +1,81 @@
+"""Contracts of watching."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from sluice.anomalies.anomaly import Anomaly
+from sluice.anomalies.series import Cell
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """What is told of a template. ``root`` is the one that it is part of by now: itself, if it was not merged."""
+
+    text: str
+    root: int
+    is_ignored: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far an application is watched. ``generation`` counts its saves."""
+
+    application_id: int
+    generation: int = 0
+    settled_until: datetime | None = None
+    watched_until: datetime | None = None  # the watermark
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What is known of an application: the states as of ``settled_until`` by key, and the anomalies that are open or
+    were lately."""
+
+    progress: Progress
+    states: Mapping[str, Any] = field(default_factory=dict)
+    anomalies: Sequence[Anomaly] = ()
+
+
+class Conflict(Exception):
+    """Somebody else saved this application's progress meanwhile: what was to be saved is void."""
+
+
+class Census(Protocol):
+    """Counts of stored logs."""
+
+    def first_minute(self, application_id: int, since: datetime) -> datetime | None:
+        """That of its first event from ``since`` on; None if there is none."""
+
+    def lag(self, application_id: int, now: datetime) -> timedelta:
+        """Whole minutes after which nearly all logs of a minute's events are received, as it was in the hours before
+        ``now``; no more than a quarter of an hour. Raises Unavailable."""
+
+    def cells(
+        self,
+        application_id: int,
+        events: tuple[datetime, datetime],
+        received: tuple[datetime | None, datetime],
+        *,
+        is_by_minute: bool,
+    ) -> Sequence[Cell]:
+        """Logs with events and receipt in these half-open times (whole minutes; None: ever), by template as it is
+        merged now. With ``minute`` of the event, or else of the bucket's start. Raises Unavailable."""
+
+    def templates(self, application_id: int) -> Mapping[int, Template]:
+        """All of them. Raises Unavailable."""
+
+
+class WatchStore(Protocol):
+    """States of detectors, and anomalies."""
+
+    def progress(self) -> Sequence[Progress]:
+        """Of all applications that have a census, those first that are furthest behind. Raises Unavailable."""
+
+    def load(self, application_id: int) -> Saved:
+        """Everything that was saved. Raises Unavailable."""
+
+    def save(self, progress: Progress, states: Mapping[str, Any] | None, anomalies: Sequence[Anomaly]) -> None:
+        """At once or not at all: ``progress`` with the generation that was loaded, which is raised by one; all states,
+        or None if they did not change; and anomalies that are new or changed. Raises Conflict, Unavailable."""

@@ -1,0 +1,190 @@
+"""Watches all applications: from the census to anomalies."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from sluice.anomalies.anomaly import Anomaly, assemble
+from sluice.anomalies.explain import explain_anomaly
+from sluice.anomalies.monitor import LATE, Monitor
+from sluice.anomalies.ports import Census, Progress, Template, WatchStore
+from sluice.anomalies.series import BUCKET, Episode, Series, bucket_of
+from sluice.entries.model import Level
+
+EVALUATION_INTERVAL = BUCKET
+HISTORY = timedelta(days=28)  # that a new application is learnt from
+_READ_AT_ONCE = timedelta(days=1)
+_READ_BY_MINUTE = timedelta(hours=1)
+REMEMBERED = timedelta(hours=1) + LATE  # anomalies that are over, after their end
+_MAX_REMEMBERED = 64  # applications
+_MAX_TEMPLATES, _MOST_NAMED = 20, 5  # of an anomaly
+_SHARE_NAMED = 0.8  # of what is too much or too little that they make up
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """What a run did: ``buckets`` judged, anomalies opened, and whether there is more to judge."""
+
+    buckets: int = 0
+    opened: int = 0
+    is_behind: bool = False
+
+    def __add__(self, other: "Watched") -> "Watched":
+        return Watched(
+            self.buckets + other.buckets,
+            self.opened + other.opened,
+            self.is_behind or other.is_behind,
+        )
+
+
+@dataclass(slots=True)
+class _Application:
+    """What an execution environment remembers between two runs."""
+
+    progress: Progress
+    monitor: Monitor
+    read_until: datetime  # events
+    received_until: datetime  # logs
+    lag: timedelta  # after which nearly all logs of an event's minute are there
+    anomalies: list[Anomaly]
+
+
+class Watcher:
+    """See ``watch``. One instance per execution environment: it remembers what it has read."""
+
+    def __init__(self, census: Census, store: WatchStore) -> None:
+        self._census, self._store = census, store
+        self._known: OrderedDict[int, _Application] = OrderedDict()
+
+    def run(self, watermark: datetime, has_time: Callable[[], bool]) -> Watched:
+        """Watches all applications, those first that are furthest behind, and in turns, until time is up. Raises what
+        ``watch`` does."""
+        total = Watched()
+        waiting: list[tuple[int, Progress | None]] = [(each.application_id, each) for each in self._store.progress()]
+        while waiting:
+            behind: list[tuple[int, Progress | None]] = []
+            for application_id, progress in waiting:
+                if not has_time():
+                    return replace(total, is_behind=True)
+                watched = self.watch(application_id, watermark, progress)
+                total += replace(watched, is_behind=False)
+                if watched.is_behind:
+                    behind.append((application_id, None))
+            waiting = behind
+        return total
+
+    def watch(self, application_id: int, watermark: datetime, progress: Progress | None = None) -> Watched:
+        """Judges what is complete: all logs received before ``watermark`` (a whole minute) are stored. A long history
+        takes several calls. Repeating a call, also one that was killed, does no harm. Raises Unavailable."""
+        known = self._recall(application_id, watermark, progress)
+        if known is None:
+            return Watched()
+        monitor = known.monitor
+        before, settled_until = monitor.until, monitor.settled_until
+        templates = self._census.templates(application_id)
+        monitor.merge({template_id: each.root for template_id, each in templates.items() if each.root != template_id})
+        until = min(watermark - known.lag, known.read_until + _READ_AT_ONCE)
+        self._read(application_id, known, until, watermark)
+        monitor.judge(until)
+        episodes = [each for each in monitor.episodes(until) if not _is_ignored(each.series, templates)]
+        found = assemble(application_id, known.anomalies, episodes, monitor.settled_until, until, monitor.level_of)
+        changed = [_told(anomaly, known.anomalies, monitor, templates) for anomaly in found]
+        is_settled = monitor.settled_until != settled_until
+        self._save(known, watermark, monitor.to_states() if is_settled else None, changed)
+        monitor.forget()
+        opened = len({each.key for each in changed} - {each.key for each in known.anomalies})
+        by_key = {anomaly.key: anomaly for anomaly in (*known.anomalies, *changed)}
+        known.anomalies = [each for each in by_key.values() if each.is_open or until - each.last <= REMEMBERED]
+        return Watched((monitor.until - before) // BUCKET, opened, until < watermark - known.lag)
+
+    def _recall(self, application_id: int, watermark: datetime, progress: Progress | None) -> _Application | None:
+        """What is known, unless another process saved since; None for an application without logs."""
+        known = self._known.get(application_id)
+        if known and (progress is None or progress.generation == known.progress.generation):
+            self._known.move_to_end(application_id)
+            return known
+        saved = self._store.load(application_id)
+        settled_until = saved.progress.settled_until
+        if settled_until:
+            monitor = Monitor.from_states(settled_until, saved.states)
+        else:
+            start = self._census.first_minute(application_id, watermark - HISTORY)
+            if start is None or start >= watermark:
+                return None
+            monitor = Monitor(bucket_of(start))
+        lag = self._census.lag(application_id, watermark)
+        known = _Application(saved.progress, monitor, monitor.settled_until, watermark, lag, list(saved.anomalies))
+        self._known[application_id] = known
+        if len(self._known) > _MAX_REMEMBERED:
+            self._known.popitem(last=False)
+        return known
+
+    def _read(self, application_id: int, known: _Application, until: datetime, watermark: datetime) -> None:
+        """What was counted since the last time, and in the minutes that are new."""
+        if watermark > known.received_until:
+            events = known.monitor.start, known.read_until
+            received = known.received_until, watermark
+            known.monitor.add(self._census.cells(application_id, events, received, is_by_minute=True))
+        if until > known.read_until:
+            is_by_minute = until - known.read_until <= _READ_BY_MINUTE
+            events = known.read_until, until
+            cells = self._census.cells(application_id, events, (None, watermark), is_by_minute=is_by_minute)
+            known.monitor.add(cells)
+            known.read_until = until
+        known.received_until = watermark
+
+    def _save(
+        self, known: _Application, watermark: datetime, states: Mapping[str, Any] | None, changed: Sequence[Anomaly]
+    ) -> None:
+        """Forgets everything if that fails: what was read may be more than what is saved."""
+        progress = replace(known.progress, settled_until=known.monitor.settled_until, watched_until=watermark)
+        try:
+            self._store.save(progress, states, changed)
+        except BaseException:
+            self._known.pop(progress.application_id, None)
+            raise
+        known.progress = replace(progress, generation=progress.generation + 1)
+
+
+def _is_ignored(series: Series, templates: Mapping[int, Template]) -> bool:
+    template = templates.get(series.template_id)
+    return template is not None and template.is_ignored
+
+
+def _told(anomaly: Anomaly, known: Sequence[Anomaly], monitor: Monitor, templates: Mapping[int, Template]) -> Anomaly:
+    """With its templates, level and sentence."""
+    lead = anomaly.lead
+    before = next((each for each in known if each.key == anomaly.key), None)
+    if before and before.lead.window == lead.window and before.lead.series == lead.series:
+        named = before.template_ids
+    else:
+        named = _named(lead, monitor)
+    members = sorted(anomaly.members, key=lambda member: -member.score)
+    others = (member.series.template_id for member in members if member.series.template_id)
+    template_ids = tuple(dict.fromkeys((*named, *others)))[:_MAX_TEMPLATES]
+    level = lead.series.level or monitor.level_of(lead.series.template_id)
+    sentence = explain_anomaly(
+        lead,
+        Level(level).name if level else None,
+        [templates[each].text for each in template_ids if each in templates],
+        others=len(anomaly.members) - 1,
+        version=anomaly.version,
+    )
+    return replace(anomaly, template_ids=template_ids, level=level, sentence=sentence)
+
+
+def _named(lead: Episode, monitor: Monitor) -> tuple[int, ...]:
+    """The templates that make up most of what is too much or too little."""
+    if lead.series.template_id:
+        return (lead.series.template_id,)
+    sign = 1 if lead.is_above else -1
+    excess = {template_id: sign * each for template_id, each in monitor.excess(lead).items() if sign * each > 0}
+    named: list[int] = []
+    total = sum(excess.values())
+    for template_id in sorted(excess, key=lambda each: (-excess[each], each))[:_MOST_NAMED]:
+        if sum(excess[each] for each in named) >= _SHARE_NAMED * total:
+            break
+        named.append(template_id)
+    return tuple(named)
