@@ -1,0 +1,1 @@
+"""Notifications: who is told of an incident, when, and how it gets there."""
