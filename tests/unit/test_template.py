@@ -19,6 +19,7 @@ from sluice.metrics.registry import METRICS, Place
 from sluice.runtime.settings import (
     AdminSettings,
     DashboardSettings,
+    DeliverSettings,
     DrainSettings,
     IndexSettings,
     IngestSettings,
@@ -33,6 +34,7 @@ SETTINGS: dict[str, Any] = {
     "ProcessChunkFunction": ProcessChunkSettings,
     "QueryFunction": QuerySettings,
     "IndexFunction": IndexSettings,
+    "DeliverFunction": DeliverSettings,
     "AdminFunction": AdminSettings,
     "DashboardFunction": DashboardSettings,
 }
@@ -164,6 +166,7 @@ def test_roles_see_their_own_connection_only(function: str) -> None:
         "ProcessChunkFunction": {"writer_database_url", "redis_url"},
         "QueryFunction": {"reader_database_url", "redis_url", "key_pepper"},
         "IndexFunction": {"indexer_database_url"},
+        "DeliverFunction": set(),
         "AdminFunction": {"owner_database_url", "key_pepper"},
         "DashboardFunction": {"ingest_database_url", "redis_url", "key_pepper"},
     }
@@ -179,7 +182,7 @@ def statements(role: str) -> Iterator[tuple[tuple[str, ...], Any]]:
     """Actions and resource of each statement of a role."""
     for policy in of_type("AWS::IAM::Role")[role]["Policies"]:
         match policy:
-            case {"Fn::If": ["Wakes", policy, {"Ref": "AWS::NoValue"}]}:
+            case {"Fn::If": ["Wakes" | "SendsEmail", policy, {"Ref": "AWS::NoValue"}]}:
                 pass
         for statement in policy["PolicyDocument"]["Statement"]:
             actions = statement["Action"]
@@ -196,6 +199,11 @@ def test_rights_are_the_least(function: str) -> None:
         expected.append((("lambda:InvokeFunction",), {"Fn::GetAtt": ["DrainFunction", "Arn"]}))
     if function == "DrainFunction":
         expected.append((("lambda:InvokeFunction",), {"Fn::GetAtt": ["ProcessChunkFunction", "Arn"]}))
+    if function == "DeliverFunction":
+        account = "${AWS::AccountId}"
+        topics = {"Fn::Sub": f"arn:${{AWS::Partition}}:sns:*:{account}:sluice-alerts-*"}
+        mail = {"Fn::Sub": f"arn:${{AWS::Partition}}:ses:${{AWS::Region}}:{account}:*"}
+        expected += [(("sns:Publish",), topics), (("ses:SendEmail",), mail)]
     if function in {"DrainFunction", "IndexFunction", "AdminFunction"}:
         expected.append((("sqs:SendMessage",), queue))
     assert of_type("AWS::Lambda::Function")[function]["Role"] == {"Fn::GetAtt": [role, "Arn"]}
@@ -203,7 +211,9 @@ def test_rights_are_the_least(function: str) -> None:
 
 
 def test_only_a_vpc_brings_further_rights() -> None:
-    for role in of_type("AWS::IAM::Role").values():
+    for name, role in of_type("AWS::IAM::Role").items():
+        if name == "DeliverRole":
+            continue
         assert role["ManagedPolicyArns"] == {
             "Fn::If": ["InVpc", [{"Ref": "NetworkInterfaces"}], {"Ref": "AWS::NoValue"}]
         }
@@ -212,6 +222,23 @@ def test_only_a_vpc_brings_further_rights() -> None:
     assert resources()["NetworkInterfaces"]["Condition"] == "InVpc"
     actions = policies["NetworkInterfaces"]["PolicyDocument"]["Statement"][0]["Action"]
     assert all(action.startswith("ec2:") for action in actions)
+
+
+def test_deliver_is_outside_the_network_and_only_sends() -> None:
+    """It asks URLs that strangers named: nothing private may be in its reach."""
+    functions = of_type("AWS::Lambda::Function")
+    assert functions["DeliverFunction"]["VpcConfig"] == {"Ref": "AWS::NoValue"}
+    assert all("Fn::If" in function["VpcConfig"] for name, function in functions.items() if name != "DeliverFunction")
+    assert "ManagedPolicyArns" not in of_type("AWS::IAM::Role")["DeliverRole"]
+    (mail,) = (
+        statement
+        for policy in of_type("AWS::IAM::Role")["DeliverRole"]["Policies"]
+        if "Fn::If" in policy
+        for statement in policy["Fn::If"][1]["PolicyDocument"]["Statement"]
+    )
+    assert mail["Condition"] == {"StringEquals": {"ses:FromAddress": {"Ref": "EmailFrom"}}}
+    settings = DeliverSettings.from_env(environment("DeliverFunction"))
+    assert settings == DeliverSettings(webhook_ports=frozenset({443}), webhook_allow_list=frozenset(), email_from="")
 
 
 def test_who_may_invoke_what() -> None:
@@ -248,6 +275,7 @@ def test_time_outs() -> None:
         "ProcessChunkFunction": 30,
         "QueryFunction": 29,
         "IndexFunction": 60,
+        "DeliverFunction": 20,
         "AdminFunction": 300,
         "DashboardFunction": 20,
     }

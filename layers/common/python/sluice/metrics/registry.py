@@ -54,6 +54,7 @@ MetricName = Literal[
     "rejected",
     "requests",
     "rows_filtered",
+    "sends",
     "source_up",
     "stored",
     "throttled",
@@ -179,6 +180,7 @@ METRICS: dict[MetricName, Metric] = {
     "rejected": Metric(_COUNTER, _COUNT, _KEPT, "Records that ingest refused one by one.", ("code",)),
     "requests": Metric(_COUNTER, _COUNT, _CLOUDWATCH, "Requests that a function answered, errors included."),
     "rows_filtered": Metric(_COUNTER, _COUNT, _CLOUDWATCH, "Rows that got a word filter."),
+    "sends": Metric(_COUNTER, _COUNT, _CLOUDWATCH, "Messages that deliver was asked to send."),
     "source_up": Metric(
         _GAUGE, _COUNT, _SCRAPED, "1 if the source answered this scrape; its metrics stand for 0.", ("source",)
     ),

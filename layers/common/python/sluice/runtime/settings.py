@@ -6,10 +6,13 @@ The only module that knows the names of environment variables; ``from_env`` take
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
 
 from sluice.errors import ConfigError
+
+if TYPE_CHECKING:  # what few functions use, others need not load
+    from sluice.notifications.addresses import Origin
 
 
 class _Reader:
@@ -46,6 +49,22 @@ class _Reader:
         if value and value not in ("on", "off"):
             self.problems.append(f"{name} must be on or off, not {value!r}")
         return value == "on"
+
+    def ports(self, name: str) -> frozenset[int]:
+        items = [item.strip() for item in self.text(name).split(",")]
+        if not all(item.isascii() and item.isdigit() and 0 < int(item) < 65_536 for item in items):
+            self.problems.append(f"{name} must be port numbers with commas between them")
+            return frozenset()
+        return frozenset(map(int, items))
+
+    def origins(self, name: str) -> "frozenset[Origin]":
+        from sluice.notifications.addresses import Origin
+
+        try:
+            return frozenset(map(Origin.parse, filter(None, map(str.strip, self.optional(name).split(",")))))
+        except ValueError as error:
+            self.problems.append(f"{name}: {error}")
+            return frozenset()
 
     def pepper(self, name: str) -> bytes:
         value = self.text(name)
@@ -239,6 +258,27 @@ class IndexSettings:
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> Self:
         """Raises ConfigError naming every problem."""
         return _load(environ, lambda read: cls(database_url=read.database()))
+
+
+@dataclass(frozen=True, slots=True)
+class DeliverSettings:
+    """What functions/deliver uses."""
+
+    webhook_ports: frozenset[int]
+    webhook_allow_list: "frozenset[Origin]"  # where webhooks may go though it is no public host
+    email_from: str = ""  # what SES sends from; empty: no e-mail
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] = os.environ) -> Self:
+        """Raises ConfigError naming every problem."""
+        return _load(
+            environ,
+            lambda read: cls(
+                webhook_ports=read.ports("WEBHOOK_PORTS"),
+                webhook_allow_list=read.origins("WEBHOOK_ALLOW_LIST"),
+                email_from=read.optional("EMAIL_FROM"),
+            ),
+        )
 
 
 @dataclass(frozen=True, slots=True)
