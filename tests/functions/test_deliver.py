@@ -17,7 +17,7 @@ from sluice.notifications.model import ChannelKind, Message, Outcome, Result, Ta
 app = load_app("deliver")
 
 ARRIVED, FAILED = Outcome(Result.DELIVERED, "delivered", 200), Outcome(Result.FAILED, "timeout")
-EVENT = {"event": "firing", "incident": "i-1", "title": "errors", "severity": "critical", "sentence": "60 errors"}
+EVENT = {"kind": "firing", "incident_id": "i-1", "title": "errors", "severity": "critical", "sentence": "60 errors"}
 MESSAGE = Message("firing", "shop", "2026-01-01T00:00:00+00:00", (EVENT,))
 FAR = 4e9
 

@@ -39,8 +39,10 @@ A, B = "aaaaaaaa-0000-4000-8000-000000000001", "bbbbbbbb-0000-4000-8000-00000000
 
 
 def event(number: int, kind: str = "firing", incident: str = A, *, is_firing: bool = True, **payload: Any) -> Event:
-    known = {"title": "errors per minute", "sentence": "60 errors, more than 50", "rule": "errors", **payload}
-    return Event(number, 1, incident, kind, "critical", {"host": "web-1"}, is_firing, NOW, known)
+    labels = {"host": "web-1", "application": "shop", "rule": "errors", "severity": "critical"}
+    about = {"kind": kind, "incident_id": incident, "severity": "critical", "labels": labels}
+    known = {"title": "errors per minute", "sentence": "60 errors, more than 50", **about, **payload}
+    return Event(number, 1, incident, kind, "critical", labels, is_firing, NOW, known)
 
 
 def told(made: Plan) -> list[tuple[str, list[int]]]:
@@ -301,8 +303,8 @@ def test_a_webhook_says_what_happened() -> None:
     assert (document["type"], document["timestamp"]) == ("alert.firing", "2026-03-02T12:00:00+00:00")
     assert document["data"]["application"] == "shop"
     (about,) = document["data"]["events"]
-    assert (about["event"], about["incident"], about["severity"]) == ("firing", A, "critical")
-    assert (about["observed"], about["threshold"], about["labels"]) == (60, 50, {"host": "web-1"})
+    assert (about["kind"], about["incident_id"], about["severity"]) == ("firing", A, "critical")
+    assert (about["observed"], about["threshold"], about["labels"]["host"]) == (60, 50, "web-1")
 
 
 def test_a_message_is_the_same_after_the_database_and_the_invocation() -> None:
@@ -361,6 +363,15 @@ def test_an_incident_is_one_thread_of_mails() -> None:
     together = message(event(1), event(2, incident=B))
     assert subject(together) == "shop: 2 alerts firing"
     assert len(references(together, "x")) == 2
+
+
+def test_what_never_was_is_withdrawn() -> None:
+    correction = {"was": "firing", "is_withdrawn": True}
+    ended = event(2, "corrected", correction=correction, sentence="40 errors, not more than 50")
+    made = message(ended, kind="corrected")
+    assert "is withdrawn" in title(made)
+    assert "is withdrawn" in text(made)
+    assert "is withdrawn" in slack_body(made).decode()
 
 
 def test_sns_gets_a_short_ascii_subject_and_a_body_that_fits() -> None:

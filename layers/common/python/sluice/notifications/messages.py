@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from sluice.notifications.model import Event, Message
+from sluice.notifications.model import Message
 from sluice.notifications.routing import Group
 
 MAX_EVENTS = 20  # in one message
@@ -20,10 +20,11 @@ _SNS_BYTES = 200_000  # of 256 KB
 _VERBS = {
     "firing": "is firing",
     "resolved": "is resolved",
-    "corrected": "is corrected",
+    "corrected": "is corrected by late logs",
     "acknowledged": "is acknowledged",
 }
 _SIGNS = {"firing": ":red_circle:", "resolved": ":large_green_circle:", "corrected": ":large_orange_circle:"}
+_SHOWN_ANYWAY = ("application", "severity")
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
 
 
@@ -31,7 +32,9 @@ def compose(group: Group, application: str, created_at: datetime) -> Message:
     """The message about a group of events of one application."""
     shown = group.events[:MAX_EVENTS]
     moment = created_at.astimezone(UTC).isoformat()
-    return Message(group.kind, application, moment, tuple(map(_told, shown)), len(group.events) - len(shown))
+    return Message(
+        group.kind, application, moment, tuple(event.payload for event in shown), len(group.events) - len(shown)
+    )
 
 
 def compose_test(application: str, created_at: datetime) -> Message:
@@ -45,7 +48,7 @@ def title(message: Message) -> str:
         return f"{message.application}: test of a channel"
     first, count = message.events[0], len(message.events) + message.omitted
     if count == 1:
-        return f"{message.application}: {_line(first, 'title')} {_VERBS.get(first['event'], first['event'])}"
+        return f"{message.application}: {_line(first, 'title')} {_verb(first)}"
     verb = "events" if message.kind == "group" else f"alerts {message.kind}"
     return f"{message.application}: {count} {verb}"
 
@@ -85,7 +88,7 @@ def subject(message: Message) -> str:
         return _cut(title(message), _SUBJECT_CHARACTERS)
     event = message.events[0]
     severity = f"[{event['severity']}] " if event.get("severity") else ""
-    again = "" if event["event"] == "firing" else "Re: "
+    again = "" if event["kind"] == "firing" else "Re: "
     return again + _cut(f"{severity}{message.application}: {_line(event, 'title')}", _SUBJECT_CHARACTERS - len(again))
 
 
@@ -114,45 +117,40 @@ def sns_parts(message: Message) -> tuple[str, str]:
     return heading, body.decode()
 
 
-def _told(event: Event) -> dict[str, Any]:
-    """The event's payload, and what it belongs to."""
-    return {
-        **event.payload,
-        "event": event.kind,
-        "incident": event.incident_id,
-        "severity": event.severity,
-        "labels": dict(event.labels),
-    }
-
-
 def _incidents(message: Message) -> list[str]:
-    return list(dict.fromkeys(str(event["incident"]) for event in message.events))
+    return list(dict.fromkeys(str(event["incident_id"]) for event in message.events))
 
 
 def _slack_event(event: Mapping[str, Any]) -> list[dict[str, Any]]:
-    sign = _SIGNS.get(event["event"], ":large_blue_circle:")
-    heading = f"{sign} *{_slack(_line(event, 'title'))}* {_VERBS.get(event['event'], event['event'])}"
+    sign = _SIGNS.get(event["kind"], ":large_blue_circle:")
+    heading = f"{sign} *{_slack(_line(event, 'title'))}* {_verb(event)}"
     lines = [heading, _slack(_line(event, "sentence"))]
     lines += [f"`{_slack(sample).replace('`', '´')}`" for sample in _samples(event)]
     facts = [f"severity {event.get('severity')}", *(f"{name} {value}" for name, value in _facts(event).items())]
-    about = _slack(" · ".join([*facts, f"incident {str(event['incident'])[:8]}"]))
+    about = _slack(" · ".join([*facts, f"incident {str(event['incident_id'])[:8]}"]))
     return [_section("\n".join(filter(None, lines))), _context(about)]
 
 
 def _plain_event(event: Mapping[str, Any]) -> str:
-    lines = [f"{_line(event, 'title')} {_VERBS.get(event['event'], event['event'])}", _line(event, "sentence")]
-    facts = {"severity": event.get("severity"), **_facts(event), "incident": event["incident"]}
+    lines = [f"{_line(event, 'title')} {_verb(event)}", _line(event, "sentence")]
+    facts = {"severity": event.get("severity"), **_facts(event), "incident": event["incident_id"]}
     lines += [f"{name}: {value}" for name, value in facts.items()]
     lines += [f"> {sample}" for sample in _samples(event)]
     return "\n".join(filter(None, lines))
 
 
 def _facts(event: Mapping[str, Any]) -> dict[str, str]:
-    named = {name: _line(event, name) for name in ("rule", "observed", "threshold", "expected", "query")}
+    named = {name: _line(event, name) for name in ("observed", "threshold", "query")}
     labels = event.get("labels") or {}
     return {name: value for name, value in named.items() if value} | {
-        _one_line(name): _cut(_one_line(value), 100) for name, value in labels.items()
+        _one_line(name): _cut(_one_line(value), 100) for name, value in labels.items() if name not in _SHOWN_ANYWAY
     }
+
+
+def _verb(event: Mapping[str, Any]) -> str:
+    if (event.get("correction") or {}).get("is_withdrawn"):
+        return "is withdrawn: late logs show that it never was"
+    return _VERBS[event["kind"]]
 
 
 def _samples(event: Mapping[str, Any]) -> list[str]:

@@ -64,9 +64,8 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What a channel is told, whichever its kind. ``kind`` is that of the events, ``group`` for several kinds,
-    ``test``; ``events`` are their payloads, each with its ``incident`` and ``event``; ``omitted``: how many more there
-    were."""
+    """What a channel is told, whichever its kind. ``kind`` is that of the events, ``group`` for several kinds, or
+    ``test``; ``events`` are their payloads (sluice.alerts.payload); ``omitted``: how many more there were."""
 
     kind: str
     application: str

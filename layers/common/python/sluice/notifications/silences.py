@@ -46,10 +46,8 @@ class Muting:
 
     def mutes(self, event: Event) -> bool:
         """Whether it keeps the event from being sent. Without matchers: all of its application."""
-        if event.application_id != self.application_id:
-            return False
-        labels = known_labels(event)
-        return all(matcher.matches(labels) for matcher in self.matchers)
+        is_meant = event.application_id == self.application_id
+        return is_meant and all(matcher.matches(event.labels) for matcher in self.matchers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +64,6 @@ class Weekly:
         minute = local.weekday() * _DAY + local.hour * 60 + local.minute
         starts = (weekday * _DAY + self.start_minute for weekday in self.weekdays)
         return any((minute - start) % _WEEK < self.duration_minutes for start in starts)
-
-
-def known_labels(event: Event) -> dict[str, str]:
-    """What matchers can name: the incident's labels, its severity, and the rule's name, if it has one."""
-    rule = event.payload.get("rule")
-    named = {"rule": rule} if isinstance(rule, str) else {}
-    return {**named, **event.labels, "severity": event.severity}
 
 
 def find_muting(event: Event, mutings: Iterable[Muting]) -> Muting | None:
