@@ -22,6 +22,7 @@ from sluice.ledger.postgres import PostgresLedger
 from sluice.ledger.postgres_throughput import PostgresPipeline
 from sluice.metrics.postgres import PgBouncerPools
 from sluice.metrics.redis import RedisMemory, RedisMetricStore
+from sluice.releases.postgres import PostgresReleases
 from sluice.runtime.postgres import Database
 from sluice.search.postgres import PostgresLogReader
 from sluice.search.postgres_counts import PostgresLogCounter
@@ -63,7 +64,8 @@ class Desk:
         memory, pools = RedisMemory(client), PgBouncerPools(scratch.url("sluice_reader"))
         scrape = app.Scrape(database, self.queue, self.queue, 10**9, self.counts, memory, pools, app.logger)
         templates = app.Templates(reads, partial(PostgresTemplates, database))
-        self.use_case = app.Query(lookup, reads, operations, pipeline, tail, scrape, templates)
+        diff = app.Diff(reads, partial(PostgresReleases, database), partial(PostgresTemplates, database))
+        self.use_case = app.Query(lookup, reads, operations, pipeline, tail, scrape, templates, diff)
 
     def new_application(self) -> tuple[int, str]:
         application_id = self.scratch.create_application()

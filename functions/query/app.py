@@ -1,5 +1,6 @@
-"""GET /api/logs and what is counted in them, /api/templates, /api/tail, /api/pipeline, /api/usage, /api/ledger,
-/metrics, /healthz and /openapi.json: reads back; on a schedule, audits the ledger; by Invoke, shows the queue.
+"""GET /api/logs and what is counted in them, /api/templates, /api/diff, /api/tail, /api/pipeline, /api/usage,
+/api/ledger, /metrics, /healthz and /openapi.json: reads back; on a schedule, audits the ledger; by Invoke, shows the
+queue.
 
 Promise: a key sees the records of its own application only (an admin key: all), enforced by row security in the
 database. What a request may cost has a bound: an answer says when it is only a part. On failure the client gets
@@ -26,6 +27,7 @@ from sluice.metrics.exposition import CONTENT_TYPE
 from sluice.metrics.postgres import PgBouncerPools
 from sluice.metrics.redis import RedisMemory, metric_store
 from sluice.metrics.registry import MetricName
+from sluice.releases.postgres import PostgresReleases
 from sluice.runtime.http import HttpApi, json_response
 from sluice.runtime.observability import Logger, Metrics, count, utc_now
 from sluice.runtime.postgres import Database
@@ -40,6 +42,7 @@ from sluice.tail.redis import RedisNews, RedisSeats
 from sluice.templates.postgres_reads import PostgresTemplates
 
 if TYPE_CHECKING:  # several functions have such files, which only the type checker sees together
+    from functions.query.diff import Diff
     from functions.query.operations import Operations
     from functions.query.pages import page_response
     from functions.query.pipeline import Pipeline
@@ -48,6 +51,7 @@ if TYPE_CHECKING:  # several functions have such files, which only the type chec
     from functions.query.tail import Tail
     from functions.query.templates import Templates
 else:
+    from diff import Diff
     from operations import Operations
     from pages import page_response
     from pipeline import Pipeline
@@ -85,6 +89,7 @@ class Query:
     tail: Tail
     scrape: Scrape
     templates: Templates
+    diff: Diff
 
 
 def _admitted(request: Request, scope: Scope = Scope.READ) -> tuple[Query, KeyRecord]:
@@ -156,6 +161,13 @@ def show_template(request: Request) -> Response:
     """One template, and what stands in its places."""
     query, key = _admitted(request)
     return json_response(query.templates.show(key, (request.uri_params or {})["id"], _parameters(request)))
+
+
+@api.route("GET", "/api/diff")
+def diff(request: Request) -> Response:
+    """What a version changed."""
+    query, key = _admitted(request)
+    return json_response(query.diff.show(key, _parameters(request)))
 
 
 @api.route("GET", "/api/ledger")
@@ -244,8 +256,10 @@ def _dependencies() -> Query:
         PgBouncerPools(settings.database_url),
         logger,
     )
-    templates = Templates(reads, partial(PostgresTemplates, database))
-    return Query(lookup, reads, operations, shown, tail, scrape, templates)
+    open_templates = partial(PostgresTemplates, database)
+    templates = Templates(reads, open_templates)
+    diff = Diff(reads, partial(PostgresReleases, database), open_templates)
+    return Query(lookup, reads, operations, shown, tail, scrape, templates, diff)
 
 
 @logger.inject_lambda_context

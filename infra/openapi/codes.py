@@ -8,8 +8,9 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parents[2]
 _ERRORS = frozenset({"ContractError", "Denied", "RejectedInput", "Throttled", "Unavailable", "_Refused", "Refused"})
 _FIELDS = (
-    "after application before buckets by description expires_at fields format id ids ignored key_id "
-    "level limit metadata name order overlap_seconds reason session_id since status text trace_id until wait"
+    "after against application before buckets by description expires_at fields format id ids ignored key_id "
+    "level limit metadata name order overlap_seconds reason service session_id since status text trace_id "
+    "until version wait"
 )
 # Raised under a name that is data where it is raised.
 _BY_NAME = {"all_records_rejected", "byte_rate_exceeded", "daily_quota_exceeded", "request_rate_exceeded"}

@@ -4,6 +4,7 @@ from typing import Any
 
 from openapi.parts import KEYED, OPEN, READING, operation, parameter, path, query
 from openapi.reading import reading
+from openapi.releases import release_paths
 from openapi.responses import LIMITS, answers, otlp_answers, problems
 from openapi.schemas import LOG
 from openapi.shapes import COUNT, Json, array, integer, members, or_null, schema, text, words
@@ -34,6 +35,7 @@ def paths() -> dict[str, Json]:
         _logs()
         | reading()
         | template_paths()
+        | release_paths()
         | _operations()
         | _dashboard()
         | _applications()

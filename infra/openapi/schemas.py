@@ -2,6 +2,7 @@
 
 from openapi.codes import problem_codes
 from openapi.reading import reading_schemas
+from openapi.releases import release_schemas
 from openapi.shapes import COUNT, TIME, Json, array, integer, members, or_null, schema, text, words
 from openapi.templates import template_schemas
 from sluice.applications.model import APPLICATION_NAME, LARGEST_LIMITS, Scope, Status
@@ -37,6 +38,7 @@ def schemas() -> dict[str, Json]:
         | _stored()
         | reading_schemas()
         | template_schemas()
+        | release_schemas()
         | _ledger()
         | _pipeline()
         | _dead_letters()

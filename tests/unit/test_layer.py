@@ -20,7 +20,7 @@ from deploy.target import REPOSITORY
 
 LIMIT_MEGABYTES = 20
 # Modules that importing each function loads. A number may be raised, for a reason that its commit gives.
-MODULES = {"ingest": 337, "drain": 522, "process_chunk": 326, "query": 371, "admin": 219, "index": 205, "deliver": 182}
+MODULES = {"ingest": 337, "drain": 522, "process_chunk": 326, "query": 388, "admin": 219, "index": 205, "deliver": 182}
 ALLOWANCE = 10  # between patch releases of Python
 # What these take (225 ms and 160 ms) is paid at every cold start; drain alone invokes another function.
 TOO_SLOW = {"boto3", "botocore", "pydantic"}

@@ -356,6 +356,7 @@ def test_routes() -> None:
         ("get", "/api/templates"),
         ("get", "/api/templates/{id}"),
         ("patch", "/api/templates/{id}"),
+        ("get", "/api/diff"),
         ("post", "/api/dead-letters/drop"),
         ("get", "/"),
         ("get", "/assets/{name}"),

@@ -145,6 +145,10 @@ class Api:
         """What logs say, and how often."""
         return self._call("GET", "/api/templates", READ_POLICY, params=dict(query))
 
+    def diff(self, query: Mapping[str, str]) -> JsonObject:
+        """What a version changed."""
+        return self._call("GET", "/api/diff", READ_POLICY, params=dict(query))
+
     def template(self, template_id: int, query: Mapping[str, str]) -> JsonObject:
         """One template, and what stands in its places."""
         return self._call("GET", f"/api/templates/{template_id}", READ_POLICY, params=dict(query))

@@ -173,6 +173,28 @@ def place_table(places: Iterable[JsonObject]) -> Table:
     return make_table(("distinct", "most frequent", "numbers"), rows)
 
 
+def span_lines(diff: JsonObject) -> list[str]:
+    """Between which logs a diff was made, service by service."""
+    lines = []
+    for span in diff["spans"]:
+        before, after = span["before"], span["after"]
+        versions = ", ".join(before["versions"]) or "logs without a version"
+        service = f"{span['service']} " if span["service"] else ""
+        told = f"{after['logs']:,} logs since {minute(after['since'])} against {before['logs']:,} of {versions}"
+        lines.append(f"{diff['application']}: {service}{diff['version']}, {told}, since {minute(before['since'])}")
+    return lines
+
+
+def change_table(diff: JsonObject) -> Table:
+    """What a version changed, the strongest of each kind first."""
+    rows = [
+        (title, str(change["template"]["id"]), f"{change['before']:,}", f"{change['after']:,}", change["sentence"])
+        for title, changes in (("new", diff["only_new"]), ("gone", diff["gone"]), ("changed", diff["changed"]))
+        for change in changes
+    ]
+    return make_table(("", "template", "before", "after", "what happened"), rows)
+
+
 def _ledger_row(entry: Mapping[str, Any]) -> list[str]:
     return [str(entry["application"]), *(f"{entry[count]:,}" for count in LEDGER_COUNTS)]
 

@@ -20,7 +20,10 @@ RETRY_SECONDS = 0.1
 def log_body(count: int, text: str = "checkout finished") -> bytes:
     """A request of ``count`` logs, unlike any other but to the miner, who sees one template for each ``text``."""
     nonce = secrets.token_hex(4)
-    logs = [{"level": "INFO", "message": f"{text} {nonce} {n}", "metadata": {"n": n}} for n in range(count)]
+    logs = [
+        {"level": "INFO", "message": f"{text} {nonce} {n}", "version": f"1.{n % 2}", "metadata": {"n": n}}
+        for n in range(count)
+    ]
     return json.dumps({"logs": logs}).encode()
 
 

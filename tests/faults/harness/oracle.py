@@ -18,6 +18,9 @@ from sluice.templates.postgres_audit import Difference, audit_census
 
 LogId = tuple[str, int]  # batch id (hex), position
 
+_WITH_VERSION = """
+SELECT (SELECT count(*) FROM log_entries WHERE version IS NOT NULL AND application_id = ANY (%s)),
+       (SELECT coalesce(sum(record_count), 0)::bigint FROM release_counts WHERE application_id = ANY (%s))"""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _STORED = "FROM log_entries WHERE true"
 _DEAD = "FROM dead_letters WHERE status <> 'redriven' AND position IS NOT NULL"
@@ -98,6 +101,8 @@ class Oracle:
         assert (totals.stored, totals.dead_lettered) == (verdict.stored, verdict.dead), (totals, verdict)
         assert_possible(totals)
         assert self.uncounted() == []
+        (with_version,) = self.database.rows(_WITH_VERSION, list(self.application_ids), list(self.application_ids))
+        assert with_version[0] == with_version[1], "stored logs with a version, and those counted by release"
 
     def uncounted(self) -> list[Difference]:
         """Minutes of receipt in which the counts by template do not add up to the ledger's number of stored records."""

@@ -1,7 +1,7 @@
 """New and rare templates, and what a version changed: pure functions on counts."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -13,9 +13,10 @@ LEARNING = timedelta(days=7)  # of an application, in which every template is ne
 RARE_SHARE = 1e-4  # of an application's logs
 _RARE_DAYS = 7.0  # without the template, before its return is worth a word
 _NEW_LIMIT = 0.05  # probability that the next log has a template of its own, at which a new one is no news
-_CHANGED_SURPRISE = 13.0
-_OWN_SCATTER = 0.25  # relative variance of a template's share of logs between two stretches of time
+_CHANGED_SURPRISE = 10.0  # once in 22,000 templates that did not change
+_OWN_SCATTER = 0.1  # relative variance of a template's share of logs between two stretches of time
 _LEAST_CHANGE = 2.0  # times as many, or as few
+_ENOUGH_LOGS, _ENOUGH_TEMPLATES = 10, 3  # on both sides, for their median to tell how much came
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ class ChangeKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """``expected`` is what ``before`` makes of as many logs as came after."""
+    """``expected`` is what ``before`` makes of the traffic that came after."""
 
     template_id: int
     kind: ChangeKind
@@ -88,20 +89,36 @@ class Change:
     expected: float
 
 
-def changes(before: Mapping[int, int], after: Mapping[int, int]) -> tuple[Change, ...]:
+def changes(before: Mapping[int, int], after: Mapping[int, int], known: Collection[int] = ()) -> tuple[Change, ...]:
     """What a deployment changed, strongest first: counts by template of the logs of earlier versions, and of those of
-    the new one. Empty where either has no logs."""
-    logs_before, logs_after = sum(before.values()), sum(after.values())
-    if not logs_before or not logs_after:
+    the new one. Empty where either has no logs. Those that are ``known`` are not new, even if ``before`` has none."""
+    scale = traffic(before, after)
+    if not scale:
         return ()
     found = (
-        _change(template_id, before.get(template_id, 0), after.get(template_id, 0), logs_after / logs_before)
+        _change(template_id, before.get(template_id, 0), after.get(template_id, 0), scale, template_id in known)
         for template_id in before.keys() | after.keys()
     )
     return tuple(sorted(filter(None, found), key=lambda change: (-change.score, change.template_id)))
 
 
-def _change(template_id: int, before: int, after: int, scale: float) -> Change | None:
+def traffic(before: Mapping[int, int], after: Mapping[int, int]) -> float:
+    """How much came after, as a multiple of what came before; 0 where either has no logs.
+
+    The median over the templates of both sides, as in Anders and Huber, Genome Biology 11:R106, 2010: one template that
+    comes far more often must not make all others seem rarer. All logs where few templates are on both sides."""
+    logs_before, logs_after = sum(before.values()), sum(after.values())
+    if not logs_before or not logs_after:
+        return 0.0
+    ratios = sorted(
+        after[template_id] / count
+        for template_id, count in before.items()
+        if count >= _ENOUGH_LOGS and after.get(template_id, 0) >= _ENOUGH_LOGS
+    )
+    return ratios[len(ratios) // 2] if len(ratios) >= _ENOUGH_TEMPLATES else logs_after / logs_before
+
+
+def _change(template_id: int, before: int, after: int, scale: float, is_known: bool) -> Change | None:
     if not before and not after:
         return None
     expected = (before + 0.5) * scale  # half an event stands for what merely was not seen yet
@@ -109,7 +126,7 @@ def _change(template_id: int, before: int, after: int, scale: float) -> Change |
     surprise = (surprise_above if after > expected else surprise_below)(after, expected, variance)
     score = surprise / (surprise + _CHANGED_SURPRISE)
     is_large = after >= _LEAST_CHANGE * expected or after * _LEAST_CHANGE <= expected
-    if not before:
+    if not before and not is_known:
         return Change(template_id, ChangeKind.ADDED, max(score, ALARM_SCORE), before, after, 0.0)
     if score < ALARM_SCORE or not is_large:
         return None

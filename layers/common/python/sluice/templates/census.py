@@ -2,13 +2,17 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from sluice.entries.packing import RECORD_COLUMNS
+from sluice.entries.model import MAX_FIELD_CHARACTERS
+from sluice.entries.packing import NULL, RECORD_COLUMNS, unescape
 from sluice.streams.model import StreamEntry
 
 _EVENT_AT, _LEVEL = RECORD_COLUMNS.index("event_at"), RECORD_COLUMNS.index("level")
+_SERVICE, _VERSION = RECORD_COLUMNS.index("service"), RECORD_COLUMNS.index("version")
+_NULL = NULL.encode()
 _MINUTE = len("2026-01-01T00:00")
 _UTC = b"+00:00"
 
@@ -25,36 +29,64 @@ class Cell(NamedTuple):
     received_minute: datetime
 
 
-def census(entries: Iterable[StreamEntry], dead: Collection[tuple[int, int]]) -> Counter[Cell]:
+class Release(NamedTuple):
+    """A version of a service."""
+
+    application_id: int
+    service: str  # empty for none
+    version: str
+
+
+class ReleaseCell(NamedTuple):
+    """The same for records that have a version."""
+
+    release: Release
+    event_hour: datetime
+    template_id: int
+    template_key: int
+
+
+@dataclass(frozen=True, slots=True)
+class Census:
+    """How many records there are of each kind."""
+
+    templates: Counter[Cell] = field(default_factory=Counter)
+    releases: Counter[ReleaseCell] = field(default_factory=Counter)
+
+
+# As text, but for template and key: minute of the event (where it is written as we write it), level, service, version.
+type _Rough = tuple[bytes, bytes, int, int, bytes, bytes]
+
+
+def census(entries: Iterable[StreamEntry], dead: Collection[tuple[int, int]]) -> Census:
     """Counts of the records of clustered entries. ``dead`` are (``id`` of the entry, number in it) of those that do not
     count; the others are in the form that Postgres has accepted."""
-    counts: Counter[Cell] = Counter()
+    counts = Census()
     for entry in entries:
         received_minute = _minute(entry.received_at)
-        for (event_at, level, template_id, key), count in _rough(entry, dead).items():
-            cell = Cell(
-                entry.application_id,
-                _event_minute(event_at) or received_minute,
-                template_id,
-                key,
-                level,
-                received_minute,
-            )
-            counts[cell] += count
+        application_id = entry.application_id
+        for (event_at, level, template_id, key, service, version), count in _rough(entry, dead).items():
+            event_minute = _event_minute(event_at) or received_minute
+            cell = Cell(application_id, event_minute, template_id, key, _level(level), received_minute)
+            counts.templates[cell] += count
+            if version != _NULL:
+                hour = event_minute.replace(minute=0)
+                release = Release(application_id, _name(service), _name(version))
+                counts.releases[ReleaseCell(release, hour, template_id, key)] += count
     return counts
 
 
-def _rough(entry: StreamEntry, dead: Collection[tuple[int, int]]) -> Counter[tuple[bytes, int, int, int]]:
-    """By (minute of the event as text, level, template, key)."""
-    counts: Counter[tuple[bytes, int, int, int]] = Counter()
+def _rough(entry: StreamEntry, dead: Collection[tuple[int, int]]) -> Counter[_Rough]:
+    counts: Counter[_Rough] = Counter()
     for number, (line, cluster) in enumerate(zip(entry.lines.split(b"\n"), entry.clusters, strict=False)):
         if dead and (id(entry), number) in dead:
             continue
-        fields = line.split(b"\t", _LEVEL + 1)
+        fields = line.split(b"\t", _VERSION + 1)
         event_at = fields[_EVENT_AT]
         minute = event_at[:_MINUTE] if event_at.endswith(_UTC) else event_at
-        key = 0 if cluster.template_id else cluster.key
-        counts[minute, _level(fields[_LEVEL]), cluster.template_id, key] += 1
+        template_id = cluster.template_id
+        key = 0 if template_id else cluster.key
+        counts[minute, fields[_LEVEL], template_id, key, fields[_SERVICE], fields[_VERSION]] += 1
     return counts
 
 
@@ -64,6 +96,16 @@ def _level(text: bytes) -> int:
         return int(text)
     except ValueError:
         return 0
+
+
+def _name(packed: bytes) -> str:
+    text = packed.decode()
+    if text == NULL:
+        return ""
+    try:
+        return unescape(text)[:MAX_FIELD_CHARACTERS]
+    except (KeyError, IndexError):  # nothing that we wrote
+        return text[:MAX_FIELD_CHARACTERS]
 
 
 def _event_minute(text: bytes) -> datetime | None:

@@ -1,0 +1,1 @@
+"""What versions of services logged, and what a deployment changed."""
