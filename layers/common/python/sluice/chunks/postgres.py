@@ -13,7 +13,7 @@ from sluice.chunks.model import ChunkResult, Settlement
 from sluice.chunks.postgres_copy import copy_entries
 from sluice.chunks.postgres_partitions import Partitions, widen_bounds
 from sluice.chunks.rows import DeadRow, Row
-from sluice.errors import Poison
+from sluice.errors import ContractError, Poison
 from sluice.runtime.crash_points import crash_point
 from sluice.runtime.postgres import Database
 from sluice.streams.model import StreamEntry, UnreadableEntry
@@ -84,12 +84,20 @@ class PostgresChunkStore:
                 self._commit(chunk, [entry for entry in entries if entry not in opened.held]), opened.held
             )
 
-    def _commit(self, chunk: "_Chunk", entries: Sequence[StreamEntry | UnreadableEntry]) -> ChunkResult:
+    def _commit(
+        self, chunk: "_Chunk", entries: Sequence[StreamEntry | UnreadableEntry], *, is_retry: bool = False
+    ) -> ChunkResult:
         """Settles entries in one transaction; one by one if an entry's own header is what the database refuses."""
         try:
             self._ensure_partitions([entry for entry in entries if isinstance(entry, StreamEntry)])
             with self._database.transaction() as open_cursor:
                 return chunk.settle(open_cursor, entries)
+        except ContractError:
+            # Perhaps for want of a partition: late rows may come for a day that has left the log table meanwhile.
+            self._partitions.forget()
+            if is_retry:
+                raise
+            return self._commit(chunk, entries, is_retry=True)
         except Poison as poison:
             if len(entries) > 1:
                 return sum((self._commit(chunk, [entry]) for entry in entries), ChunkResult())

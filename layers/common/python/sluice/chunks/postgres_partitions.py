@@ -41,6 +41,10 @@ class Partitions:
             open_cursor.execute("SELECT ensure_partition(%s::smallint, %s)", day)
             (self._names[day],) = open_cursor.fetchone() or ("",)
 
+    def forget(self) -> None:
+        """Makes ``ensure`` look again: a day that was seen may have left the log table."""
+        self._names.clear()
+
     def group(self, entries: Iterable[StreamEntry]) -> dict[str, list[StreamEntry]]:
         """Entries by the name of their partition, which ``ensure`` has seen."""
         groups: defaultdict[str, list[StreamEntry]] = defaultdict(list)

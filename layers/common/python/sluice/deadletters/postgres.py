@@ -83,6 +83,7 @@ class PostgresDeadLetters:
         """Repairs and stores open dead letters, each exactly once however often and by how many this is called: a
         letter is closed in the transaction that stores it. What still fails stays open with one attempt more."""
         total, last_id = Redrive(), 0
+        self._partitions.forget()  # days leave the log table
         while True:
             with self._database.transaction() as open_cursor:
                 letters = _lock(open_cursor, selection, last_id)
