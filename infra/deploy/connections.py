@@ -16,6 +16,7 @@ KEYS = frozenset(
         "writer_database_url",
         "reader_database_url",
         "indexer_database_url",
+        "archiver_database_url",
         "owner_database_url",
         "redis_url",
         "key_pepper",

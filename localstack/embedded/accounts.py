@@ -23,6 +23,7 @@ class Accounts:
     sluice_writer: str
     sluice_reader: str
     sluice_indexer: str
+    sluice_archiver: str
     key_pepper: str  # 64 hex digits
 
     def roles(self) -> dict[str, str]:

@@ -29,6 +29,7 @@ def document(addresses: Mapping[str, str], accounts: Accounts) -> dict[str, str]
         "writer_database_url": _database_url("sluice_writer", accounts.sluice_writer, pgbouncer),
         "reader_database_url": _database_url("sluice_reader", accounts.sluice_reader, pgbouncer),
         "indexer_database_url": _database_url("sluice_indexer", accounts.sluice_indexer, pgbouncer),
+        "archiver_database_url": _database_url("sluice_archiver", accounts.sluice_archiver, pgbouncer),
         "owner_database_url": _database_url("sluice_owner", accounts.sluice_owner, addresses["postgres"]),
         "redis_url": f"redis://:{accounts.redis}@{addresses['redis']}/0",
         "key_pepper": accounts.key_pepper,

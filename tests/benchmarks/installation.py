@@ -14,7 +14,13 @@ from benchmarks.deployed import environments
 from scratch import execute_as_superuser
 from stack import REPOSITORY, Stack
 
-_ROLES = {"ingest": "sluice_ingest", "writer": "sluice_writer", "reader": "sluice_reader", "indexer": "sluice_indexer"}
+_ROLES = {
+    "ingest": "sluice_ingest",
+    "writer": "sluice_writer",
+    "reader": "sluice_reader",
+    "indexer": "sluice_indexer",
+    "archiver": "sluice_archiver",
+}
 
 
 class Installation:

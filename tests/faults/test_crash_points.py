@@ -51,8 +51,15 @@ def finish(platform: Platform, scoreboard: Scoreboard, what: str, doom: Doom, re
 
 
 def test_every_point_is_in_one_of_the_tests() -> None:
-    """Those of admin are in test_redrive, those of index in integration/test_word_filters."""
-    assert {point.partition(".")[0] for point in CRASH_POINTS} <= {"ingest", "drain", "process_chunk", "admin", "index"}
+    """Those of admin are in test_redrive, of archive in test_archive, of index in integration/test_word_filters."""
+    assert {point.partition(".")[0] for point in CRASH_POINTS} <= {
+        "ingest",
+        "drain",
+        "process_chunk",
+        "admin",
+        "index",
+        "archive",
+    }
 
 
 @pytest.mark.parametrize("point", INGEST_POINTS)

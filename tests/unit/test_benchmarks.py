@@ -95,7 +95,8 @@ def test_rows_are_text_for_copy_with_the_columns_of_the_reference_table() -> Non
 def test_functions_get_the_settings_they_are_deployed_with() -> None:
     secret = {name: name for name in ("redis_url", "key_pepper")}
     secret |= {
-        f"{name}_database_url": f"{name}_database_url" for name in ("ingest", "writer", "reader", "indexer", "owner")
+        f"{name}_database_url": f"{name}_database_url"
+        for name in ("ingest", "writer", "reader", "indexer", "archiver", "owner")
     }
     settings = environments(secret)
     assert settings.keys() == FUNCTIONS.keys()

@@ -25,6 +25,7 @@ from embedded.state import REPOSITORY
 FOLDER = REPOSITORY / "localstack"
 EXAMPLE = (FOLDER / ".env.example").read_text()
 ENVIRONMENT = read_environment(new_environment(EXAMPLE))
+ROLES = ("ingest", "writer", "reader", "indexer", "archiver")
 REFERENCE = re.compile(r"\$\{(\w+)(?::([-?])([^}]*))?\}")
 
 
@@ -112,7 +113,7 @@ def test_functions_reach_the_servers_by_name_on_their_network() -> None:
         assert "sluice" in compose["services"][url.hostname or ""]["networks"]
         assert url.port == ports[url.hostname or ""]
     servers = {name: url.hostname for name, url in urls.items()}
-    through_pgbouncer = {f"{role}_database_url": "pgbouncer" for role in ("ingest", "writer", "reader", "indexer")}
+    through_pgbouncer = {f"{role}_database_url": "pgbouncer" for role in ROLES}
     assert servers == {"redis_url": "redis", "owner_database_url": "postgres"} | through_pgbouncer
 
 
@@ -121,7 +122,7 @@ def test_passwords_of_the_secret_are_those_of_the_servers() -> None:
     assert options("redis", "--")["requirepass"] == urlsplit(secret["redis_url"]).password
     users = interpolated(ENVIRONMENT)["configs"]["pgbouncer-users"]["content"]
     roles = service("roles")["command"]
-    for name in ("ingest", "writer", "reader", "indexer", "owner"):
+    for name in (*ROLES, "owner"):
         url = urlsplit(secret[f"{name}_database_url"])
         assert f'"{url.username}" "{url.password}"\n' in users
         assert f"--set={url.username}_password={url.password}" in roles

@@ -18,6 +18,7 @@ from deploy.target import REPOSITORY
 from sluice.metrics.registry import METRICS, Place
 from sluice.runtime.settings import (
     AdminSettings,
+    ArchiveSettings,
     DashboardSettings,
     DeliverSettings,
     DrainSettings,
@@ -36,6 +37,7 @@ SETTINGS: dict[str, Any] = {
     "IndexFunction": IndexSettings,
     "DeliverFunction": DeliverSettings,
     "AdminFunction": AdminSettings,
+    "ArchiveFunction": ArchiveSettings,
     "DashboardFunction": DashboardSettings,
 }
 # Read by Powertools, or there for people who look at a function.
@@ -168,6 +170,7 @@ def test_roles_see_their_own_connection_only(function: str) -> None:
         "IndexFunction": {"indexer_database_url"},
         "DeliverFunction": set(),
         "AdminFunction": {"owner_database_url", "key_pepper"},
+        "ArchiveFunction": {"archiver_database_url"},
         "DashboardFunction": {"ingest_database_url", "redis_url", "key_pepper"},
     }
     found = {match[1] for text in strings(variables(function)) if (match := REFERENCE.fullmatch(text))}
@@ -204,8 +207,13 @@ def test_rights_are_the_least(function: str) -> None:
         topics = {"Fn::Sub": f"arn:${{AWS::Partition}}:sns:*:{account}:sluice-alerts-*"}
         mail = {"Fn::Sub": f"arn:${{AWS::Partition}}:ses:${{AWS::Region}}:{account}:*"}
         expected += [(("sns:Publish",), topics), (("ses:SendEmail",), mail)]
-    if function in {"DrainFunction", "IndexFunction", "AdminFunction"}:
+    if function in {"DrainFunction", "IndexFunction", "ArchiveFunction", "AdminFunction"}:
         expected.append((("sqs:SendMessage",), queue))
+    if function == "ArchiveFunction":
+        bucket = {"Fn::GetAtt": ["ArchiveBucket", "Arn"]}
+        expected.append((("s3:ListBucket", "s3:ListBucketVersions"), bucket))
+        changes = ("s3:PutObject", "s3:DeleteObject", "s3:DeleteObjectVersion")
+        expected.append((("s3:GetObject", *changes), {"Fn::Sub": "${ArchiveBucket.Arn}/logs/*"}))
     assert of_type("AWS::Lambda::Function")[function]["Role"] == {"Fn::GetAtt": [role, "Arn"]}
     assert list(statements(role)) == expected
 
@@ -253,6 +261,7 @@ def test_who_may_invoke_what() -> None:
         ("DashboardFunction", "apigateway.amazonaws.com"),
         ("DrainFunction", "events.amazonaws.com"),
         ("IndexFunction", "events.amazonaws.com"),
+        ("ArchiveFunction", "events.amazonaws.com"),
         ("AdminFunction", "events.amazonaws.com"),
         ("QueryFunction", "events.amazonaws.com"),
     }
@@ -277,6 +286,7 @@ def test_time_outs() -> None:
         "IndexFunction": 60,
         "DeliverFunction": 20,
         "AdminFunction": 300,
+        "ArchiveFunction": 600,
         "DashboardFunction": 20,
     }
     assert environment("DrainFunction")["PROCESS_CHUNK_TIMEOUT_SECONDS"] == str(found["ProcessChunkFunction"])
@@ -295,6 +305,7 @@ def test_schedules() -> None:
     assert rules == {
         "DrainFunction": ("rate(1 minute)", event),
         "IndexFunction": ("rate(1 minute)", "{}"),
+        "ArchiveFunction": ("rate(15 minutes)", '{"action": "run"}'),
         "AdminFunction": ("rate(1 day)", '{"action": "maintain"}'),
         "QueryFunction": ("rate(5 minutes)", '{"action": "audit"}'),
     }
@@ -310,12 +321,27 @@ def test_background_failures_reach_the_queue() -> None:
     assert {found["FunctionName"]["Ref"] for found in configurations} == {
         "DrainFunction",
         "IndexFunction",
+        "ArchiveFunction",
         "AdminFunction",
     }
     assert all(found["DestinationConfig"]["OnFailure"]["Destination"] == queue for found in configurations)
     for rule in of_type("AWS::Events::Rule").values():
         assert rule["Targets"][0]["DeadLetterConfig"]["Arn"] == queue
     assert resources()["FailedInvocations"]["Properties"]["SqsManagedSseEnabled"] is True
+
+
+def test_the_archive_is_closed_and_kept() -> None:
+    bucket = resources()["ArchiveBucket"]
+    assert bucket["DeletionPolicy"] == bucket["UpdateReplacePolicy"] == "Retain"
+    properties = bucket["Properties"]
+    assert all(properties["PublicAccessBlockConfiguration"].values())
+    assert properties["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    assert "VersioningConfiguration" not in properties  # what is erased must be gone
+    (rule,) = properties["LifecycleConfiguration"]["Rules"]
+    # Of all classes, those that are read at once.
+    assert {step["StorageClass"] for step in rule["Transitions"]} <= {"STANDARD_IA", "GLACIER_IR"}
+    (statement,) = resources()["ArchiveBucketPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    assert (statement["Effect"], statement["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
 
 
 def api_document() -> dict[str, Any]:

@@ -39,6 +39,10 @@ class Functions:
         """Runs one action of functions/admin; the fields are those of its request."""
         return self._ask("admin", {"action": action, **fields})
 
+    def archive(self, action: str, **fields: object) -> JsonObject:
+        """Runs one action of functions/archive, which answers after some seconds also where there is more to do."""
+        return self._ask("archive", {"action": action, **fields})
+
     def drain(self, *, is_forced: bool = False) -> JsonObject:
         """One drain pass now; answers with the counts of this pass. `is_forced`: the circuit breaker stays closed."""
         return self._ask("drain", {"is_forced": True} if is_forced else {})

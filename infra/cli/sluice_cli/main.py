@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 from sluice_cli import environment
 from sluice_cli.commands import (
     apps,
+    archive,
     diff,
     dlq,
     drain,
@@ -107,6 +108,7 @@ def start(
 app.add_typer(apps.app, name="apps")
 app.add_typer(keys.app, name="keys")
 app.add_typer(dlq.app, name="dlq")
+app.add_typer(archive.app, name="archive")
 app.command(epilog="Example: sluice send /var/log/app.log, or: journalctl -o cat | sluice send -")(send.send)
 app.command(epilog="Example: sluice drain --until-empty")(drain.drain)
 app.command(epilog="Example: sluice queue --watch")(queue.queue)

@@ -11,6 +11,8 @@ from typing import Literal
 MetricName = Literal[
     "accepted",
     "admin_actions",
+    "archive_lag",
+    "archives",
     "backlog",
     "backlog_entries",
     "backlog_limit",
@@ -53,6 +55,8 @@ MetricName = Literal[
     "redis_memory_limit",
     "rejected",
     "requests",
+    "rows_archived",
+    "rows_expired",
     "rows_filtered",
     "sends",
     "source_up",
@@ -113,6 +117,10 @@ _APPLICATION = ("application",)
 METRICS: dict[MetricName, Metric] = {
     "accepted": Metric(_COUNTER, _COUNT, _BOTH, "Records that ingest has promised to store.", _APPLICATION),
     "admin_actions": Metric(_COUNTER, _COUNT, _CLOUDWATCH, "Requests and invocations of the admin function."),
+    "archive_lag": Metric(
+        _GAUGE, _SECONDS, _CLOUDWATCH, "By how much the oldest day in the log table has outstayed its retention."
+    ),
+    "archives": Metric(_COUNTER, _COUNT, _CLOUDWATCH, "Runs of the function that archives."),
     "backlog": Metric(_GAUGE, _BYTES, _SCRAPED, "Memory that queued entries take, as the limit counts it."),
     "backlog_entries": Metric(_GAUGE, _COUNT, _SCRAPED, "Entries in the queue, those being stored included."),
     "backlog_limit": Metric(_GAUGE, _BYTES, _SCRAPED, "Backlog at which ingest refuses with 503, for each shard."),
@@ -179,6 +187,10 @@ METRICS: dict[MetricName, Metric] = {
     "redis_memory_limit": Metric(_GAUGE, _BYTES, _SCRAPED, "Redis's maxmemory; 0 if it has none."),
     "rejected": Metric(_COUNTER, _COUNT, _KEPT, "Records that ingest refused one by one.", ("code",)),
     "requests": Metric(_COUNTER, _COUNT, _CLOUDWATCH, "Requests that a function answered, errors included."),
+    "rows_archived": Metric(_COUNTER, _COUNT, _CLOUDWATCH, "Rows that left the log table for the archive."),
+    "rows_expired": Metric(
+        _COUNTER, _COUNT, _CLOUDWATCH, "Rows that were deleted with their day, of classes that are not archived."
+    ),
     "rows_filtered": Metric(_COUNTER, _COUNT, _CLOUDWATCH, "Rows that got a word filter."),
     "sends": Metric(_COUNTER, _COUNT, _CLOUDWATCH, "Messages that deliver was asked to send."),
     "source_up": Metric(

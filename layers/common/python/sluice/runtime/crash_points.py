@@ -27,6 +27,14 @@ CrashPoint = Literal[
     "index.after_read",
     "index.before_commit",
     "index.after_commit",
+    "archive.after_open",
+    "archive.after_announce",
+    "archive.after_put",
+    "archive.before_confirm_commit",
+    "archive.after_count",
+    "archive.before_drop_commit",
+    "archive.after_drop",
+    "archive.after_delete",
 ]
 CRASH_POINTS: tuple[CrashPoint, ...] = get_args(CrashPoint)
 

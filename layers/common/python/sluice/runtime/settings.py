@@ -282,6 +282,19 @@ class DeliverSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ArchiveSettings:
+    """What functions/archive uses."""
+
+    database_url: str
+    bucket: str
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] = os.environ) -> Self:
+        """Raises ConfigError naming every problem."""
+        return _load(environ, lambda read: cls(database_url=read.database(), bucket=read.text("ARCHIVE_BUCKET")))
+
+
+@dataclass(frozen=True, slots=True)
 class AdminSettings:
     """What functions/admin uses."""
 

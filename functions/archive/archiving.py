@@ -1,0 +1,109 @@
+"""Days leave the log table, one after the other, and what has to go leaves the object store."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+
+from sluice.archive.lines import check_content
+from sluice.archive.model import DueDay, OpenDay, Slice
+from sluice.archive.ports import ObjectStore
+from sluice.archive.postgres import PostgresArchive
+from sluice.errors import ContractError, Unavailable
+from sluice.runtime.crash_points import crash_point
+
+LOCK_ATTEMPTS = 20
+_PAUSE_SECONDS = 0.5
+
+
+@dataclass(slots=True)
+class Archiving:
+    """What one run did. ``lag_seconds``: by how much the oldest day that is left has outstayed its time."""
+
+    days_dropped: int = 0
+    rows_archived: int = 0
+    rows_deleted: int = 0
+    objects_written: int = 0
+    bytes_written: int = 0
+    objects_deleted: int = 0
+    days_left: int = 0
+    lag_seconds: int = 0
+    is_busy: bool = False  # another run is at work: this one did nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Archiver:
+    """One run at a time."""
+
+    archive: PostgresArchive
+    objects: ObjectStore
+    clock: Callable[[], datetime]
+    sleep: Callable[[float], None]
+
+    def run(self, has_time: Callable[[], bool]) -> Archiving:
+        """Works until nothing is due or time is up; the next run goes on from there. Raises Unavailable and
+        ContractError; what was done before stays done."""
+        done = Archiving()
+        self.archive.expire(self.clock().date())
+        self._delete(done, has_time)
+        for due in self.archive.due(self.clock().date()):
+            if has_time():
+                self._archive(due, done, has_time)
+        self._delete(done, has_time)
+        left = self.archive.due(self.clock().date())
+        done.days_left = len(left)
+        done.lag_seconds = max((due.overdue_days for due in left), default=0) * 86_400
+        return done
+
+    def _archive(self, due: DueDay, done: Archiving, has_time: Callable[[], bool]) -> None:
+        opened = self._open(due)
+        while opened and has_time():
+            wanted = self.archive.announce(opened) if due.is_archived else None
+            if wanted is None:
+                row_count = self._patiently(partial(self.archive.drop, opened))
+                if row_count is not None:
+                    done.days_dropped += 1
+                    done.rows_archived += row_count if due.is_archived else 0
+                    done.rows_deleted += 0 if due.is_archived else row_count
+                    return
+                opened = self._open(due)
+            elif not self._write(opened, wanted, done):
+                opened = self._open(due)
+
+    def _open(self, due: DueDay) -> OpenDay | None:
+        return self._patiently(partial(self.archive.open, due))
+
+    def _write(self, opened: OpenDay, wanted: Slice, done: Archiving) -> bool:
+        """Writes an object and reads it back; False if the day has changed."""
+        content = self.archive.read(opened, wanted)
+        if content is None:
+            return False
+        self.objects.put(wanted.key, content.data)
+        if __debug__:
+            crash_point("archive.after_put")
+        found = self.objects.get(wanted.key)
+        if found is None:
+            raise ContractError("unreadable_object", f"{wanted.key} was written and is not there")
+        check_content(found, sha256=content.sha256, row_count=content.row_count)
+        self.archive.confirm(wanted, content)
+        done.objects_written += 1
+        done.bytes_written += len(content.data)
+        return True
+
+    def _delete(self, done: Archiving, has_time: Callable[[], bool]) -> None:
+        while has_time() and (batch := self.archive.to_delete()):
+            for object_id, key in batch:
+                self.objects.delete(key)
+                if __debug__:
+                    crash_point("archive.after_delete")
+                self.archive.deleted(object_id)
+                done.objects_deleted += 1
+
+    def _patiently[Result](self, act: Callable[[], Result]) -> Result:
+        """Readers hold a partition for as long as their query runs: we ask again rather than make others wait."""
+        for _ in range(LOCK_ATTEMPTS - 1):
+            try:
+                return act()
+            except Unavailable:
+                self.sleep(_PAUSE_SECONDS)
+        return act()

@@ -1,0 +1,64 @@
+"""The archive killed at every named point: each row is in the log table or in the archive, at every moment."""
+
+import signal
+from collections.abc import Callable
+
+import pytest
+
+from faults.harness.sizes import SIZE
+from scratch import Scratch
+from sluice.runtime.crash_points import CRASH_POINTS, CrashPoint
+from sluice.runtime.postgres import Database
+from sluice.schema.postgres import SchemaOwner
+from vault import Vault, always
+
+pytestmark = pytest.mark.timeout(600)
+
+ARCHIVE_POINTS = [point for point in CRASH_POINTS if point.startswith("archive.")]
+MOST_OBJECTS = 20  # of a day of a vault: more kills than that a run cannot survive by what was done before
+
+
+@pytest.fixture(scope="module")
+def vault(empty_database: Callable[[], Scratch], tmp_path_factory: pytest.TempPathFactory) -> Vault:
+    """In a database of this module: archiving concerns every partition."""
+    database = empty_database()
+    SchemaOwner(Database(database.url("sluice_owner", direct=True))).migrate()
+    return Vault(database, tmp_path_factory.mktemp("objects"))
+
+
+def finish(vault: Vault) -> None:
+    """What any number of kills leaves, the next run ends; no object is there that nobody knows, or the reverse."""
+    vault.run()
+    assert vault.hot() == {}
+    assert vault.archived() == vault.expected
+    assert vault.keys() == vault.known_keys()
+    assert vault.overview().verify({}, always)["problems"] == []
+
+
+def something_to_delete(vault: Vault) -> None:
+    """A day that was begun, and then changed."""
+    vault.dies("archive.before_drop_commit", vault.run)
+    vault.fill(batches=1)
+
+
+@pytest.mark.parametrize("point", ARCHIVE_POINTS)
+def test_archive_killed(vault: Vault, point: CrashPoint) -> None:
+    for _ in range(SIZE.rounds_per_point):
+        vault.fill()
+        if point == "archive.after_delete":
+            something_to_delete(vault)
+        assert vault.dies(point, vault.run) == signal.SIGKILL
+        assert vault.hot() + vault.archived() == vault.expected
+        finish(vault)
+
+
+def test_archive_killed_at_the_same_point_again_and_again(vault: Vault) -> None:
+    """Each run gets one object further."""
+    vault.fill()
+    kills = 0
+    while vault.dies("archive.before_confirm_commit", vault.run) == signal.SIGKILL and kills < MOST_OBJECTS:
+        kills += 1
+        assert vault.hot() + vault.archived() == vault.expected
+        vault.run(iter([True] * 3 + [False] * 1_000).__next__)
+    assert 1 < kills < MOST_OBJECTS
+    finish(vault)
