@@ -40,7 +40,7 @@ class Monitor:
         self._settled_catalogue = self._catalogue.to_state()
         alarm_surprise = ALARM_SURPRISE + math.log(1 + len(Level))
         series = [ALL, *(Series(level) for level in Level)]
-        self._tracks = {each: Track(each, start, alarm_surprise) for each in series}
+        self._tracks = {each: Track(each, start, alarm_surprise, is_minor=_is_minor(each.level)) for each in series}
         self._is_changed = False  # a bucket that is judged already
 
     def add(self, cells: Iterable[Cell]) -> None:
@@ -193,7 +193,9 @@ class Monitor:
         """A rate of its own for a template, as far back as counts are at hand."""
         series = Series(0, template_id)
         alarm_surprise = ALARM_SURPRISE + math.log(1 + len(self._tracks))
-        track = self._tracks[series] = Track(series, self.settled_until, alarm_surprise)
+        track = self._tracks[series] = Track(
+            series, self.settled_until, alarm_surprise, is_minor=_is_minor(self.level_of(template_id))
+        )
         track.catch_up(self.until, self._counter(series))
 
     def _read(self, catalogue: Catalogue, until: datetime) -> None:
@@ -204,3 +206,8 @@ class Monitor:
 
     def _counter(self, series: Series) -> Counts:
         return lambda bucket: self._counts[bucket][series] if bucket in self._counts else 0
+
+
+def _is_minor(level: int) -> bool:
+    """Whether more logs of the level are no harm by themselves."""
+    return 0 < level <= Level.INFO

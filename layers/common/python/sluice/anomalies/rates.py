@@ -13,6 +13,7 @@ from typing import Any, Self
 from sluice.anomalies.baseline import Baseline
 from sluice.anomalies.model import ALARM_SCORE, Kind, Verdict
 from sluice.anomalies.patterns import Patterns
+from sluice.anomalies.recurrence import Recurrence
 from sluice.anomalies.scan import NOTHING, Finding, Scan
 from sluice.anomalies.tails import surprise_above, surprise_below
 
@@ -29,7 +30,7 @@ _CALM_BUCKETS = 6
 _CALM_SURPRISE = 5.0  # of that many buckets together, below which an incident ends
 _CALM_DOUBT = 0.05
 _REST_DAYS = 0.5  # without another alarm of patterns
-_SHORT, _LONG = 2, 36  # buckets
+_SHORT, _SHORT_IF_FAR, _LONG = 2, 6, 36  # buckets
 _LARGEST = 1e12
 _FAR_TOO_MANY = 3.0  # times what was expected
 _GROWTH = 1.4
@@ -55,8 +56,9 @@ class RateDetector:
     since an earlier state again. ``learning`` is how long nothing is an alarm; weekly rhythms take two weeks.
 
     ``has_patterns`` is for series of any kind. Without them the values are known to be counts of events: the model
-    judges as soon as the learning is over, but leaves room for a rhythm of the week until it has seen a week. An alarm
-    takes ``alarm_surprise``: more of it where many series are looked at."""
+    judges as soon as the learning is over, but leaves room for a rhythm of the week until it has seen a week. Then
+    spikes that come again and again are no alarms either, the sooner if the series ``is_minor``. An alarm takes
+    ``alarm_surprise``: more of it where many series are looked at."""
 
     def __init__(
         self,
@@ -65,6 +67,7 @@ class RateDetector:
         *,
         has_patterns: bool = True,
         alarm_surprise: float = ALARM_SURPRISE,
+        is_minor: bool = False,
     ) -> None:
         self._width = width
         self._learning = learning
@@ -78,6 +81,8 @@ class RateDetector:
         self._baseline = Baseline(DAY / width)
         self._scan = Scan()
         self._patterns = Patterns() if has_patterns else None
+        self._recurrence = None if has_patterns else Recurrence()
+        self._is_minor = is_minor
 
     def feed(self, bucket: datetime, count: float) -> Verdict:
         """``bucket`` is the start of the next one. A count that is no number, or beyond 1e12, is passed over."""
@@ -91,6 +96,9 @@ class RateDetector:
         self._baseline.begin(bucket)
         factor = self._baseline.factor(bucket)
         finding = self._look(count, factor)
+        is_again = self._comes_again(bucket, count, finding)
+        if self._recurrence and self._is_spike(finding):
+            self._recurrence.remember(bucket, count)
         incident = self._incident
         if incident:
             verdict = self._follow(incident, bucket, count, factor, finding)
@@ -98,6 +106,9 @@ class RateDetector:
             verdict = self._judge_pattern(self._patterns, bucket, count, is_learning=is_learning)
         elif is_learning:
             verdict = self._verdict(bucket, 0.0, finding)
+        elif is_again:
+            verdict = self._verdict(bucket, 0.0, finding)
+            self._scan.restart()
         else:
             verdict = self._judge_rate(bucket, count, factor, finding)
         is_usual = not (incident or self._incident)
@@ -114,7 +125,7 @@ class RateDetector:
         doubt = _DOUBT * _DOUBT + self._doubt * self._doubt
         finding = self._scan.peek(count, expected, self._baseline.variance(expected), doubt)
         needed = self._alarm_surprise + _LOOKS
-        if finding.surprise < needed:
+        if finding.surprise < needed or self._comes_again(bucket, count, finding):
             return None
         return Verdict(
             bucket=bucket,
@@ -147,6 +158,8 @@ class RateDetector:
             "baseline": self._baseline.to_state(),
             "scan": self._scan.to_state(),
             "patterns": self._patterns and self._patterns.to_state(),
+            "recurrence": self._recurrence and self._recurrence.to_state(),
+            "is_minor": self._is_minor,
         }
 
     @classmethod
@@ -155,6 +168,7 @@ class RateDetector:
             timedelta(seconds=state["width"]),
             timedelta(seconds=state["learning"]),
             alarm_surprise=state["alarm_surprise"],
+            is_minor=state["is_minor"],
         )
         detector._since = state["since"] and datetime.fromisoformat(state["since"])
         detector._is_counts = state["is_counts"]
@@ -165,6 +179,7 @@ class RateDetector:
         detector._baseline = Baseline.from_state(state["baseline"])
         detector._scan = Scan.from_state(state["scan"])
         detector._patterns = state["patterns"] and Patterns.from_state(state["patterns"])
+        detector._recurrence = state["recurrence"] and Recurrence.from_state(state["recurrence"])
         return detector
 
     def _trusts_model(self, bucket: datetime) -> bool:
@@ -178,6 +193,16 @@ class RateDetector:
             return NOTHING
         self._scan.add(count, expected, self._baseline.variance(expected))
         return self._scan.find(_DOUBT * _DOUBT + self._doubt * self._doubt)
+
+    def _is_spike(self, finding: Finding) -> bool:
+        return finding.observed > finding.expected and finding.surprise >= self._alarm_surprise
+
+    def _comes_again(self, bucket: datetime, count: float, finding: Finding) -> bool:
+        """Whether it is a spike as there were before."""
+        if not self._recurrence or not self._is_spike(finding):
+            return False
+        largest = max(count, finding.observed / finding.buckets)
+        return self._recurrence.expects(bucket, largest, is_minor=self._is_minor)
 
     def _judge_rate(self, bucket: datetime, count: float, factor: float, finding: Finding) -> Verdict:
         score = self._score(finding)
@@ -264,16 +289,17 @@ def _kind(finding: Finding) -> Kind:
     if finding.observed <= finding.expected:
         return Kind.DROP if finding.observed else Kind.SILENCE
     is_far = finding.observed > _FAR_TOO_MANY * finding.expected
-    return Kind.SPIKE if finding.buckets <= _SHORT or is_far else Kind.BURST
+    return Kind.SPIKE if finding.buckets <= (_SHORT_IF_FAR if is_far else _SHORT) else Kind.BURST
 
 
 def _lasting_kind(incident: _Incident) -> Kind:
     """What it turned out to be: a rate that kept growing, or that stays."""
     if not incident.is_above:
-        is_silent = not any(count for count, _, _ in incident.last) and incident.kind != Kind.DROP
-        return Kind.SILENCE if is_silent else Kind.DROP
+        return Kind.SILENCE if _is_silent(incident) and incident.kind != Kind.DROP else Kind.DROP
     if incident.buckets >= _RAMP_BUCKETS and _ratio(incident.last) > _GROWTH * _ratio(incident.first):
         return Kind.RAMP
+    if incident.kind == Kind.SPIKE and incident.buckets >= 2 * _SHORT_IF_FAR and _ratio(incident.last) > _GROWTH:
+        return Kind.BURST
     return Kind.SHIFT if incident.buckets >= _LONG else Kind(incident.kind)
 
 
@@ -281,8 +307,13 @@ def _ratio(buckets: list[list[float]]) -> float:
     return (sum(count for count, _, _ in buckets) + 1) / (sum(expected for _, expected, _ in buckets) + 1)
 
 
+def _is_silent(incident: _Incident) -> bool:
+    """Whether what stopped has not come back: at night, nothing is as usual, but not the end of a silence."""
+    return not incident.is_above and not any(count for count, _, _ in incident.last)
+
+
 def _is_calm(incident: _Incident) -> bool:
-    if len(incident.last) < _CALM_BUCKETS:
+    if len(incident.last) < _CALM_BUCKETS or _is_silent(incident):
         return False
     count, expected, variance = (sum(values) for values in zip(*incident.last, strict=True))
     surprise = surprise_above if count > expected else surprise_below

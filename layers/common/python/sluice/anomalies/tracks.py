@@ -17,11 +17,13 @@ type Counts = Callable[[datetime], int]  # events of the series in the bucket th
 class Track:
     """Late logs are judged by feeding the buckets since ``settled_until`` again, which may change what was said."""
 
-    def __init__(self, series: Series, start: datetime, alarm_surprise: float) -> None:
+    def __init__(self, series: Series, start: datetime, alarm_surprise: float, *, is_minor: bool) -> None:
         self.series = series
         self.settled_until = self.until = start
         self.episodes: list[Episode] = []
-        self._detector = RateDetector(BUCKET, LEARNING, has_patterns=False, alarm_surprise=alarm_surprise)
+        self._detector = RateDetector(
+            BUCKET, LEARNING, has_patterns=False, alarm_surprise=alarm_surprise, is_minor=is_minor
+        )
         self._settled = self._detector.to_state()
 
     @property
@@ -76,7 +78,7 @@ class Track:
 
     @classmethod
     def from_state(cls, series: Series, settled_until: datetime, state: dict[str, Any]) -> Self:
-        track = cls(series, settled_until, 0)
+        track = cls(series, settled_until, 0, is_minor=False)
         track._settled = state
         track.reset()
         return track
