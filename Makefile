@@ -29,7 +29,7 @@ IN_TWO := --numprocesses 2 --dist loadgroup
 UV_COMPILE := build/lock-venv/bin/uv pip compile -q --universal --python-version 3.13 --generate-hashes \
 	--custom-compile-command 'make lock'
 
-.PHONY: help demo dev test test-api test-tail test-scale test-faults test-localstack test-mutations bench bench-modes bench-chunks sizing evaluate check format compose-up compose-demo compose-test \
+.PHONY: help demo dev test test-api test-tail test-scale test-faults test-localstack test-mutations bench bench-modes bench-chunks sizing evaluate scenarios check format compose-up compose-demo compose-test \
 	compose-down compose-clean up down status logs clean distclean deploy migrate build setup screenshots openapi metrics lock
 
 help: ## List these targets
@@ -72,6 +72,9 @@ bench: build ## Measure speed against the physical limit and a classic architect
 evaluate: setup ## Measure mining and detection by an evaluation kit: EVALUATION=folder [LABELS=khan,mut:1] [SEEDS=1,2] writes build/evaluation.json
 	@$(WITH_VENV) PYTHONPATH=infra $(PYTHON_VENV) -m evaluation '$(EVALUATION)' --output build/evaluation.json \
 		$(if $(LABELS),--labels '$(LABELS)') $(if $(SEEDS),--seeds '$(SEEDS)')
+
+scenarios: setup ## Play weeks of traffic with incidents into the watching of anomalies, and score it: SEEDS=1-20, SIZE=thin
+	@$(WITH_VENV) PYTHONPATH=tests $(PYTHON_VENV) -m scenarios $(if $(SEEDS),--seeds '$(SEEDS)') $(if $(SIZE),--size '$(SIZE)') $(ARGS)
 
 bench-modes: build ## Count what the drain's two modes run and are billed in an hour, for `make sizing`
 	@$(BENCHMARKS).modes $(ARGS)

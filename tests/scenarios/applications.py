@@ -12,16 +12,17 @@ from scenarios.model import DAY, HOUR, MINUTE, STEADY, WEEK, Application, Flow, 
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """Of an application: logs per minute of its least busy and of its busiest flow, and how often jobs run."""
+    """Of an application: its flows, requests per minute of the least and of the most busy one, logs of a job."""
 
+    flows: int
     least: float
     most: float
     job_logs: int
     has_hourly_jobs: bool
 
 
-THICK = Size(2.0, 200.0, 40, has_hourly_jobs=True)
-THIN = Size(0.1, 0.3, 6, has_hourly_jobs=False)
+THICK = Size(3, 2.0, 200.0, 40, has_hourly_jobs=True)
+THIN = Size(2, 0.1, 0.25, 6, has_hourly_jobs=False)
 
 
 def make_application(chance: random.Random, name: str, size: Size, since: datetime, until: datetime) -> Application:
@@ -30,7 +31,7 @@ def make_application(chance: random.Random, name: str, size: Size, since: dateti
     rhythm = Rhythm(chance.uniform(9, 21), chance.uniform(0.4, 0.85), weekend)
     flows = [
         Flow(log_uniform(chance, size.least, size.most), chance.choice((rhythm, rhythm, STEADY)), steps)
-        for _, steps in sorted(chance.sample(sorted(FLOWS.items()), 3))
+        for _, steps in sorted(chance.sample(sorted(FLOWS.items()), size.flows))
     ]
     background = (chance.choice(LEAKS), UNHANDLED)
     return Application(

@@ -1,7 +1,6 @@
 """Traffic as counts per minute: weeks in seconds."""
 
 import random
-from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
 from typing import NamedTuple
@@ -79,7 +78,13 @@ def _spread(
     chance: random.Random, since: datetime, template: Template, count: int, minutes: int = SLOT_MINUTES
 ) -> Iterator[Count]:
     """Over these minutes, by chance; evenly where they are many."""
-    each, rest = divmod(count, minutes) if count > 10 * minutes else (0, count)
-    found = Counter(dict.fromkeys(range(minutes), each) if each else {})
-    found.update(chance.choices(range(minutes), k=rest))
-    return (Count(since + minute * MINUTE, template, number) for minute, number in found.items())
+    if count == 1:
+        yield Count(since + int(chance.random() * minutes) * MINUTE, template, 1)
+        return
+    each = count // minutes if count > 10 * minutes else 0
+    numbers = [each] * minutes
+    for _ in range(count - each * minutes):
+        numbers[int(chance.random() * minutes)] += 1
+    for minute, number in enumerate(numbers):
+        if number:
+            yield Count(since + minute * MINUTE, template, number)

@@ -1,24 +1,26 @@
-"""A seed's scenario: two weeks to learn from, a week in which nothing happens, five days in which everything does."""
+"""A seed's scenario: two weeks to learn from, a calm week, and five days in which everything happens."""
 
 import random
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from scenarios.applications import THICK, Size, make_application
 from scenarios.incidents import LONGEST, MAKERS, Maker
 from scenarios.model import DAY, HOUR, SLOT, WEEK, Application, Scenario
 
 LEARNING = 2 * WEEK
-DURATION = LEARNING + WEEK + 5 * DAY
+EVENTFUL = 5 * DAY
 _NAMES = ("shop", "portal", "wholesale")
 _APART = 30 * HOUR
 _TRIES = 50
 
 
-def make_scenario(seed: int, since: datetime, size: Size = THICK, applications: int = len(_NAMES)) -> Scenario:
-    """The same for the same arguments. Each application has one incident of each kind."""
-    until = since + DURATION
-    incidents_from = since + LEARNING + WEEK
+def make_scenario(
+    seed: int, since: datetime, size: Size = THICK, applications: int = len(_NAMES), calm: timedelta = WEEK
+) -> Scenario:
+    """The same for the same arguments. Each application has one incident of each kind after the ``calm`` time."""
+    incidents_from = since + LEARNING + calm
+    until = incidents_from + EVENTFUL
     chance = random.Random(f"scenario {seed}")
     made = (make_application(chance, name, size, since, until) for name in _NAMES[:applications])
     return Scenario(

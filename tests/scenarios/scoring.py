@@ -13,12 +13,14 @@ _IN_TIME = 2  # intervals of evaluation
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """An anomaly that was reported: ``opened_at`` is when, by the clock of the logs; the other facts are its latest."""
+    """An anomaly that was reported: ``opened_at`` is when, by the clock of the logs; the other facts are its latest.
+    ``name`` identifies it."""
 
     kind: str
     templates: frozenset[Template]
     opened_at: datetime
     sentence: str = ""
+    name: str = ""
 
 
 class Outcome(StrEnum):

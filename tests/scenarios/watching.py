@@ -1,0 +1,57 @@
+"""Plays a scenario's counts into the watching step, in memory."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+from fakes.anomalies import MemoryCensus, MemoryWatchStore
+from scenarios.counting import counts
+from scenarios.model import Application, Scenario, Template
+from scenarios.scoring import Found
+from sluice.anomalies.anomaly import Anomaly
+from sluice.anomalies.series import Cell
+from sluice.anomalies.watch import Watcher
+from sluice.entries.model import Level
+
+_APPLICATION_ID = 1
+
+
+class PunctualCensus(MemoryCensus):
+    """Census of logs that are stored in the minute in which they happen, so that weeks of them are looked up fast."""
+
+    def cells(
+        self,
+        application_id: int,
+        events: tuple[datetime, datetime],
+        received: tuple[datetime | None, datetime],
+        *,
+        is_by_minute: bool,
+    ) -> Sequence[Cell]:
+        since = max(events[0], received[0] or events[0])
+        return super().cells(application_id, (since, min(events[1], received[1])), received, is_by_minute=is_by_minute)
+
+
+def watch(scenario: Scenario, application: Application, step: timedelta) -> list[Found]:
+    """The anomalies that are found by looking once per ``step``, after all that happens before ``judged_from``."""
+    census = PunctualCensus()
+    templates = dict(enumerate(sorted(application.templates), 1))
+    numbers = {template: number for number, template in templates.items()}
+    census.names[_APPLICATION_ID] = {number: template.text for number, template in templates.items()}
+    for minute, template, number in counts(scenario, application):
+        census.add(_APPLICATION_ID, Cell(minute, numbers[template], Level[template.level], number))
+    store = MemoryWatchStore(census)
+    watcher = Watcher(census, store)
+    now = scenario.judged_from
+    while now <= scenario.until:
+        while watcher.watch(_APPLICATION_ID, now).is_behind:
+            pass
+        now += step
+    return [_found(anomaly, templates) for anomaly in store.anomalies(_APPLICATION_ID)]
+
+
+def _found(anomaly: Anomaly, templates: Mapping[int, Template]) -> Found:
+    return Found(
+        kind=anomaly.lead.kind,
+        templates=frozenset(templates[each] for each in anomaly.template_ids),
+        opened_at=anomaly.opened_at,
+        sentence=anomaly.sentence,
+    )
