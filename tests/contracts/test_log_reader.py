@@ -284,6 +284,17 @@ def test_counts(shelf: Shelf) -> None:
         ("ERROR", "shelf", 1, START, START, 26),
         ("INFO", "shelf", 1, START + timedelta(hours=1), START + timedelta(hours=1), 17),
     ]
+    series = shelf.counter().series(parse_filters(times, NOW), ("level", "service"), 3_600, max_groups=10)
+    assert sorted((start.hour - 3, *values, number) for start, values, number in series.rows) == [
+        (7, "error", "shop", 1),
+        (8, "info", "shopping", 1),
+        (9, "critical", "", 1),
+        (9, "debug", "", 1),
+    ]
+    assert not series.is_cut
+    assert shelf.counter().series(parse_filters(times, NOW), ("level",), 3_600, max_groups=3).is_cut
+    (whole,) = shelf.counter().series(parse_filters(times, NOW), (), 86_400, max_groups=1).rows
+    assert whole[1:] == ((), 4)
     facet = shelf.counter().facet(parse_facet({"field": "service"}, NOW))
     assert (dict(facet.values), facet.total, facet.missing) == ({"shop": 1, "shopping": 1}, 4, 2)
     keys = shelf.counter().facet(parse_facet({"field": "metadata"}, NOW))

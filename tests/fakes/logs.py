@@ -5,7 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import zip_longest
 from typing import Any
 from uuid import UUID
@@ -13,7 +13,7 @@ from uuid import UUID
 from sluice.entries.model import Record
 from sluice.entries.packing import unpack_records
 from sluice.errors import Unavailable
-from sluice.search.counts import Counts, FacetCounts, FacetQuery, HistogramQuery
+from sluice.search.counts import ORIGIN, Counts, FacetCounts, FacetQuery, HistogramQuery, SeriesCounts
 from sluice.search.model import (
     EXTRA_FIELDS,
     METADATA,
@@ -171,6 +171,23 @@ class MemoryLogCounter:
             for log in self.logs.found(self.visible, query.filters)
         )
         return Counts([(*key, count) for key, count in counts.items()], None)
+
+    def series(
+        self, filters: Filters, fields: tuple[str, ...], interval_seconds: int, *, max_groups: int
+    ) -> SeriesCounts:
+        counts: Counter[tuple[datetime, tuple[str, ...]]] = Counter()
+        totals: Counter[tuple[str, ...]] = Counter()
+        for log in self.logs.found(self.visible, filters):
+            values = (next(iter(self._values(name, log)), "") for name in fields)
+            group = tuple(
+                value.lower() if name == "level" else value for name, value in zip(fields, values, strict=True)
+            )
+            step = timedelta(seconds=interval_seconds)
+            counts[ORIGIN + (log.record.event_at - ORIGIN) // step * step, group] += 1
+            totals[group] += 1
+        kept = {group for group, _ in totals.most_common(max_groups)}
+        rows = [(start, group, count) for (start, group), count in counts.items() if group in kept]
+        return SeriesCounts(rows, len(kept) < len(totals), None)
 
     def stats(self, filters: Filters) -> Counts:
         groups: dict[tuple[str, str], list[_Log]] = {}

@@ -66,6 +66,16 @@ class FacetCounts:
     complete_since: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
+class SeriesCounts:
+    """Rows of (the interval's start, values, count). ``is_cut``: there were more groups of values than were asked for.
+    ``complete_since`` as in Counts."""
+
+    rows: list[tuple[datetime, tuple[str, ...], int]]
+    is_cut: bool
+    complete_since: datetime | None
+
+
 def parse_histogram(parameters: Mapping[str, str], now: datetime) -> HistogramQuery:
     """Raises what ``parse_filters`` does, and RejectedInput ``invalid_by``, ``invalid_buckets``."""
     filters = parse_filters(parameters, now, "by", "buckets")

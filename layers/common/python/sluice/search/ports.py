@@ -4,7 +4,7 @@ the database is down or gives nothing within the budget."""
 from typing import Protocol
 from uuid import UUID
 
-from sluice.search.counts import Counts, FacetCounts, FacetQuery, HistogramQuery
+from sluice.search.counts import Counts, FacetCounts, FacetQuery, HistogramQuery, SeriesCounts
 from sluice.search.model import Filters, LogQuery, Neighbourhood, Page
 
 
@@ -24,6 +24,12 @@ class LogCounter(Protocol):
 
     def histogram(self, query: HistogramQuery) -> Counts:
         """Rows of (the interval's start, value, count)."""
+
+    def series(
+        self, filters: Filters, fields: tuple[str, ...], interval_seconds: int, *, max_groups: int
+    ) -> SeriesCounts:
+        """Counts in intervals for each combination of the values of ``fields`` (of FACETS but ``application``, or
+        METADATA and a key), "" where a log has none, of the ``max_groups`` most frequent ones."""
 
     def stats(self, filters: Filters) -> Counts:
         """Rows of (level, application, count, first and last event time, bytes of messages)."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from sluice.entries.model import Level
 from sluice.runtime.postgres import Database
-from sluice.search.counts import ORIGIN, Counts, FacetCounts, FacetQuery, HistogramQuery
+from sluice.search.counts import ORIGIN, Counts, FacetCounts, FacetQuery, HistogramQuery, SeriesCounts
 from sluice.search.model import METADATA, Filters, Visible
 from sluice.search.postgres_conditions import Sql, filters_sql, metadata_text
 from sluice.search.postgres_filters import FilteredSearch, narrow
@@ -20,11 +20,15 @@ from sluice.templates.postgres_rows import TEMPLATE, read_parents
 _FIRST_WINDOW_ROWS, _LAST_WINDOW_ROWS = 50_000, 2_000_000
 _MAX_WINDOW_VALUES = 5_000  # of a field that are read from one window
 _MAX_VALUE_CHARACTERS = 256
+_MAX_SERIES_ROWS = 50_000  # from one window of the scan
 _GROUPINGS = {"level": "level", "application": "application_id", "template": TEMPLATE, "none": "0"}
 
 _HISTOGRAM = """
 SELECT date_bin(make_interval(secs => %s), event_at, %s), {grouping}, count(*) FROM {rows} WHERE {conditions}
 GROUP BY 1, 2"""
+_SERIES = """
+SELECT date_bin(make_interval(secs => %s), event_at, %s), {values} count(*) FROM {rows} WHERE {conditions}
+GROUP BY {places} ORDER BY count(*) DESC LIMIT {limit}"""
 _STATS = """
 SELECT level, application_id, count(*), min(event_at), max(event_at), sum(octet_length(message)) FROM {rows}
 WHERE {conditions} GROUP BY 1, 2"""
@@ -54,6 +58,28 @@ class PostgresLogCounter:
         for start, value, count in found.rows:
             totals[max(start, query.starts[0]), self._shown(query.by, value, parents)] += count
         return Counts([(*key, count) for key, count in totals.items()], found.complete_since)
+
+    def series(
+        self, filters: Filters, fields: tuple[str, ...], interval_seconds: int, *, max_groups: int
+    ) -> SeriesCounts:
+        """See LogCounter.series."""
+        expressions = [_value_sql(name) for name in fields]
+        sql = _SERIES.replace("{values}", "".join(f"({expression})::text, " for expression, _ in expressions))
+        sql = sql.replace("{places}", ", ".join(map(str, range(1, len(fields) + 2))))
+        sql = sql.replace("{limit}", str(_MAX_SERIES_ROWS))
+        values = [value for _, several in expressions for value in several]
+        found = self._count(filters, sql, [interval_seconds, ORIGIN, *values])
+        parents = self._parents("template" if "template" in fields else "none")
+        counts: Counter[tuple[datetime, tuple[str, ...]]] = Counter()
+        totals: Counter[tuple[str, ...]] = Counter()
+        for start, *texts, count in found.rows:
+            group = tuple(self._shown_text(name, text, parents) for name, text in zip(fields, texts, strict=True))
+            counts[start, group] += count
+            totals[group] += count
+        kept = {group for group, _ in totals.most_common(max_groups)}
+        rows = [(start, group, count) for (start, group), count in counts.items() if group in kept]
+        is_cut = len(kept) < len(totals) or len(found.rows) >= _MAX_SERIES_ROWS
+        return SeriesCounts(rows, is_cut, found.complete_since)
 
     def stats(self, filters: Filters) -> Counts:
         """See LogCounter.stats."""
@@ -107,6 +133,14 @@ class PostgresLogCounter:
     def _parents(self, name: str) -> dict[int, int]:
         """What templates were merged into, if that is asked for."""
         return read_parents(self._database, self._visible.ids) if name == "template" else {}
+
+    def _shown_text(self, name: str, text: str | None, parents: Mapping[int, int]) -> str:
+        """A value of a series, from its text in the database; "" where there is none."""
+        if not text:
+            return ""
+        if name == "level":
+            return Level(int(text)).name.lower()
+        return str(root_of(int(text), parents)) if name == "template" else text[:_MAX_VALUE_CHARACTERS]
 
     def _shown(self, name: str, value: Any, parents: Mapping[int, int]) -> Any:
         if name == "level":
