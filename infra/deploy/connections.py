@@ -17,6 +17,8 @@ KEYS = frozenset(
         "reader_database_url",
         "indexer_database_url",
         "archiver_database_url",
+        "watcher_database_url",
+        "alerts_database_url",
         "owner_database_url",
         "redis_url",
         "key_pepper",

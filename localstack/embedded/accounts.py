@@ -24,6 +24,8 @@ class Accounts:
     sluice_reader: str
     sluice_indexer: str
     sluice_archiver: str
+    sluice_watcher: str
+    sluice_alerts: str
     key_pepper: str  # 64 hex digits
 
     def roles(self) -> dict[str, str]:

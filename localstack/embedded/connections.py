@@ -30,6 +30,8 @@ def document(addresses: Mapping[str, str], accounts: Accounts) -> dict[str, str]
         "reader_database_url": _database_url("sluice_reader", accounts.sluice_reader, pgbouncer),
         "indexer_database_url": _database_url("sluice_indexer", accounts.sluice_indexer, pgbouncer),
         "archiver_database_url": _database_url("sluice_archiver", accounts.sluice_archiver, pgbouncer),
+        "watcher_database_url": _database_url("sluice_watcher", accounts.sluice_watcher, pgbouncer),
+        "alerts_database_url": _database_url("sluice_alerts", accounts.sluice_alerts, pgbouncer),
         "owner_database_url": _database_url("sluice_owner", accounts.sluice_owner, addresses["postgres"]),
         "redis_url": f"redis://:{accounts.redis}@{addresses['redis']}/0",
         "key_pepper": accounts.key_pepper,

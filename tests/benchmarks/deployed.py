@@ -16,6 +16,8 @@ FUNCTIONS = {
     "process_chunk": "ProcessChunk",
     "query": "Query",
     "index": "Index",
+    "watch": "Watch",
+    "alerts": "Alerts",
     "dashboard": "Dashboard",
 }
 # No limit of an application is reached: they are measured elsewhere, and are settings.

@@ -14,13 +14,7 @@ from benchmarks.deployed import environments
 from scratch import execute_as_superuser
 from stack import REPOSITORY, Stack
 
-_ROLES = {
-    "ingest": "sluice_ingest",
-    "writer": "sluice_writer",
-    "reader": "sluice_reader",
-    "indexer": "sluice_indexer",
-    "archiver": "sluice_archiver",
-}
+_ROLES = {name: f"sluice_{name}" for name in ("ingest", "writer", "reader", "indexer", "archiver", "watcher", "alerts")}
 
 
 class Installation:

@@ -15,6 +15,7 @@ from benchmarks.deployed import FUNCTIONS, environments
 from benchmarks.figures import FIGURES, INPUTS, Figure, Measured
 from benchmarks.logs import BATCH, COLUMNS, batch, content_bytes, make_logs, rows
 from benchmarks.rounds import interleave, ratio
+from deploy.connections import KEYS
 
 README = Path(__file__).parents[1] / "benchmarks" / "README.md"
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -94,10 +95,7 @@ def test_rows_are_text_for_copy_with_the_columns_of_the_reference_table() -> Non
 
 def test_functions_get_the_settings_they_are_deployed_with() -> None:
     secret = {name: name for name in ("redis_url", "key_pepper")}
-    secret |= {
-        f"{name}_database_url": f"{name}_database_url"
-        for name in ("ingest", "writer", "reader", "indexer", "archiver", "owner")
-    }
+    secret |= {name: name for name in KEYS if name.endswith("_database_url")}
     settings = environments(secret)
     assert settings.keys() == FUNCTIONS.keys()
     assert settings["process_chunk"]["DATABASE_URL"] == "writer_database_url"

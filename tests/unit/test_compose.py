@@ -25,7 +25,7 @@ from embedded.state import REPOSITORY
 FOLDER = REPOSITORY / "localstack"
 EXAMPLE = (FOLDER / ".env.example").read_text()
 ENVIRONMENT = read_environment(new_environment(EXAMPLE))
-ROLES = ("ingest", "writer", "reader", "indexer", "archiver")
+ROLES = ("ingest", "writer", "reader", "indexer", "archiver", "watcher", "alerts")
 REFERENCE = re.compile(r"\$\{(\w+)(?::([-?])([^}]*))?\}")
 
 
