@@ -70,13 +70,23 @@ def empty_database(servers: Stack) -> Iterator[Callable[[], Scratch]]:
 
 
 @pytest.fixture(scope="session")
-def scratch(empty_database: Callable[[], Scratch]) -> Scratch:
+def migrated_database(empty_database: Callable[[], Scratch]) -> Callable[[], Scratch]:
+    """Makes migrated databases, for tests of what looks at all applications."""
+
+    def make() -> Scratch:
+        database = empty_database()
+        owner = SchemaOwner(Database(database.url("sluice_owner", direct=True)))
+        owner.migrate()
+        owner.create_partitions(datetime.now(UTC).date())
+        return database
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def scratch(migrated_database: Callable[[], Scratch]) -> Scratch:
     """One migrated database for the session: tests keep apart by using applications and batches of their own."""
-    database = empty_database()
-    owner = SchemaOwner(Database(database.url("sluice_owner", direct=True)))
-    owner.migrate()
-    owner.create_partitions(datetime.now(UTC).date())
-    return database
+    return migrated_database()
 
 
 @pytest.fixture

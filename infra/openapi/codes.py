@@ -8,9 +8,10 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parents[2]
 _ERRORS = frozenset({"ContractError", "Denied", "RejectedInput", "Throttled", "Unavailable", "_Refused", "Refused"})
 _FIELDS = (
-    "after against application before buckets by description expires_at fields format id ids ignored key_id "
-    "level limit metadata name order overlap_seconds reason service session_id since status text trace_id "
-    "until version wait"
+    "above after against application baseline_seconds before below buckets by description direction enabled "
+    "expires_at factor fields for_seconds format group_by id ids ignored key_id kind labels learning_seconds level "
+    "limit metadata min_count min_score name of_query order overlap_seconds per query reason resolve_above "
+    "resolve_below service session_id severity since status steady text trace_id until version wait window_seconds"
 )
 # Raised under a name that is data where it is raised.
 _BY_NAME = {"all_records_rejected", "byte_rate_exceeded", "daily_quota_exceeded", "request_rate_exceeded"}

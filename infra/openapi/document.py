@@ -30,6 +30,7 @@ def document() -> Json:
         "tags": [
             {"name": "logs", "description": "Need a key with the scope ingest, or read."},
             {"name": "operations", "description": "How the platform is doing."},
+            {"name": "alerts", "description": "What is watched for, and what came of it."},
             {"name": "dashboard", "description": "The page, and signing in to it."},
             {"name": "administration", "description": "Need a key with the scope admin, of whatever application."},
         ],

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from openapi.alerts import alert_paths
 from openapi.parts import KEYED, OPEN, READING, operation, parameter, path, query
 from openapi.reading import reading
 from openapi.releases import release_paths
@@ -36,6 +37,7 @@ def paths() -> dict[str, Json]:
         | reading()
         | template_paths()
         | release_paths()
+        | alert_paths()
         | _operations()
         | _dashboard()
         | _applications()

@@ -1,5 +1,6 @@
 """What requests and answers hold."""
 
+from openapi.alerts import alert_schemas
 from openapi.codes import problem_codes
 from openapi.reading import reading_schemas
 from openapi.releases import release_schemas
@@ -39,6 +40,7 @@ def schemas() -> dict[str, Json]:
         | reading_schemas()
         | template_schemas()
         | release_schemas()
+        | alert_schemas()
         | _ledger()
         | _pipeline()
         | _dead_letters()

@@ -173,6 +173,19 @@ def test_metadata_that_could_not_be_read_are_refused(scratch: Scratch, metadata:
         ("sluice_indexer", "UPDATE templates SET merged_into = 1"),
         ("sluice_indexer", "SELECT * FROM template_counts"),
         ("sluice_ingest", "SELECT * FROM templates"),
+        ("sluice_reader", "UPDATE alert_rules SET is_enabled = false"),
+        ("sluice_reader", "INSERT INTO alert_events DEFAULT VALUES"),
+        ("sluice_writer", "SELECT * FROM alert_rules"),
+        ("sluice_watcher", "SELECT * FROM api_keys"),
+        ("sluice_watcher", "DELETE FROM incidents"),
+        ("sluice_watcher", "DELETE FROM alert_rules"),
+        ("sluice_watcher", "UPDATE alert_events SET kind = 'firing'"),
+        ("sluice_watcher", "INSERT INTO log_entries DEFAULT VALUES"),
+        ("sluice_alerts", "UPDATE alert_events SET kind = 'firing'"),
+        ("sluice_alerts", "DELETE FROM incidents"),
+        ("sluice_alerts", "UPDATE watch_progress SET watermark = now()"),
+        ("sluice_alerts", "SELECT * FROM api_keys"),
+        ("sluice_alerts", "INSERT INTO applications (name) VALUES ('x')"),
     ],
 )
 def test_what_a_role_may_not_do(scratch: Scratch, role: str, statement: str) -> None:
@@ -194,6 +207,15 @@ SELECT application_id, position, batch_id::text, received_at, event_at, retentio
 
 _TEMPLATE = (
     "INSERT INTO templates (application_id, number, version, text) VALUES ({id}, (random() * 1000000000)::int, 1, 't')"
+)
+_RULE = (
+    "INSERT INTO alert_rules (application_id, name, kind, spec, severity)"
+    " VALUES ({id}, gen_random_uuid()::text, 'threshold', '{{}}', 'info')"
+)
+_INCIDENT = (
+    "INSERT INTO incidents (application_id, fingerprint, status, severity, rule_name, kind, title, sentence, query,"
+    " window_from, window_until, opened_at) VALUES ({id}, gen_random_uuid()::text, 'firing', 'info', 'r', 'threshold',"
+    " 't', 's', '', now(), now(), now())"
 )
 SECURED = {
     "applications": "SELECT 1",
@@ -224,6 +246,13 @@ SECURED = {
     ),
     "template_counts": "INSERT INTO template_counts VALUES (now(), now(), 0, {id}, 1, 1, 20)",
     "ledger_totals": "INSERT INTO ledger_totals VALUES ({id}, 0, 1, 0, '{{[1,2)}}')",
+    "alert_rules": _RULE,
+    "incidents": _INCIDENT,
+    "alert_events": (
+        f"WITH made AS ({_INCIDENT} RETURNING incident_id) INSERT INTO alert_events"
+        " (incident_id, application_id, kind, payload) SELECT incident_id, {id}, 'firing', '{{}}' FROM made"
+    ),
+    "late_minutes": "INSERT INTO late_minutes (application_id, event_minute) VALUES ({id}, now())",
     "event_time_bounds": "INSERT INTO event_time_bounds VALUES (1, now(), {id}, now(), now())",
 }
 

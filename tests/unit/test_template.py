@@ -18,6 +18,7 @@ from deploy.target import REPOSITORY
 from sluice.metrics.registry import METRICS, Place
 from sluice.runtime.settings import (
     AdminSettings,
+    AlertsSettings,
     ArchiveSettings,
     DashboardSettings,
     DeliverSettings,
@@ -26,6 +27,7 @@ from sluice.runtime.settings import (
     IngestSettings,
     ProcessChunkSettings,
     QuerySettings,
+    WatchSettings,
 )
 from sluice.streams.redis import MAX_SHARDS
 
@@ -36,6 +38,8 @@ SETTINGS: dict[str, Any] = {
     "QueryFunction": QuerySettings,
     "IndexFunction": IndexSettings,
     "DeliverFunction": DeliverSettings,
+    "WatchFunction": WatchSettings,
+    "AlertsFunction": AlertsSettings,
     "AdminFunction": AdminSettings,
     "ArchiveFunction": ArchiveSettings,
     "DashboardFunction": DashboardSettings,
@@ -169,6 +173,8 @@ def test_roles_see_their_own_connection_only(function: str) -> None:
         "QueryFunction": {"reader_database_url", "redis_url", "key_pepper"},
         "IndexFunction": {"indexer_database_url"},
         "DeliverFunction": set(),
+        "WatchFunction": {"watcher_database_url", "redis_url"},
+        "AlertsFunction": {"alerts_database_url", "redis_url", "key_pepper"},
         "AdminFunction": {"owner_database_url", "key_pepper"},
         "ArchiveFunction": {"archiver_database_url"},
         "DashboardFunction": {"ingest_database_url", "redis_url", "key_pepper"},
@@ -207,7 +213,7 @@ def test_rights_are_the_least(function: str) -> None:
         topics = {"Fn::Sub": f"arn:${{AWS::Partition}}:sns:*:{account}:sluice-alerts-*"}
         mail = {"Fn::Sub": f"arn:${{AWS::Partition}}:ses:${{AWS::Region}}:{account}:*"}
         expected += [(("sns:Publish",), topics), (("ses:SendEmail",), mail)]
-    if function in {"DrainFunction", "IndexFunction", "ArchiveFunction", "AdminFunction"}:
+    if function in {"DrainFunction", "IndexFunction", "WatchFunction", "ArchiveFunction", "AdminFunction"}:
         expected.append((("sqs:SendMessage",), queue))
     if function == "ArchiveFunction":
         bucket = {"Fn::GetAtt": ["ArchiveBucket", "Arn"]}
@@ -257,10 +263,12 @@ def test_who_may_invoke_what() -> None:
     assert invoked == {
         ("IngestFunction", "apigateway.amazonaws.com"),
         ("QueryFunction", "apigateway.amazonaws.com"),
+        ("AlertsFunction", "apigateway.amazonaws.com"),
         ("AdminFunction", "apigateway.amazonaws.com"),
         ("DashboardFunction", "apigateway.amazonaws.com"),
         ("DrainFunction", "events.amazonaws.com"),
         ("IndexFunction", "events.amazonaws.com"),
+        ("WatchFunction", "events.amazonaws.com"),
         ("ArchiveFunction", "events.amazonaws.com"),
         ("AdminFunction", "events.amazonaws.com"),
         ("QueryFunction", "events.amazonaws.com"),
@@ -284,6 +292,8 @@ def test_time_outs() -> None:
         "ProcessChunkFunction": 30,
         "QueryFunction": 29,
         "IndexFunction": 60,
+        "WatchFunction": 80,
+        "AlertsFunction": 29,
         "DeliverFunction": 20,
         "AdminFunction": 300,
         "ArchiveFunction": 600,
@@ -305,6 +315,7 @@ def test_schedules() -> None:
     assert rules == {
         "DrainFunction": ("rate(1 minute)", event),
         "IndexFunction": ("rate(1 minute)", "{}"),
+        "WatchFunction": ("rate(1 minute)", "{}"),
         "ArchiveFunction": ("rate(15 minutes)", '{"action": "run"}'),
         "AdminFunction": ("rate(1 day)", '{"action": "maintain"}'),
         "QueryFunction": ("rate(5 minutes)", '{"action": "audit"}'),
@@ -321,6 +332,7 @@ def test_background_failures_reach_the_queue() -> None:
     assert {found["FunctionName"]["Ref"] for found in configurations} == {
         "DrainFunction",
         "IndexFunction",
+        "WatchFunction",
         "ArchiveFunction",
         "AdminFunction",
     }
@@ -384,6 +396,14 @@ def test_routes() -> None:
         ("patch", "/api/templates/{id}"),
         ("get", "/api/diff"),
         ("post", "/api/dead-letters/drop"),
+        ("get", "/api/rules"),
+        ("post", "/api/rules"),
+        ("get", "/api/rules/{id}"),
+        ("patch", "/api/rules/{id}"),
+        ("delete", "/api/rules/{id}"),
+        ("get", "/api/incidents"),
+        ("get", "/api/incidents/{id}"),
+        ("post", "/api/incidents/{id}/acknowledge"),
         ("get", "/"),
         ("get", "/assets/{name}"),
         ("post", "/api/session"),
@@ -476,3 +496,4 @@ def test_alarms_tell_whoever_is_named() -> None:
         assert one["AlarmActions"] == one["OKActions"] == told
         assert one["AlarmDescription"].endswith(".")
     assert alarms()["LogsUnaccountedAlarm"]["TreatMissingData"] == "breaching"
+    assert alarms()["WatchLagsAlarm"]["TreatMissingData"] == "breaching"

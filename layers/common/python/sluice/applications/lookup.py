@@ -46,8 +46,9 @@ class KeyLookup:
         """
         return _holding(self._live_key(text), scope)
 
-    def admit(self, method: str, headers: Mapping[str, str], scope: Scope) -> KeyRecord:
-        """The live key of a request, holding ``scope``: the one in its headers (see credentials), else its session's.
+    def admit(self, method: str, headers: Mapping[str, str], *scopes: Scope) -> KeyRecord:
+        """The live key of a request, holding one of ``scopes``: the one in its headers (see credentials), else its
+        session's.
 
         Raises what ``authenticate`` and ``session`` do, and Denied ``cross_site_request`` (403) for a change that
         another site's page could have caused.
@@ -56,7 +57,7 @@ class KeyLookup:
         is_by_cookie = not sent and read_cookie(headers) is not None
         if is_forgeable(method, headers, is_by_cookie=is_by_cookie):
             raise Denied("cross_site_request", _HOW_TO_CHANGE, status=403)
-        return _holding(self.session(headers)[0], scope) if is_by_cookie else self.authenticate(sent, scope)
+        return _holding(self.session(headers)[0] if is_by_cookie else self._live_key(sent), *scopes)
 
     def open_session(self, text: str | None) -> tuple[KeyRecord, Session]:
         """A new session of the key ``text``, which needs the scope read or admin. Raises what ``authenticate`` does."""
@@ -136,7 +137,8 @@ class KeyLookup:
         return key
 
 
-def _holding(key: KeyRecord, scope: Scope) -> KeyRecord:
-    if scope not in key.scopes:
-        raise Denied("missing_scope", f"this API key lacks the scope {scope.value!r}", status=403)
+def _holding(key: KeyRecord, *scopes: Scope) -> KeyRecord:
+    if not key.scopes & set(scopes):
+        named = " or ".join(repr(scope.value) for scope in scopes)
+        raise Denied("missing_scope", f"this API key lacks the scope {named}", status=403)
     return key

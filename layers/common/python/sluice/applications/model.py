@@ -11,12 +11,14 @@ APPLICATION_NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,61}[a-z0-9])?")
 
 
 class Scope(StrEnum):
-    """What a key may do: send logs, read its application's logs, see and administer every application."""
+    """What a key may do: send logs, read its application's logs, see and administer every application, read the
+    platform's metrics, keep its application's alert rules and do what is on call's."""
 
     INGEST = "ingest"
     READ = "read"
     ADMIN = "admin"
     METRICS = "metrics"
+    ALERTS = "alerts"
 
 
 class Status(StrEnum):

@@ -11,6 +11,7 @@ from typing import Literal
 MetricName = Literal[
     "accepted",
     "admin_actions",
+    "alert_transitions",
     "archive_lag",
     "archives",
     "backlog",
@@ -28,6 +29,7 @@ MetricName = Literal[
     "drains",
     "duplicate",
     "errors",
+    "evaluations",
     "filter_lag",
     "freshness",
     "in_flight",
@@ -58,6 +60,7 @@ MetricName = Literal[
     "rows_archived",
     "rows_expired",
     "rows_filtered",
+    "rules_failed",
     "sends",
     "source_up",
     "stored",
@@ -66,6 +69,9 @@ MetricName = Literal[
     "vanished_entries",
     "wakes",
     "wakes_failed",
+    "watch_lag",
+    "watches",
+    "windows_judged",
 ]
 
 
@@ -117,6 +123,7 @@ _APPLICATION = ("application",)
 METRICS: dict[MetricName, Metric] = {
     "accepted": Metric(_COUNTER, _COUNT, _BOTH, "Records that ingest has promised to store.", _APPLICATION),
     "admin_actions": Metric(_COUNTER, _COUNT, _CLOUDWATCH, "Requests and invocations of the admin function."),
+    "alert_transitions": Metric(_COUNTER, _COUNT, _KEPT, "What there was to tell of incidents.", ("kind",)),
     "archive_lag": Metric(
         _GAUGE, _SECONDS, _CLOUDWATCH, "By how much the oldest day in the log table has outstayed its retention."
     ),
@@ -144,6 +151,7 @@ METRICS: dict[MetricName, Metric] = {
         "Requests and chunks that ended in an error; refused keys aside.",
         ("service", "code"),
     ),
+    "evaluations": Metric(_COUNTER, _COUNT, _KEPT, "Times that a rule was looked at, failures included."),
     "filter_lag": Metric(_GAUGE, _SECONDS, _CLOUDWATCH, "Age of the oldest rows without a word filter."),
     "freshness": Metric(
         _HISTOGRAM, _SECONDS, _KEPT, "Age of a chunk's oldest record when it became visible, from receipt.", (), _AGES
@@ -192,6 +200,7 @@ METRICS: dict[MetricName, Metric] = {
         _COUNTER, _COUNT, _CLOUDWATCH, "Rows that were deleted with their day, of classes that are not archived."
     ),
     "rows_filtered": Metric(_COUNTER, _COUNT, _CLOUDWATCH, "Rows that got a word filter."),
+    "rules_failed": Metric(_COUNTER, _COUNT, _KEPT, "Times that a rule could not be judged.", ("code",)),
     "sends": Metric(_COUNTER, _COUNT, _CLOUDWATCH, "Messages that deliver was asked to send."),
     "source_up": Metric(
         _GAUGE, _COUNT, _SCRAPED, "1 if the source answered this scrape; its metrics stand for 0.", ("source",)
@@ -202,6 +211,11 @@ METRICS: dict[MetricName, Metric] = {
     "vanished_entries": Metric(_COUNTER, _COUNT, _KEPT, "Claimed entries that somebody trimmed from the queue."),
     "wakes": Metric(_COUNTER, _COUNT, _CLOUDWATCH, "Drains that ingest woke."),
     "wakes_failed": Metric(_COUNTER, _COUNT, _KEPT, "Drains that ingest failed to wake; the schedule comes later."),
+    "watch_lag": Metric(
+        _GAUGE, _SECONDS, _CLOUDWATCH, "How far behind now the time is up to which alert rules are judged."
+    ),
+    "watches": Metric(_COUNTER, _COUNT, _CLOUDWATCH, "Runs of the function that judges alert rules."),
+    "windows_judged": Metric(_COUNTER, _COUNT, _KEPT, "Windows of alert rules that got a verdict, or another one."),
 }
 
 

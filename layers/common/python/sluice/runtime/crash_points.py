@@ -27,6 +27,8 @@ CrashPoint = Literal[
     "index.after_read",
     "index.before_commit",
     "index.after_commit",
+    "watch.before_commit",
+    "watch.after_commit",
     "archive.after_open",
     "archive.after_announce",
     "archive.after_put",

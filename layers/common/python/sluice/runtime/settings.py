@@ -295,6 +295,52 @@ class ArchiveSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class WatchSettings:
+    """What functions/watch uses."""
+
+    redis_url: str
+    database_url: str
+    shard_count: int
+    templates: bool  # whether logs are clustered, and so counted
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] = os.environ) -> Self:
+        """Raises ConfigError naming every problem."""
+        return _load(
+            environ,
+            lambda read: cls(
+                redis_url=read.redis(),
+                database_url=read.database(),
+                shard_count=read.positive("SHARD_COUNT"),
+                templates=read.switch("TEMPLATES"),
+            ),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class AlertsSettings:
+    """What functions/alerts uses."""
+
+    redis_url: str
+    database_url: str
+    key_pepper: bytes
+    templates: bool  # whether logs are clustered, and so counted
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] = os.environ) -> Self:
+        """Raises ConfigError naming every problem."""
+        return _load(
+            environ,
+            lambda read: cls(
+                redis_url=read.redis(),
+                database_url=read.database(),
+                key_pepper=read.pepper("KEY_PEPPER"),
+                templates=read.switch("TEMPLATES"),
+            ),
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class AdminSettings:
     """What functions/admin uses."""
 
