@@ -11,6 +11,8 @@ from sluice.deadletters.model import Selection
 from sluice.deadletters.postgres import PostgresDeadLetters
 from sluice.deadletters.select import read_selection
 from sluice.errors import RejectedInput
+from sluice.retention.parse import CLASS_MEMBERS, read_class_change, read_class_name, read_retention_change
+from sluice.retention.postgres import PostgresRetention
 from sluice.schema.postgres import SchemaOwner
 from sluice.templates.edits import EDITS, read_template_edit
 from sluice.templates.postgres_edits import PostgresTemplateEdits
@@ -30,6 +32,7 @@ class Admin:
     pepper: bytes
     clock: Clock
     templates: PostgresTemplateEdits
+    retention: PostgresRetention
 
     def run(self, event: Members) -> dict[str, Any]:
         """Runs the event's action. Raises RejectedInput ``unknown_action`` and whatever the action raises."""
@@ -49,6 +52,11 @@ class Admin:
             "redrive_dead_letters": self.redrive_dead_letters,
             "drop_dead_letters": self.drop_dead_letters,
             "change_template": self.change_template,
+            "list_retention_classes": self.list_retention_classes,
+            "create_retention_class": self.create_retention_class,
+            "change_retention_class": self.change_retention_class,
+            "show_retention": self.show_retention,
+            "change_retention": self.change_retention,
         }
         action = event.get("action")
         if not isinstance(action, str) or action not in actions:
@@ -154,6 +162,32 @@ class Admin:
         if type(template_id) is not int or not 0 < template_id < 2**31:
             raise RejectedInput("unknown_template", "there is no template with such an id", status=404)
         return {"template": self.templates.change(template_id, read_template_edit(event), key_id=key_id)}
+
+    def list_retention_classes(self, event: Members) -> dict[str, Any]:
+        """Lists the retention classes."""
+        return {"retention_classes": self.retention.classes()}
+
+    def create_retention_class(self, event: Members) -> dict[str, Any]:
+        """Creates the class ``name``: ``hot_days`` in the log table, then archived unless ``is_archived`` is false, up
+        to ``archive_days`` (null: for ever)."""
+        parse.refuse_others(event, "name", *CLASS_MEMBERS)
+        return {"retention_class": self.retention.create(read_class_name(event), read_class_change(event))}
+
+    def change_retention_class(self, event: Members) -> dict[str, Any]:
+        """Changes the class ``name``; what is not named stays. Holds for stored logs, too."""
+        parse.refuse_others(event, "name", *CLASS_MEMBERS)
+        return {"retention_class": self.retention.change(read_class_name(event), read_class_change(event))}
+
+    def show_retention(self, event: Members) -> dict[str, Any]:
+        """Shows in which classes logs of ``application`` are kept."""
+        return {"retention": self.retention.of_application(parse.read_text(event, "application"))}
+
+    def change_retention(self, event: Members) -> dict[str, Any]:
+        """Keeps logs of ``application`` that are stored from now on in ``retention_class``, but for those of ``levels``
+        (names of classes by level; null: in the application's own again)."""
+        parse.refuse_others(event, "application", "retention_class", "levels")
+        change = read_retention_change(event)
+        return {"retention": self.retention.assign(parse.read_text(event, "application"), change)}
 
     def _selected(self, event: Members, *, must_be_explicit: bool = False) -> Selection:
         """Which dead letters. Raises ``unknown_application``, too: a mistake is told, not answered with nothing."""

@@ -1,10 +1,10 @@
-"""Administration: schema, partitions, applications, keys and dead letters.
+"""Administration: schema, partitions, applications, keys, retention and dead letters.
 
 Trigger: Invoke, by the operator's command line or a schedule (IAM is its authentication), and HTTP for applications,
-keys, dead letters and templates (a key with the scope admin, of whatever application: it administers all). Promise: an
-action is one transaction (migrations: one each; redrive: one for 500 letters). Repeating one is safe: it changes
-nothing, or is refused with 409; creating a key makes another one. On failure an Invoke raises, its message beginning
-with the code; HTTP answers problem+json.
+keys, retention, dead letters and templates (a key with the scope admin, of whatever application: it administers all).
+Promise: an action is one transaction (migrations: one each; redrive: one for 500 letters). Repeating one is safe: it
+changes nothing, or is refused with 409; creating a key makes another one. On failure an Invoke raises, its message
+beginning with the code; HTTP answers problem+json.
 """
 
 from functools import cache
@@ -17,6 +17,7 @@ from sluice.applications.lookup import KeyLookup
 from sluice.applications.model import KeyRecord, Scope
 from sluice.applications.postgres import PostgresApplications, PostgresKeyStore
 from sluice.deadletters.postgres import PostgresDeadLetters
+from sluice.retention.postgres import PostgresRetention
 from sluice.runtime.http import HttpApi, json_body, json_response, jsonable
 from sluice.runtime.observability import Logger, Metrics, count, utc_now
 from sluice.runtime.postgres import Database
@@ -136,6 +137,39 @@ def change_template(request: Request) -> Response:
     return json_response(admin.change_template(members, key_id=key.key_id))
 
 
+@api.route("GET", "/api/retention-classes")
+def list_retention_classes(request: Request) -> Response:
+    """All retention classes."""
+    return json_response(_authenticated(request).list_retention_classes({}))
+
+
+@api.route("POST", "/api/retention-classes")
+def create_retention_class(request: Request) -> Response:
+    """A new retention class."""
+    return json_response(_authenticated(request).create_retention_class(json_body(request)), 201)
+
+
+@api.route("PATCH", "/api/retention-classes/{name}")
+def change_retention_class(request: Request) -> Response:
+    """Other numbers of days."""
+    admin = _authenticated(request)
+    return json_response(admin.change_retention_class(_body_and_path(request, name="name")))
+
+
+@api.route("GET", "/api/applications/{name}/retention")
+def show_retention(request: Request) -> Response:
+    """An application's classes."""
+    admin = _authenticated(request)
+    return json_response(admin.show_retention(_body_and_path(request, application="name")))
+
+
+@api.route("PATCH", "/api/applications/{name}/retention")
+def change_retention(request: Request) -> Response:
+    """Other classes of an application's levels."""
+    admin = _authenticated(request)
+    return json_response(admin.change_retention(_body_and_path(request, application="name")))
+
+
 def _number(text: str) -> int | str:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else text
 
@@ -150,7 +184,9 @@ def _dependencies() -> tuple[Admin, KeyLookup]:
     )
     lookup = KeyLookup(PostgresKeyStore(database), None, settings.key_pepper, utc_now)
     templates = PostgresTemplateEdits(database)
-    return Admin(SchemaOwner(database), applications, dead_letters, settings.key_pepper, utc_now, templates), lookup
+    retention = PostgresRetention(database)
+    admin = Admin(SchemaOwner(database), applications, dead_letters, settings.key_pepper, utc_now, templates, retention)
+    return admin, lookup
 
 
 @logger.inject_lambda_context

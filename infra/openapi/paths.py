@@ -7,6 +7,7 @@ from openapi.parts import KEYED, OPEN, READING, operation, parameter, path, quer
 from openapi.reading import reading
 from openapi.releases import release_paths
 from openapi.responses import LIMITS, answers, otlp_answers, problems
+from openapi.retention import retention_paths
 from openapi.schemas import LOG
 from openapi.shapes import COUNT, Json, array, integer, members, or_null, schema, text, words
 from openapi.templates import template_paths
@@ -41,6 +42,7 @@ def paths() -> dict[str, Json]:
         | _operations()
         | _dashboard()
         | _applications()
+        | retention_paths()
         | _keys()
         | _dead_letters()
     )

@@ -4,6 +4,7 @@ from openapi.alerts import alert_schemas
 from openapi.codes import problem_codes
 from openapi.reading import reading_schemas
 from openapi.releases import release_schemas
+from openapi.retention import retention_schemas
 from openapi.shapes import COUNT, TIME, Json, array, integer, members, or_null, schema, text, words
 from openapi.templates import template_schemas
 from sluice.applications.model import APPLICATION_NAME, LARGEST_LIMITS, Scope, Status
@@ -38,6 +39,7 @@ def schemas() -> dict[str, Json]:
         _sent()
         | _stored()
         | reading_schemas()
+        | retention_schemas()
         | template_schemas()
         | release_schemas()
         | alert_schemas()

@@ -28,7 +28,7 @@ class Office:
         self.clock = ManualClock()
         self.register = MemoryRegister(self.clock)
         self.lookup = KeyLookup(self.register, None, PEPPER, self.clock)
-        self.admin = app.Admin(None, self.register, None, PEPPER, self.clock, None)
+        self.admin = app.Admin(None, self.register, None, PEPPER, self.clock, None, None)
         self.register.create("operators")
         self.register.create("shop")
         self.key = self.new_key("operators", "admin")

@@ -56,7 +56,7 @@ def test_a_day_becomes_objects_and_its_partition_is_gone(vault: Vault) -> None:
 
 
 def test_an_object_is_lines_of_json_in_a_hive_layout(vault: Vault) -> None:
-    vault.fill()
+    vault.fill(batches=1)
     vault.run()
     key = next(key for key in vault.known_keys() if f"application={vault.applications[0]}/" in key)
     assert key.startswith(f"logs/class=standard/application={vault.applications[0]}/day=2026-10-01/part-00000-")

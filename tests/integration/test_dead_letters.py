@@ -23,6 +23,7 @@ from sluice.errors import RejectedInput
 from sluice.ledger.audit import audit
 from sluice.ledger.model import Totals
 from sluice.ledger.postgres import PostgresLedger
+from sluice.retention.postgres import PostgresRetention
 from sluice.runtime.postgres import Database
 from sluice.runtime.redis import connect_redis
 from sluice.schema.postgres import SchemaOwner
@@ -178,7 +179,8 @@ class Desk:
         lookup = KeyLookup(PostgresKeyStore(owner), None, PEPPER, clock)
         self._applications = PostgresApplications(owner)
         admin = app.Admin(
-            SchemaOwner(owner), self._applications, ward.dead_letters, PEPPER, clock, PostgresTemplateEdits(owner)
+            *(SchemaOwner(owner), self._applications, ward.dead_letters, PEPPER, clock),
+            *(PostgresTemplateEdits(owner), PostgresRetention(owner)),
         )
         monkeypatch.setattr(app, "_dependencies", lambda: (admin, lookup))
         self._application = ward.application

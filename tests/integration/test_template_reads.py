@@ -39,7 +39,7 @@ class Shop:
         desk.store(self.application_id, "payment 17 declined after 80 ms", "payment 18 declined after 120 ms")
         owner = Database(desk.scratch.url("sluice_owner", direct=True))
         edits = PostgresTemplateEdits(owner)
-        admin = admin_app.Admin(None, None, None, PEPPER, lambda: datetime.now(UTC), edits)
+        admin = admin_app.Admin(None, None, None, PEPPER, lambda: datetime.now(UTC), edits, None)
         lookup = KeyLookup(PostgresKeyStore(owner), None, PEPPER, lambda: datetime.now(UTC))
         monkeypatch.setattr(admin_app, "_dependencies", lambda: (admin, lookup))
 

@@ -22,6 +22,7 @@ from sluice_cli.commands import (
     load,
     logs,
     queue,
+    retention,
     send,
     status,
     tail,
@@ -109,6 +110,7 @@ app.add_typer(apps.app, name="apps")
 app.add_typer(keys.app, name="keys")
 app.add_typer(dlq.app, name="dlq")
 app.add_typer(archive.app, name="archive")
+app.add_typer(retention.app, name="retention")
 app.command(epilog="Example: sluice send /var/log/app.log, or: journalctl -o cat | sluice send -")(send.send)
 app.command(epilog="Example: sluice drain --until-empty")(drain.drain)
 app.command(epilog="Example: sluice queue --watch")(queue.queue)

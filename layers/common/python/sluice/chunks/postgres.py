@@ -14,6 +14,7 @@ from sluice.chunks.postgres_copy import copy_entries
 from sluice.chunks.postgres_partitions import Partitions, widen_bounds
 from sluice.chunks.rows import DeadRow, Row
 from sluice.errors import ContractError, Poison
+from sluice.retention.postgres import RetentionRules
 from sluice.runtime.crash_points import crash_point
 from sluice.runtime.postgres import Database
 from sluice.streams.model import StreamEntry, UnreadableEntry
@@ -53,9 +54,9 @@ WHERE ledger.batch_id = dead.batch_id AND ledger.part = dead.part"""
 
 
 class _CircuitOpenError(Exception):
-    """Rolls the transaction back; ``held`` are the entries with failing records."""
+    """Rolls the transaction back; ``held`` are the identities of the entries with failing records."""
 
-    def __init__(self, held: tuple[StreamEntry, ...]) -> None:
+    def __init__(self, held: set[tuple[int, str]]) -> None:
         super().__init__()
         self.held = held
 
@@ -66,6 +67,7 @@ class PostgresChunkStore:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._partitions = Partitions()
+        self._rules = RetentionRules()
 
     def store(
         self,
@@ -76,13 +78,14 @@ class PostgresChunkStore:
         is_forced: bool = False,
     ) -> Settlement:
         """See ChunkStore.store."""
-        chunk = _Chunk(self._partitions, attempts, is_condemned, is_forced)
+        chunk = _Chunk(self._partitions, self._rules, attempts, is_condemned, is_forced)
         try:
             return Settlement(self._commit(chunk, entries))
         except _CircuitOpenError as opened:
-            return Settlement(
-                self._commit(chunk, [entry for entry in entries if entry not in opened.held]), opened.held
+            held = tuple(
+                entry for entry in entries if isinstance(entry, StreamEntry) and _identity(entry) in opened.held
             )
+            return Settlement(self._commit(chunk, [entry for entry in entries if entry not in held]), held)
 
     def _commit(
         self, chunk: "_Chunk", entries: Sequence[StreamEntry | UnreadableEntry], *, is_retry: bool = False
@@ -108,9 +111,13 @@ class PostgresChunkStore:
 
     def _ensure_partitions(self, entries: Sequence[StreamEntry]) -> None:
         """Before the chunk's own transaction: the lock that creating one takes must not wait for a COPY."""
-        if self._partitions.lack(entries):
+        if self._rules.are_due():
             with self._database.transaction() as open_cursor:
-                self._partitions.ensure(open_cursor, entries)
+                self._rules.read(open_cursor)
+        possible = [portion for entry in entries for portion in self._rules.possible(entry)]
+        if self._partitions.lack(possible):
+            with self._database.transaction() as open_cursor:
+                self._partitions.ensure(open_cursor, possible)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +125,7 @@ class _Chunk:
     """The steps of one transaction."""
 
     partitions: Partitions
+    rules: RetentionRules
     attempts: int
     is_condemned: bool
     is_forced: bool
@@ -155,17 +163,18 @@ class _Chunk:
         """Copies the records of entries that are new, and dead-letters those that the database can never take."""
         if not entries:
             return ChunkResult()
+        portions = [portion for entry in entries for portion in self.rules.portions(entry)]
         if self.is_condemned:
-            dead = [DeadRow(row, "crashed", _CRASHED) for entry in entries for row in rows.entry_rows(entry)]
+            dead = [DeadRow(row, "crashed", _CRASHED) for portion in portions for row in rows.entry_rows(portion)]
         else:
-            groups = self.partitions.group(entries)
+            groups = self.partitions.group(portions)
             dead = [row for leaf, group in groups.items() for row in copy_entries(open_cursor, leaf, group)]
-            self._check_circuit(entries, dead)
+            self._check_circuit(portions, dead)
         if dead:
             self._dead_letter(open_cursor, dead)
             _count_dead(open_cursor, [row.source.entry for row in dead if isinstance(row.source, Row)])
-        widen_bounds(open_cursor, entries)
-        add_counts(open_cursor, entries, dead)
+        widen_bounds(open_cursor, portions)
+        add_counts(open_cursor, portions, dead)
         if __debug__:
             crash_point("process_chunk.after_counts")
         total = sum(entry.record_count for entry in entries)
@@ -177,7 +186,7 @@ class _Chunk:
         for entry in entries:
             records[entry.application_id] += entry.record_count
         if not self.is_forced and is_circuit_open(records, Counter(entry.application_id for entry in held)):
-            raise _CircuitOpenError(tuple({_identity(entry): entry for entry in held}.values()))
+            raise _CircuitOpenError(set(map(_identity, held)))
 
     def _settle_conflicts(self, open_cursor: cursor, entries: Sequence[StreamEntry]) -> ChunkResult:
         """Entries whose ledger key was taken: redelivered, a client's duplicate, or another body under the same key."""

@@ -23,33 +23,36 @@ _DECODER = msgspec.json.Decoder(list[dict[str, Any]], float_hook=str)  # a numbe
 
 
 class FilterBuilder:
-    """Takes rows batch by batch, in the order of ``Batch.order``, and puts each into one filter. Neighbours share one
-    if they are small. Keeps tokens, not rows: a page of long logs must fit into memory."""
+    """Takes rows batch by batch, in the order of ``Batch.order``, and puts each into one filter. Neighbours of a class
+    share one if they are small. Keeps tokens, not rows: a page of long logs must fit into memory."""
 
     def __init__(self) -> None:
         self._filters: list[WordFilter] = []
-        self._group = _Group()
+        self._groups: dict[int, _Group] = {}  # by class
 
     def add(self, item: Slice) -> None:
+        number = item.batch.retention_class
         is_large = len(item.rows) >= LARGE_BATCH
-        if is_large or not self._group.fits(item.batch):
-            self._close()
+        if is_large or (number in self._groups and not self._groups[number].fits(item.batch)):
+            self._close(number)
         for rows in batched(item.rows, _STEP, strict=False):
-            self._group.add(item.batch, rows)
-            if self._group.is_full:
-                self._close()
+            group = self._groups.setdefault(number, _Group())
+            group.add(item.batch, rows)
+            if group.is_full:
+                self._close(number)
         if is_large:
-            self._close()
+            self._close(number)
 
     def finish(self) -> list[WordFilter]:
         """The filters of everything that was added."""
-        self._close()
+        for number in list(self._groups):
+            self._close(number)
         return self._filters
 
-    def _close(self) -> None:
-        if self._group.positions:
-            self._filters.append(self._group.to_filter())
-            self._group = _Group()
+    def _close(self, number: int) -> None:
+        group = self._groups.pop(number, None)
+        if group is not None:
+            self._filters.append(group.to_filter())
 
 
 def row_tokens(rows: Sequence[Row]) -> set[bytes]:
@@ -81,7 +84,7 @@ class _Group:
         self.tokens |= row_tokens(rows)
 
     def fits(self, batch: Batch) -> bool:
-        first = self.batches[0] if self.batches else batch
+        first = self.batches[0]
         return first.application_id == batch.application_id and first.day == batch.day
 
     @property

@@ -8,7 +8,7 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Rows that came in one request."""
+    """Rows that came in one request and are kept in one class."""
 
     application_id: int
     retention_class: int
@@ -30,6 +30,7 @@ class Row(NamedTuple):
     """A stored row in COPY's text format. Times are UTC, so that text order is time order."""
 
     batch: bytes  # its number in the page
+    retention_class: bytes
     ctid: bytes
     position: bytes
     event_at: bytes

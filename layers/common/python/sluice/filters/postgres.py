@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC
 from uuid import UUID
 
@@ -37,10 +38,11 @@ _FIELDS = ", ".join(f"'{name}=' || {name}" for name in ("level", *words.FIELDS))
 _ROWS = f"""
 COPY (SELECT number, found.* FROM unnest(%s::int[], %s::timestamptz[], %s::uuid[])
     WITH ORDINALITY AS wanted (in_application, at, in_batch, number), LATERAL (
-    SELECT ctid, position, event_at, concat_ws(E'\\x{words.FIELD_SEPARATOR.hex()}', {_FIELDS}), message, metadata
+    SELECT retention_class, ctid, position, event_at, concat_ws(E'\\x{words.FIELD_SEPARATOR.hex()}', {_FIELDS}),
+           message, metadata
     FROM log_entries
     WHERE application_id = in_application AND received_at = at AND batch_id = in_batch
-      AND received_at >= %s AND received_at <= %s OFFSET 0) AS found) TO STDOUT"""
+      AND received_at >= %s AND received_at <= %s AND retention_class > 0 OFFSET 0) AS found) TO STDOUT"""
 
 _ADVANCE = "UPDATE word_filter_progress SET stored_xid = %s::xid8, batch_id = %s::uuid, part = %s"
 
@@ -149,8 +151,10 @@ class _RowSink:
         if not self._rows:
             return
         batch, stored_counts, wanted = self._batches[int(self._rows[0].batch) - 1]
-        rows = sorted(self._rows, key=lambda row: int(row.position))
-        self._builder.add(Slice(batch, _own(rows, stored_counts, wanted)))
+        own = _own(sorted(self._rows, key=lambda row: int(row.position)), stored_counts, wanted)
+        for number in sorted({row.retention_class for row in own}):
+            rows = [row for row in own if row.retention_class == number]
+            self._builder.add(Slice(replace(batch, retention_class=int(number)), rows))
         self._rows = []
 
 

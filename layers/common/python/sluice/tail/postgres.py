@@ -42,20 +42,19 @@ _SPANS = f"""
 WITH entries AS (
     SELECT stored_xid, batch_id, part,
            coalesce(first_position, {FIRST}) AS first, coalesce(last_position, {LAST}) AS last,
-           false AS is_late, application_id, retention_class, received_at, stored_count
+           false AS is_late, application_id, received_at, stored_count
     FROM ledger
     WHERE (stored_xid, batch_id, part) >= (%(xid)s::text::xid8, %(batch_id)s::uuid, %(part)s)
       AND stored_xid < %(horizon)s::text::xid8 AND application_id = ANY (%(ids)s) AND stored_count > 0
     ORDER BY stored_xid, batch_id, part LIMIT {_MAX_SPANS}),
 latecomers AS (
     SELECT stored_xid, batch_id, part, position AS first, position AS last,
-           true AS is_late, application_id, retention_class, received_at, 1 AS stored_count
+           true AS is_late, application_id, received_at, 1 AS stored_count
     FROM late_records
     WHERE (stored_xid, batch_id, part, position) > (%(xid)s::text::xid8, %(batch_id)s::uuid, %(part)s, %(position)s)
       AND stored_xid < %(horizon)s::text::xid8 AND application_id = ANY (%(ids)s)
     ORDER BY stored_xid, batch_id, part, position LIMIT {_MAX_SPANS})
-SELECT stored_xid::text, batch_id::text, part, first, last, is_late, application_id, retention_class, received_at,
-       stored_count
+SELECT stored_xid::text, batch_id::text, part, first, last, is_late, application_id, received_at, stored_count
 FROM (SELECT * FROM entries UNION ALL SELECT * FROM latecomers) AS span
 ORDER BY span.stored_xid, span.batch_id, part, first LIMIT {_MAX_SPANS}"""
 
@@ -63,11 +62,10 @@ ORDER BY span.stored_xid, span.batch_id, part, first LIMIT {_MAX_SPANS}"""
 # outside: a planner that expects few rows to fit would read all that there are once rather than some for each span.
 _ROWS = f"""
 SELECT span.number, {COLUMNS}
-FROM (SELECT * FROM unnest(%s::int[], %s::int[], %s::smallint[], %s::timestamptz[],
-                           %s::uuid[], %s::int[], %s::int[], %s::bool[])
-      AS span (number, of_application, of_class, came_at, of_batch, first, last, is_late) ORDER BY number) AS span,
+FROM (SELECT * FROM unnest(%s::int[], %s::int[], %s::timestamptz[], %s::uuid[], %s::int[], %s::int[], %s::bool[])
+      AS span (number, of_application, came_at, of_batch, first, last, is_late) ORDER BY number) AS span,
 LATERAL (SELECT * FROM log_entries
-         WHERE application_id = of_application AND retention_class = of_class AND received_at = came_at
+         WHERE application_id = of_application AND received_at = came_at
            AND batch_id = of_batch AND position BETWEEN first AND last
            AND (is_late OR NOT EXISTS (SELECT FROM late_records late WHERE late.batch_id = log_entries.batch_id
                                        AND late.position = log_entries.position))
@@ -97,7 +95,6 @@ class _Span:
     last: int
     is_late: bool
     application_id: int
-    retention_class: int
     received_at: datetime
 
     def place(self, position: int) -> Place:
@@ -205,7 +202,7 @@ def _rows(open_cursor: cursor, spans: list[_Span], conditions: Sql, limit: int) 
     sql, values = conditions
     columns = [
         list(range(len(spans))),
-        *([getattr(span, name) for span in spans] for name in ("application_id", "retention_class", "received_at")),
+        *([getattr(span, name) for span in spans] for name in ("application_id", "received_at")),
         [span.batch_id.hex for span in spans],
         *([getattr(span, name) for span in spans] for name in ("first", "last", "is_late")),
     ]

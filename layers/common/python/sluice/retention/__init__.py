@@ -1,0 +1,1 @@
+"""Retention: which class a log is kept in, and for how long."""
