@@ -1,6 +1,7 @@
 """All mutations, by the part of the pipeline that they damage. One that no test catches is a hole in the tests."""
 
 from mutations.catalogue.access import ACCESS
+from mutations.catalogue.archive import ARCHIVE
 from mutations.catalogue.dead_letters import DEAD_LETTERS
 from mutations.catalogue.delivery import DELIVERY
 from mutations.catalogue.limits import LIMITS
@@ -9,4 +10,4 @@ from mutations.catalogue.reading import READING
 from mutations.catalogue.storage import STORAGE
 from mutations.catalogue.templates import TEMPLATES
 
-MUTATIONS = (*QUEUE, *DELIVERY, *STORAGE, *DEAD_LETTERS, *ACCESS, *LIMITS, *TEMPLATES, *READING)
+MUTATIONS = (*QUEUE, *DELIVERY, *STORAGE, *DEAD_LETTERS, *ACCESS, *ARCHIVE, *LIMITS, *TEMPLATES, *READING)

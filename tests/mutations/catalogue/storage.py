@@ -78,7 +78,7 @@ STORAGE = (
         "bounds not widened",
         "queries by event time do not find what is stored",
         f"{_CHUNKS}/postgres.py",
-        "        widen_bounds(open_cursor, entries)\n",
+        "        widen_bounds(open_cursor, portions)\n",
         "",
         ("tests/contracts/test_log_reader.py::test_a_late_log_is_found_by_its_event_time",),
     ),
