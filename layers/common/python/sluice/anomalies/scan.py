@@ -1,7 +1,6 @@
 """Trailing windows of several lengths, each tested as one sum: short ones see spikes, long ones moderate changes."""
 
-from copy import deepcopy
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Self
 
 from sluice.anomalies.tails import deviation, surprise_above, surprise_below
@@ -79,11 +78,11 @@ class Scan:
             self.scatter[place] = [squares * kept, weight * kept]
 
     def to_state(self) -> dict[str, Any]:
-        return asdict(self)
+        return {"sums": list(map(list, self.sums)), "scatter": list(map(list, self.scatter))}
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> Self:
-        return cls(**deepcopy(state))
+        return cls(list(map(list, state["sums"])), list(map(list, state["scatter"])))
 
     def _windows(self) -> list[tuple[int, float, float, float]]:
         last, seen = self.sums[-1], len(self.sums)
