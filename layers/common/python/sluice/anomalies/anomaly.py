@@ -105,7 +105,9 @@ def _belongs(episode: Episode, anomaly: Anomaly, level_of: Levels) -> bool:
     if anomaly.is_corrected or since_last > TOGETHER:
         return False
     return abs(episode.onset - anomaly.onset) <= TOGETHER or any(
-        member.is_above == episode.is_above and _overlap(member.series, episode.series, level_of)
+        member.is_above == episode.is_above
+        # The rarer events are, the later their silence shows.
+        and (not episode.is_above or _overlap(member.series, episode.series, level_of))
         for member in anomaly.members
     )
 
