@@ -1,5 +1,6 @@
 """What goes wrong, when, and what may be said of it."""
 
+import math
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -10,7 +11,8 @@ from scenarios.catalogue import ACCOUNT_LOCKED, BUGS, LEAKS, LOGIN_FAILED, UNHAN
 from scenarios.chance import surprise
 from scenarios.model import HOUR, MINUTE, SLOT, SLOT_MINUTES, Application, Effect, Flow, Incident, Start, Template
 
-CERTAIN = 20.0  # -ln of a probability, beyond any detector's limit
+CERTAIN = 16.0  # -ln of the probability that it is chance: one false alarm in centuries, of twenty rates
+UNLUCKY = 1.64  # standard deviations: of 20 incidents, 19 show more
 LONGEST = 14 * HOUR
 _SETTLES = 40 * MINUTE  # an incident lasts at least so much longer than it takes to be certain
 _TOO_MANY = frozenset({"spike", "burst", "shift", "ramp"})
@@ -135,15 +137,21 @@ def _sorted(starts: tuple[Start, ...]) -> tuple[Start, ...]:
 
 
 def _visible(application: Application, effect: Effect) -> datetime | None:
-    """When the logs since some time after the onset can no longer be chance, for who knows all rates."""
+    """When the logs since some time after the onset can no longer be chance, for who knows all rates and is unlucky."""
     slots = list(_slots(effect.since, min(effect.until, effect.since + LONGEST)))
     usual = [usual_rate(application, effect.template, at) * SLOT_MINUTES for at in slots]
     count = [mean * effect.keeps + effect.more(at) * SLOT_MINUTES for mean, at in zip(usual, slots, strict=True)]
     for end, at in enumerate(slots, 1):
         windows = ((sum(count[start:end]), sum(usual[start:end])) for start in range(end))
-        if max(surprise(seen, mean, application.noise) for seen, mean in windows) >= CERTAIN:
+        if max(_least_surprise(seen, mean, application.noise) for seen, mean in windows) >= CERTAIN:
             return at
     return None
+
+
+def _least_surprise(count: float, usual: float, noise: float) -> float:
+    """With as few of the unusual logs, or as many of the usual ones, as chance allows."""
+    luck = UNLUCKY * math.sqrt(count + (noise * count) ** 2)
+    return surprise(max(usual, count - luck) if count > usual else min(usual, count + luck), usual, noise)
 
 
 def _slots(since: datetime, until: datetime) -> Iterator[datetime]:

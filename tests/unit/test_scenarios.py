@@ -77,7 +77,7 @@ def test_incidents_show_in_the_counts(scenario: Scenario, by_minute: dict[Templa
     for incident in scenario.applications[0].incidents:
         now, before = (
             sum(
-                between(by_minute.get(template, Counter()), incident.visible - ago, incident.until - ago)
+                between(by_minute.get(template, Counter()), incident.onset - ago, incident.until - ago)
                 for template in incident.templates
             )
             for ago in (0 * DAY, DAY)
