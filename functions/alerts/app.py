@@ -1,4 +1,5 @@
-"""/api/rules and /api/incidents: what is to be watched for, and what came of it.
+"""/api/rules and /api/incidents: what is to be watched for, and what came of it; /api/channels, /api/silences,
+/api/maintenance-windows and /api/deliveries: who is told, who is not, and whether it arrived.
 
 Trigger: HTTP. A key with the scope alerts reads and changes what belongs to its application, one with read may look,
 one with admin does both for all. Promise: a change is one transaction, with the events that tell of it; repeating one
@@ -18,6 +19,11 @@ from sluice.applications.model import KeyRecord, Scope
 from sluice.applications.postgres import PostgresKeyStore, limits_by_name
 from sluice.applications.redis import RedisKeyCache
 from sluice.metrics.redis import metric_store
+from sluice.notifications.addresses import AddressPolicy
+from sluice.notifications.aws import LambdaSender
+from sluice.notifications.postgres_channels import PostgresChannels
+from sluice.notifications.postgres_deliveries import PostgresDeliveries
+from sluice.notifications.postgres_mutings import PostgresMutings
 from sluice.runtime.http import HttpApi, json_body, json_response
 from sluice.runtime.observability import Logger, Metrics, count, utc_now
 from sluice.runtime.postgres import Database
@@ -25,11 +31,17 @@ from sluice.runtime.redis import connect_redis
 from sluice.runtime.settings import AlertsSettings
 
 if TYPE_CHECKING:  # several functions have such files, which only the type checker sees together
+    from functions.alerts.channels import Channels
+    from functions.alerts.deliveries import Deliveries
     from functions.alerts.incidents import Incidents
+    from functions.alerts.mutings import Mutings
     from functions.alerts.rules import Rules
     from functions.alerts.sight import Sight
 else:
+    from channels import Channels
+    from deliveries import Deliveries
     from incidents import Incidents
+    from mutings import Mutings
     from rules import Rules
     from sight import Sight
 
@@ -40,6 +52,7 @@ api = HttpApi("alerts", logger, metrics, metric_counts)
 
 DATABASE_SECONDS = 16
 READERS = (Scope.READ, Scope.ALERTS, Scope.ADMIN)
+NOT_STORED = {"Cache-Control": "no-store"}  # by any cache on the way: the answer holds a secret
 WRITERS = (Scope.ALERTS, Scope.ADMIN)
 
 
@@ -50,6 +63,9 @@ class Alerts:
     lookup: KeyLookup
     rules: Rules
     incidents: Incidents
+    channels: Channels
+    mutings: Mutings
+    deliveries: Deliveries
 
 
 def _reading(request: Request) -> tuple[Alerts, KeyRecord]:
@@ -126,6 +142,104 @@ def acknowledge_incident(request: Request) -> Response:
     return json_response(alerts.incidents.acknowledge(key, _id(request), json_body(request)))
 
 
+@api.route("GET", "/api/channels")
+def list_channels(request: Request) -> Response:
+    """A page of channels."""
+    alerts, key = _reading(request)
+    return json_response(alerts.channels.list(key, _parameters(request)))
+
+
+@api.route("POST", "/api/channels")
+def create_channel(request: Request) -> Response:
+    """A new channel."""
+    alerts, key = _writing(request)
+    return json_response(alerts.channels.create(key, json_body(request)), 201, NOT_STORED)
+
+
+@api.route("GET", "/api/channels/{id}")
+def show_channel(request: Request) -> Response:
+    """One channel."""
+    alerts, key = _reading(request)
+    return json_response(alerts.channels.show(key, _id(request)))
+
+
+@api.route("PATCH", "/api/channels/{id}")
+def change_channel(request: Request) -> Response:
+    """A channel, changed, switched on or off."""
+    alerts, key = _writing(request)
+    return json_response(alerts.channels.change(key, _id(request), json_body(request)))
+
+
+@api.route("DELETE", "/api/channels/{id}")
+def delete_channel(request: Request) -> Response:
+    """Forgets a channel."""
+    alerts, key = _writing(request)
+    return json_response(alerts.channels.delete(key, _id(request)))
+
+
+@api.route("POST", "/api/channels/{id}/test")
+def test_channel(request: Request) -> Response:
+    """Whether something arrives."""
+    alerts, key = _writing(request)
+    return json_response(alerts.channels.test(key, _id(request)))
+
+
+@api.route("POST", "/api/channels/{id}/rotate")
+def rotate_channel_secret(request: Request) -> Response:
+    """A new signing secret."""
+    alerts, key = _writing(request)
+    return json_response(alerts.channels.rotate(key, _id(request)), 200, NOT_STORED)
+
+
+@api.route("GET", "/api/silences")
+def list_silences(request: Request) -> Response:
+    """A page of silences."""
+    alerts, key = _reading(request)
+    return json_response(alerts.mutings.list_silences(key, _parameters(request)))
+
+
+@api.route("POST", "/api/silences")
+def create_silence(request: Request) -> Response:
+    """A new silence."""
+    alerts, key = _writing(request)
+    return json_response(alerts.mutings.create_silence(key, json_body(request)), 201)
+
+
+@api.route("DELETE", "/api/silences/{id}")
+def expire_silence(request: Request) -> Response:
+    """Ends a silence."""
+    alerts, key = _writing(request)
+    return json_response(alerts.mutings.expire_silence(key, _id(request)))
+
+
+@api.route("GET", "/api/maintenance-windows")
+def list_maintenance_windows(request: Request) -> Response:
+    """Maintenance windows."""
+    alerts, key = _reading(request)
+    return json_response(alerts.mutings.list_windows(key, _parameters(request)))
+
+
+@api.route("POST", "/api/maintenance-windows")
+def create_maintenance_window(request: Request) -> Response:
+    """A new maintenance window."""
+    alerts, key = _writing(request)
+    return json_response(alerts.mutings.create_window(key, json_body(request)), 201)
+
+
+@api.route("DELETE", "/api/maintenance-windows/{id}")
+def delete_maintenance_window(request: Request) -> Response:
+    """Forgets a maintenance window."""
+    alerts, key = _writing(request)
+    return json_response(alerts.mutings.delete_window(key, _id(request)))
+
+
+@api.route("GET", "/api/deliveries")
+def list_deliveries(request: Request) -> Response:
+    """What became of events on their channels."""
+    alerts, key = _reading(request)
+    return json_response(alerts.deliveries.list(key, _parameters(request)))
+
+
 @cache
 def _dependencies() -> Alerts:
     settings = AlertsSettings.from_env()
@@ -134,7 +248,14 @@ def _dependencies() -> Alerts:
     lookup = KeyLookup(PostgresKeyStore(database), keys, settings.key_pepper, utc_now)
     sight = Sight(partial(limits_by_name, database))
     rules = Rules(sight, partial(PostgresRules, database))
-    return Alerts(lookup, rules, Incidents(sight, partial(PostgresIncidents, database), utc_now))
+    incidents = Incidents(sight, partial(PostgresIncidents, database), utc_now)
+    sender = LambdaSender(settings.deliver_function, timeout_seconds=settings.deliver_timeout_seconds)
+    policy = AddressPolicy(settings.webhook_ports, settings.webhook_allow_list)
+    open_channels = partial(PostgresChannels, database)
+    channels = Channels(sight, open_channels, policy, sender, settings.key_pepper, utc_now)
+    mutings = Mutings(sight, partial(PostgresMutings, database), utc_now)
+    deliveries = Deliveries(sight, partial(PostgresDeliveries, database))
+    return Alerts(lookup, rules, incidents, channels, mutings, deliveries)
 
 
 @logger.inject_lambda_context

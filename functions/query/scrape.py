@@ -14,7 +14,8 @@ from sluice.metrics.ports import MetricStore
 from sluice.metrics.postgres import PgBouncerPools
 from sluice.metrics.redis import RedisMemory
 from sluice.metrics.registry import METRICS, Kind, MetricName, Place
-from sluice.runtime.observability import Logger
+from sluice.notifications.postgres_backlog import PostgresBacklog
+from sluice.runtime.observability import Logger, utc_now
 from sluice.runtime.postgres import Database
 from sluice.streams.inspection import ShardState
 from sluice.streams.ports import QueueInspection, QueueLedger
@@ -55,6 +56,7 @@ class Scrape:
             "queue": self._queue,
             "counts": lambda: self._counts(distributions),
             "dead_letters": self._dead_letters,
+            "notifications": self._notifications,
             "redis": self.memory.read,
             "pgbouncer": self.pools.read,
         }
@@ -103,6 +105,13 @@ class Scrape:
     def _dead_letters(self) -> list[Sample]:
         count, _ = PostgresPipeline(self.database).count_open_letters()
         return [Sample("dead_letters_open", count)]
+
+    def _notifications(self) -> list[Sample]:
+        backlog = PostgresBacklog(self.database).read(utc_now())
+        return [
+            Sample("notifications_pending", backlog.pending),
+            Sample("oldest_notification", backlog.oldest_seconds),
+        ]
 
 
 def _oldest_pending(state: ShardState) -> float:

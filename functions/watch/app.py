@@ -1,4 +1,4 @@
-"""Watches over what is stored: judges alert rules, window by window.
+"""Watches over what is stored: judges alert rules, window by window, and tells channels what changes.
 
 Trigger: a schedule of one minute, or Invoke. Promise: runs never overlap (a second one answers {"busy": true}), and
 what changes is written with the events that tell of it, so a run may be killed anywhere and repeated at will: nothing
@@ -18,6 +18,9 @@ from sluice.alerts.postgres_states import PostgresRuleStates
 from sluice.errors import SluiceError, Unavailable
 from sluice.metrics.model import Sample
 from sluice.metrics.redis import metric_store
+from sluice.notifications.aws import LambdaSender
+from sluice.notifications.postgres import PostgresDispatch
+from sluice.notifications.postgres_backlog import PostgresBacklog
 from sluice.runtime.observability import Logger, Metrics, count, keep, utc_now
 from sluice.runtime.postgres import Database
 from sluice.runtime.redis import connect_redis
@@ -25,8 +28,10 @@ from sluice.runtime.settings import WatchSettings
 from sluice.streams.redis import RedisQueue
 
 if TYPE_CHECKING:  # several functions have such files, which only the type checker sees together
+    from functions.watch.dispatch import Dispatch
     from functions.watch.rules import EVALUATED, Rules
 else:
+    from dispatch import Dispatch
     from rules import EVALUATED, Rules
 
 logger = Logger()
@@ -86,7 +91,11 @@ def _dependencies() -> Watch:
     rules = Rules(PostgresRuleStates(database, EVALUATED), open_source, queue, utc_now, logger, metrics, metric_counts)
     # Of a connection that is silent for long, the server may be gone: then this run does not end in COMMIT, and raises.
     lock = partial(only_run, Database(settings.database_url), LOCK_SECONDS)
-    return Watch(lock, (Step("rules", 25, rules.evaluate),), time.monotonic)
+    sender = LambdaSender(settings.deliver_function, timeout_seconds=settings.deliver_timeout_seconds)
+    told, backlog = PostgresDispatch(database), PostgresBacklog(database)
+    dispatch = Dispatch(told, backlog, sender, settings.key_pepper, utc_now, logger, metrics, metric_counts)
+    steps = (Step("rules", 25, rules.evaluate), Step("dispatch", 20, dispatch.run))
+    return Watch(lock, steps, time.monotonic)
 
 
 @logger.inject_lambda_context

@@ -3,6 +3,7 @@
 from typing import Any
 
 from openapi.alerts import alert_paths
+from openapi.channels import channel_paths
 from openapi.parts import KEYED, OPEN, READING, operation, parameter, path, query
 from openapi.reading import reading
 from openapi.releases import release_paths
@@ -39,6 +40,7 @@ def paths() -> dict[str, Json]:
         | template_paths()
         | release_paths()
         | alert_paths()
+        | channel_paths()
         | _operations()
         | _dashboard()
         | _applications()

@@ -1,6 +1,7 @@
 """What requests and answers hold."""
 
 from openapi.alerts import alert_schemas
+from openapi.channels import channel_schemas
 from openapi.codes import problem_codes
 from openapi.reading import reading_schemas
 from openapi.releases import release_schemas
@@ -43,6 +44,7 @@ def schemas() -> dict[str, Json]:
         | template_schemas()
         | release_schemas()
         | alert_schemas()
+        | channel_schemas()
         | _ledger()
         | _pipeline()
         | _dead_letters()

@@ -48,7 +48,9 @@ class Office(Desk):
         sight = alerts_app.Sight(partial(limits_by_name, database))
         rules = alerts_app.Rules(sight, partial(PostgresRules, database))
         incidents = alerts_app.Incidents(sight, partial(PostgresIncidents, database), lambda: datetime.now(UTC))
-        monkeypatch.setattr(alerts_app, "_dependencies", lambda: alerts_app.Alerts(lookup, rules, incidents))
+        monkeypatch.setattr(
+            alerts_app, "_dependencies", lambda: alerts_app.Alerts(lookup, rules, incidents, *[None] * 3)
+        )
 
     def call(
         self, method: str, path: str, body: Any = None, *, key: str | None = None, **query: str
@@ -120,7 +122,7 @@ def empty_migrated(request: pytest.FixtureRequest) -> Callable[[], Scratch]:
     scratch: Scratch = request.getfixturevalue("migrated_database")()
 
     def empty() -> Scratch:
-        scratch.rows("TRUNCATE alert_rules, incidents, alert_states, alert_events, late_minutes")
+        scratch.rows("TRUNCATE alert_rules, incidents, alert_states, alert_events, late_minutes CASCADE")
         scratch.rows("UPDATE applications SET status = 'disabled'")
         scratch.rows("UPDATE watch_progress SET watermark = NULL")
         return scratch

@@ -21,8 +21,8 @@ from deploy.target import REPOSITORY
 LIMIT_MEGABYTES = 20
 # Modules that importing each function loads. A number may be raised, for a reason that its commit gives.
 MODULES = {
-    "alerts": 336,
-    "watch": 353,
+    "alerts": 355,
+    "watch": 367,
     "ingest": 337,
     "drain": 522,
     "process_chunk": 326,

@@ -173,7 +173,7 @@ def test_roles_see_their_own_connection_only(function: str) -> None:
         "QueryFunction": {"reader_database_url", "redis_url", "key_pepper"},
         "IndexFunction": {"indexer_database_url"},
         "DeliverFunction": set(),
-        "WatchFunction": {"watcher_database_url", "redis_url"},
+        "WatchFunction": {"watcher_database_url", "redis_url", "key_pepper"},
         "AlertsFunction": {"alerts_database_url", "redis_url", "key_pepper"},
         "AdminFunction": {"owner_database_url", "key_pepper"},
         "ArchiveFunction": {"archiver_database_url"},
@@ -208,6 +208,8 @@ def test_rights_are_the_least(function: str) -> None:
         expected.append((("lambda:InvokeFunction",), {"Fn::GetAtt": ["DrainFunction", "Arn"]}))
     if function == "DrainFunction":
         expected.append((("lambda:InvokeFunction",), {"Fn::GetAtt": ["ProcessChunkFunction", "Arn"]}))
+    if function in {"WatchFunction", "AlertsFunction"}:
+        expected.append((("lambda:InvokeFunction",), {"Fn::GetAtt": ["DeliverFunction", "Arn"]}))
     if function == "DeliverFunction":
         account = "${AWS::AccountId}"
         topics = {"Fn::Sub": f"arn:${{AWS::Partition}}:sns:*:{account}:sluice-alerts-*"}
@@ -300,6 +302,8 @@ def test_time_outs() -> None:
         "DashboardFunction": 20,
     }
     assert environment("DrainFunction")["PROCESS_CHUNK_TIMEOUT_SECONDS"] == str(found["ProcessChunkFunction"])
+    for caller in ("WatchFunction", "AlertsFunction"):
+        assert environment(caller)["DELIVER_TIMEOUT_SECONDS"] == str(found["DeliverFunction"])
 
 
 def test_every_shard_that_may_be_deployed_is_looked_for() -> None:
@@ -409,6 +413,20 @@ def test_routes() -> None:
         ("get", "/api/incidents"),
         ("get", "/api/incidents/{id}"),
         ("post", "/api/incidents/{id}/acknowledge"),
+        ("get", "/api/channels"),
+        ("post", "/api/channels"),
+        ("get", "/api/channels/{id}"),
+        ("patch", "/api/channels/{id}"),
+        ("delete", "/api/channels/{id}"),
+        ("post", "/api/channels/{id}/test"),
+        ("post", "/api/channels/{id}/rotate"),
+        ("get", "/api/silences"),
+        ("post", "/api/silences"),
+        ("delete", "/api/silences/{id}"),
+        ("get", "/api/maintenance-windows"),
+        ("post", "/api/maintenance-windows"),
+        ("delete", "/api/maintenance-windows/{id}"),
+        ("get", "/api/deliveries"),
         ("get", "/"),
         ("get", "/assets/{name}"),
         ("post", "/api/session"),

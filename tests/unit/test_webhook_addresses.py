@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -19,6 +18,7 @@ from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
+from receiver import Receiver, receiving
 from sluice.errors import RejectedInput
 from sluice.notifications.addresses import AddressPolicy, Origin, check_url, is_public
 from sluice.notifications.http import HttpSender
@@ -181,54 +181,6 @@ class Names:
         return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
 
 
-class Receiver:
-    """An HTTP server on the loopback interface that counts connections and requests."""
-
-    def __init__(
-        self, status: int = 200, headers: dict[str, str] | None = None, context: ssl.SSLContext | None = None
-    ) -> None:
-        receiver, self.connections = self, 0
-        self.requests: list[tuple[str, dict[str, str], bytes]] = []
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["content-length"]))
-                receiver.requests.append((self.path, dict(self.headers), body))
-                self.send_response(status)
-                for name, value in (headers or {}).items():
-                    self.send_header(name, value)
-                self.end_headers()
-                self.wfile.write(b"<b>no\x1b[31m</b>" + b"x" * 10_000)
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        class Server(ThreadingHTTPServer):
-            def get_request(self) -> tuple[socket.socket, object]:
-                wire, address = super().get_request()
-                receiver.connections += 1
-                return (context.wrap_socket(wire, server_side=True) if context else wire), address
-
-            def handle_error(self, *_: object) -> None:
-                pass
-
-        self.server = Server(("127.0.0.1", 0), Handler)
-        self.port: int = self.server.server_port
-
-
-@contextmanager
-def receiving(**options: object) -> Iterator[Receiver]:
-    receiver = Receiver(**options)  # type: ignore[arg-type]
-    thread = threading.Thread(target=receiver.server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
-        yield receiver
-    finally:
-        receiver.server.shutdown()
-        thread.join()
-        receiver.server.server_close()
-
-
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Key and certificate of HOOK in one file, signed by itself."""
@@ -351,8 +303,9 @@ def test_the_connection_goes_to_the_judged_address_alone(secure: Receiver, certi
         context=lambda: ssl.create_default_context(cafile=str(certificate)),
     )
     assert sending.send(task(f"https://{HOOK}:{secure.port}/in?token=1")).result is Result.DELIVERED
-    ((path, headers, _),) = secure.requests
-    assert (path, headers["Host"]) == ("/in?token=1", f"{HOOK}:{secure.port}")
+    (request,) = secure.requests
+    headers = request.headers
+    assert (request.path, headers["Host"]) == ("/in?token=1", f"{HOOK}:{secure.port}")
     assert headers["webhook-id"] == "5cb8e8ea"
     assert headers["webhook-timestamp"] == str(int(NOW))
     assert names.asked == [HOOK]

@@ -47,6 +47,10 @@ MetricName = Literal[
     "lines_learnt",
     "lines_repaired",
     "lines_unmined",
+    "notifications",
+    "notifications_given_up",
+    "notifications_pending",
+    "oldest_notification",
     "oldest_pending",
     "pending_entries",
     "pool_connections",
@@ -181,6 +185,22 @@ METRICS: dict[MetricName, Metric] = {
     "lines_learnt": Metric(_COUNTER, _COUNT, _CLOUDWATCH, "Records whose line taught the miner something."),
     "lines_repaired": Metric(_COUNTER, _COUNT, _CLOUDWATCH, "Lines whose template was found later."),
     "lines_unmined": Metric(_COUNTER, _COUNT, _CLOUDWATCH, "Records stored before their template was found."),
+    "notifications": Metric(
+        _COUNTER,
+        _COUNT,
+        _KEPT,
+        "Attempts to tell a channel something, by its kind and how they ended.",
+        ("kind", "result"),
+    ),
+    "notifications_given_up": Metric(
+        _COUNTER, _COUNT, _KEPT, "Messages that no channel will get: refused for good, or given up after a day."
+    ),
+    "notifications_pending": Metric(
+        _GAUGE, _COUNT, _BOTH, "Messages to channels that have not arrived and are not given up."
+    ),
+    "oldest_notification": Metric(
+        _GAUGE, _SECONDS, _BOTH, "Age of the oldest message that has not arrived and is not given up."
+    ),
     "oldest_pending": Metric(
         _GAUGE, _SECONDS, _SCRAPED, "Age of the oldest entry that a drain has claimed and not acknowledged."
     ),

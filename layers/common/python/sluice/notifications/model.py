@@ -9,7 +9,7 @@ from typing import Any, Self
 from sluice.errors import ContractError
 
 TASK_VERSION = 1
-_SEVERITIES = ("info", "warning", "critical")
+SEVERITIES = ("info", "warning", "critical")
 
 
 class ChannelKind(StrEnum):
@@ -111,6 +111,21 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True)
+class Claim:
+    """A message to send now, by who claimed it, until the lease ends. ``secret_versions`` sign it, the newest first."""
+
+    message_id: str
+    channel_id: str
+    application_id: int
+    kind: ChannelKind
+    target: str
+    message: Message
+    attempt: int
+    created_at: datetime
+    secret_versions: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What came of an attempt. ``code`` is stable; ``status`` is HTTP's, if there was one; ``detail`` is for people,
     short and without the target."""
@@ -136,4 +151,4 @@ class Outcome:
 
 def rank(severity: str) -> int:
     """The higher, the worse; 0 for one that nobody knows, as for info."""
-    return _SEVERITIES.index(severity) if severity in _SEVERITIES else 0
+    return SEVERITIES.index(severity) if severity in SEVERITIES else 0

@@ -37,6 +37,10 @@ CrashPoint = Literal[
     "archive.before_drop_commit",
     "archive.after_drop",
     "archive.after_delete",
+    "dispatch.after_route",
+    "dispatch.after_claim",
+    "dispatch.after_send",
+    "dispatch.after_settle",
 ]
 CRASH_POINTS: tuple[CrashPoint, ...] = get_args(CrashPoint)
 

@@ -302,6 +302,9 @@ class WatchSettings:
     database_url: str
     shard_count: int
     templates: bool  # whether logs are clustered, and so counted
+    key_pepper: bytes  # webhooks' secrets are derived from it
+    deliver_function: str
+    deliver_timeout_seconds: int
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> Self:
@@ -313,6 +316,9 @@ class WatchSettings:
                 database_url=read.database(),
                 shard_count=read.positive("SHARD_COUNT"),
                 templates=read.switch("TEMPLATES"),
+                key_pepper=read.pepper("KEY_PEPPER"),
+                deliver_function=read.text("DELIVER_FUNCTION"),
+                deliver_timeout_seconds=read.positive("DELIVER_TIMEOUT_SECONDS"),
             ),
         )
 
@@ -325,6 +331,10 @@ class AlertsSettings:
     database_url: str
     key_pepper: bytes
     templates: bool  # whether logs are clustered, and so counted
+    deliver_function: str
+    deliver_timeout_seconds: int
+    webhook_ports: frozenset[int]
+    webhook_allow_list: "frozenset[Origin]"
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> Self:
@@ -336,6 +346,10 @@ class AlertsSettings:
                 database_url=read.database(),
                 key_pepper=read.pepper("KEY_PEPPER"),
                 templates=read.switch("TEMPLATES"),
+                deliver_function=read.text("DELIVER_FUNCTION"),
+                deliver_timeout_seconds=read.positive("DELIVER_TIMEOUT_SECONDS"),
+                webhook_ports=read.ports("WEBHOOK_PORTS"),
+                webhook_allow_list=read.origins("WEBHOOK_ALLOW_LIST"),
             ),
         )
 
