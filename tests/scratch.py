@@ -1,6 +1,7 @@
 """Fixtures with a migrated database and an empty Redis of the tests' own, on the real servers of ``stack``."""
 
 import secrets
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -40,6 +41,14 @@ class Scratch:
             "INSERT INTO applications (name) VALUES (%s) RETURNING application_id", f"app-{secrets.token_hex(6)}"
         )
         return int(application_id)
+
+
+def wait_for_a_lock(scratch: Scratch, kind: str) -> None:
+    """Returns when somebody waits for a lock of this type (see pg_locks)."""
+    deadline = time.monotonic() + 10
+    while scratch.rows("SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = %s", kind) == [(0,)]:
+        assert time.monotonic() < deadline, "nobody waits"
+        time.sleep(0.02)
 
 
 def execute_as_superuser(stack: Stack, statement: str) -> None:

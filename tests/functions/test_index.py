@@ -1,10 +1,12 @@
 """functions/index with a fake store: steps until nothing is left, and gives way."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import pytest
 
 from apps import load_app
+from fakes import NOON
 from sluice.errors import Unavailable
 from sluice.filters.model import Advance, Lag
 
@@ -83,6 +85,24 @@ class MemorySums:
     def roll_up(self, max_entries: int) -> int:
         assert max_entries == app.ENTRIES_AT_ONCE
         return self.steps.pop(0)
+
+
+@dataclass
+class MemoryHistory:
+    """CountHistory that is told how its steps go."""
+
+    steps: list[int | None]
+
+    def roll_up(self, now: datetime, max_rows: int) -> int | None:
+        assert (now, max_rows) == (NOON, app.COUNTS_AT_ONCE)
+        return self.steps.pop(0)
+
+
+def test_moves_counts_until_none_is_due_or_time_is_up() -> None:
+    history = MemoryHistory([20_000, 7, 0, 5, None, 3])
+    assert app.keep_history(history, NOON, lambda: True) == 20_012
+    answers = iter([True, False])
+    assert app.keep_history(history, NOON, lambda: next(answers)) == 3
 
 
 def test_sums_up_until_nothing_is_left_or_time_is_up() -> None:

@@ -48,6 +48,14 @@ TEMPLATES = (
         ("tests/integration/test_diff.py::test_each_log_with_a_version_counts_by_service_version_template_and_hour",),
     ),
     Mutation(
+        "old counts moved twice",
+        "a template comes more often when it is looked at later",
+        f"{_TEMPLATES}/postgres_history.py",
+        "           (received_minute AT TIME ZONE 'UTC')::date, 1, sum(record_count)",
+        "           (received_minute AT TIME ZONE 'UTC')::date, 1, sum(record_count) * 2",
+        ("tests/integration/test_count_history.py::test_minutes_become_hours_and_hours_days_with_the_same_sums",),
+    ),
+    Mutation(
         "keys for all applications alike",
         "a line stored unmined gets another application's template",
         f"{_TEMPLATES}/keys.py",
@@ -101,8 +109,8 @@ TEMPLATES = (
         "a template's last minute is not read",
         "a search for a template misses logs",
         "layers/common/python/sluice/search/postgres_templates.py",
-        "        return minute + _MINUTE\n",
-        "        return minute\n",
+        "max(event_from + span) OVER () AS last",
+        "max(event_from) OVER () AS last",
         ("tests/integration/test_template_reads.py::test_logs_of_a_template",),
     ),
 )

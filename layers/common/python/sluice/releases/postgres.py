@@ -21,9 +21,9 @@ WITH counted AS (
     FROM release_counts WHERE application_id = %(application)s AND release_id = ANY (%(after)s || %(before)s::int[])
                           AND event_hour >= %(since)s AND event_hour < %(until)s
     UNION ALL
-    SELECT template_id, template_key, date_trunc('hour', event_minute, 'UTC'), record_count, false, true
-    FROM template_counts WHERE %(is_unversioned)s AND application_id = %(application)s
-                           AND event_minute >= %(beginning)s AND event_minute < %(end)s
+    SELECT template_id, template_key, date_trunc('hour', event_from, 'UTC'), record_count, false, true
+    FROM template_census WHERE %(is_unversioned)s AND application_id = %(application)s
+                           AND event_from >= %(beginning)s AND event_from < %(end)s
     UNION ALL
     SELECT template_id, template_key, event_hour, -record_count, false, true
     FROM release_counts WHERE %(is_unversioned)s AND application_id = %(application)s

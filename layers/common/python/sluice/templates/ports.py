@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from sluice.errors import SluiceError
@@ -30,6 +31,14 @@ class Clusterer(Protocol):
         Equal masked lines of one application get one template, whoever asks and however often, until a person or the
         miner merges it; applications share nothing. Returns also when templates cannot be had, within a bounded time.
         """
+
+
+class CountHistory(Protocol):
+    """Keeps the counts of times long ago, by longer spans."""
+
+    def roll_up(self, now: datetime, max_rows: int) -> int | None:
+        """Moves about ``max_rows`` counts at most, of one application; returns how many: 0 when it is done with one,
+        None when nothing is due until tomorrow. Sums stay what they are. Raises Unavailable."""
 
 
 class Repairer(Protocol):

@@ -20,9 +20,9 @@ SELECT template_id, application_id, text, name, is_ignored, mined_into, merged_i
 WHERE application_id = ANY (%s)"""
 _KEYS = "SELECT template_key, template_id FROM template_keys WHERE application_id = ANY (%s)"
 _COUNTS = """
-SELECT application_id, template_id, template_key, level, date_bin(make_interval(secs => %s), event_minute, %s),
-       sum(record_count)::bigint, max(event_minute)
-FROM template_counts WHERE application_id = ANY (%s) AND event_minute >= %s AND event_minute < %s
+SELECT application_id, template_id, template_key, level, date_bin(make_interval(secs => %s), event_from, %s),
+       sum(record_count)::bigint, max(event_from), least(max(event_from + span), '9999-12-31Z')
+FROM template_census WHERE application_id = ANY (%s) AND event_from >= %s AND event_from < %s
 GROUP BY 1, 2, 3, 4, 5"""
 _HEALTH = """
 SELECT application_id, overflowed_at, (SELECT count(*) FROM templates t WHERE t.application_id = s.application_id
@@ -30,9 +30,10 @@ SELECT application_id, overflowed_at, (SELECT count(*) FROM templates t WHERE t.
 FROM template_sets s WHERE application_id = ANY (%s)"""
 _EXAMPLES = f"""
 SELECT wanted.template_id, left(found.message, {_MAX_EXAMPLE_CHARACTERS})
-FROM unnest(%s::int[], %s::int[], %s::timestamptz[]) AS wanted (application_id, template_id, minute),
+FROM unnest(%s::int[], %s::int[], %s::timestamptz[], %s::timestamptz[])
+    AS wanted (application_id, template_id, last_seen, last_until),
 LATERAL (SELECT message FROM log_entries l WHERE l.application_id = wanted.application_id
-         AND event_at >= wanted.minute AND event_at < wanted.minute + interval '1 minute'
+         AND event_at >= wanted.last_seen AND event_at < wanted.last_until
          AND l.template_id = wanted.template_id LIMIT 1) AS found"""
 _CHANGES = """
 SELECT change_id, template_id, key_id, was, became, changed_at FROM template_changes WHERE template_id = ANY (%s)
@@ -67,8 +68,8 @@ class PostgresTemplates:
         rows = self._rows(_COUNTS, span.interval_seconds, ORIGIN, self._visible, span.since, span.until)
         first = span.starts[0]
         return [
-            Counted(application_id, template_id, key, level, max(start, first), count, last)
-            for application_id, template_id, key, level, start, count, last in rows
+            Counted(application_id, template_id, key, level, max(start, first), *others)
+            for application_id, template_id, key, level, start, *others in rows
         ]
 
     def health(self) -> list[Health]:
@@ -78,7 +79,7 @@ class PostgresTemplates:
     def examples(self, summaries: Sequence[Summary]) -> dict[int, str]:
         """A recent message by template id, of those that can be found fast."""
         wanted = [
-            (summary.root.application_id, summary.latest_member, summary.last_seen)
+            (summary.root.application_id, summary.latest_member, summary.last_seen, summary.last_until)
             for summary in summaries
             if summary.last_seen is not None
         ]

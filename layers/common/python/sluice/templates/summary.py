@@ -39,7 +39,8 @@ class Counted:
     level: int
     start: datetime
     count: int
-    last_seen: datetime  # the latest minute of these events
+    last_seen: datetime  # the latest minute of these events; the hour or day, of times long ago
+    last_until: datetime  # the end of that
 
 
 @dataclass(slots=True)
@@ -50,7 +51,8 @@ class Summary:
     members: list[Known] = field(default_factory=list)  # the root, too
     levels: Counter[int] = field(default_factory=Counter)
     trend: Counter[datetime] = field(default_factory=Counter)  # by start of the interval
-    last_seen: datetime | None = None  # to the minute
+    last_seen: datetime | None = None  # as in Counted
+    last_until: datetime | None = None
     latest_member: int = 0  # whose record that was
 
     @property
@@ -68,7 +70,8 @@ class Summary:
         self.levels[counted.level] += counted.count
         self.trend[counted.start] += counted.count
         if self.last_seen is None or counted.last_seen > self.last_seen:
-            self.last_seen, self.latest_member = counted.last_seen, template_id
+            self.last_seen, self.last_until = counted.last_seen, counted.last_until
+            self.latest_member = template_id
 
     def level_counts(self) -> dict[str, int]:
         """By name; levels that there are."""
