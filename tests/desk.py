@@ -19,6 +19,7 @@ from sluice.applications.lookup import KeyLookup
 from sluice.applications.postgres import PostgresApplications, PostgresKeyStore, limits_by_name
 from sluice.chunks.postgres import PostgresChunkStore
 from sluice.ledger.postgres import PostgresLedger
+from sluice.ledger.postgres_batches import PostgresBatches
 from sluice.ledger.postgres_throughput import PostgresPipeline
 from sluice.metrics.postgres import PgBouncerPools
 from sluice.metrics.redis import RedisMemory, RedisMetricStore
@@ -65,7 +66,8 @@ class Desk:
         scrape = app.Scrape(database, self.queue, self.queue, 10**9, self.counts, memory, pools, app.logger)
         templates = app.Templates(reads, partial(PostgresTemplates, database))
         diff = app.Diff(reads, partial(PostgresReleases, database), partial(PostgresTemplates, database))
-        self.use_case = app.Query(lookup, reads, operations, pipeline, tail, scrape, templates, diff)
+        batches = app.Batches(reads, self.queue, partial(PostgresBatches, database))
+        self.use_case = app.Query(lookup, reads, operations, pipeline, tail, scrape, templates, diff, batches)
 
     def new_application(self) -> tuple[int, str]:
         application_id = self.scratch.create_application()
@@ -100,7 +102,7 @@ class Desk:
     def answer(self, path: str, key: str = "", **query: str) -> dict[str, Any]:
         """The function's answer to API Gateway."""
         event = rest_event("GET", path, headers={"X-API-Key": key}, query=query)
-        for parent in ("/api/logs/", "/api/templates/"):
+        for parent in ("/api/logs/", "/api/templates/", "/api/batches/"):
             if path.startswith(parent):
                 resource = event["requestContext"]["resourcePath"] = parent + "{id}"
                 event |= {"resource": resource, "pathParameters": {"id": path.removeprefix(parent)}}

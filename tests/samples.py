@@ -79,6 +79,7 @@ def submission(
     received_at: datetime | None = None,
     body_hash: bytes = b"h" * 16,
     is_idempotent: bool = False,
+    traceparent: str | None = None,
 ) -> Submission:
     """A batch ready to be queued."""
     return Submission(
@@ -89,4 +90,5 @@ def submission(
         body_hash=body_hash,
         parts=split_parts(pack_batch(Batch(tuple(records) or (record(),), ()))),
         is_idempotent=is_idempotent,
+        traceparent=traceparent,
     )

@@ -159,7 +159,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Schedule and Invoke entry point."""
     count(metrics, "drains", 1)
     started = time.monotonic()
-    drain = replace(_dependencies(), is_forced=event.get("is_forced") is True)
+    drain = replace(_dependencies(), is_forced=event.get("is_forced") is True, drain_id=context.aws_request_id)
     report = run(drain, event, lambda: context.get_remaining_time_in_millis() / 1000)
     if report.vanished_entries:
         logger.error("pending entries vanished from the queue", extra={"entries": report.vanished_entries})

@@ -28,6 +28,7 @@ OUTAGES = frozenset(
 # drain holds waits for three time-outs if it dies.
 LOOKAHEAD_CLAIMS = 10
 RELEASED_AT_ONCE = 1_000
+BATCHES_A_LINE = 1_000
 # Between two looks at a queue that was found empty: short after some work, so that entries gather to chunks worth a run
 # and are seen soon, then longer and longer.
 SHORTEST_PAUSE_SECONDS = 0.2
@@ -56,6 +57,7 @@ class Drain:
     runner: ChunkRunner
     settings: DrainSettings
     is_forced: bool = False  # dead-letter what fails even if the circuit breaker would open
+    drain_id: str = ""  # of this invocation, for the log
 
     def drain(self, report: Report, has_time: Callable[[], bool], *, linger_seconds: float = 0) -> None:
         """One pass: empties the queue, round by round over all shards, while ``has_time``; adds to ``report``.
@@ -195,12 +197,14 @@ class _Pass:
 
     def _run_chunk(self, chunk: Chunk, *, is_condemned: bool) -> SluiceError | None:
         """Runs one chunk and counts what it did; logs and returns the error of one that failed."""
-        task = chunk.to_task(is_condemned=is_condemned, is_forced=self.drain.is_forced)
+        drain = self.drain
+        task = chunk.to_task(is_condemned=is_condemned, is_forced=drain.is_forced, drain_id=drain.drain_id)
         try:
-            self.drain.queue.start(chunk.shard, chunk.entries)
-            result = self.drain.runner.run(task)
+            drain.queue.start(chunk.shard, chunk.entries)
+            result = drain.runner.run(task)
         except (ChunkFailed, Unavailable, ContractError) as error:
-            logger.error("chunk failed", extra={"code": error.code, "detail": error.detail})
+            about = {"code": error.code, "detail": error.detail, "shard": chunk.shard}
+            logger.error("chunk failed", extra=about | {"batch_ids": chunk.batch_ids[:BATCHES_A_LINE]})
             return error
         with _COUNTING:
             self.report.result += result

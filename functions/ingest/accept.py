@@ -114,6 +114,7 @@ class Ingest:
             body_hash=body_hash,
             parts=split_parts(batch),
             is_idempotent=token is not None,
+            traceparent=post.traceparent,
         )
         return batch, submission
 

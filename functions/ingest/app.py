@@ -55,7 +55,11 @@ OTLP = Door(pack_otlp, repeats_are_retries=True)
 def _accept(request: Request, door: Door) -> Accepted:
     """Takes a request in, counts it, and sees to it that a drain comes."""
     ingest = _dependencies()
-    accepted = ingest.accept(Post.from_request(request), door)
+    post = Post.from_request(request)
+    if post.traceparent:
+        metrics.note("traceparent", post.traceparent)
+    accepted = ingest.accept(post, door)
+    metrics.note("batch_id", accepted.batch_id.hex)
     if accepted.submitted is Submitted.UNATTENDED and ingest.waker is not None:
         _wake(ingest.waker)
     count(metrics, "accepted", 0 if accepted.is_replay else len(accepted.batch.lines))

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
+from sluice.chunks.lines import dead_line, stored_lines
 from sluice.chunks.model import ChunkResult, ChunkTask
 from sluice.chunks.ports import ChunkStore
 from sluice.chunks.postgres import PostgresChunkStore
@@ -62,10 +63,15 @@ class ProcessChunk:
         acknowledged = self.queue.acknowledge(task.shard, settled)
         if __debug__:
             crash_point("process_chunk.after_acknowledge")
+        result = replace(settlement.result, acknowledged=acknowledged)
+        for line in stored_lines(task, settled, result):
+            logger.info("chunk stored", extra=line)
+        if dead := dead_line(settlement.dead):
+            logger.warning("records dead-lettered", extra=dead)
         if settlement.held:
             detail = f"most records of several applications fail: {len(settlement.held)} entries are held back"
             raise ContractError("circuit_open", detail)
-        return replace(settlement.result, acknowledged=acknowledged)
+        return result
 
     def _clustered(self, entries: Sequence[StreamEntry | UnreadableEntry]) -> Sequence[StreamEntry | UnreadableEntry]:
         """The entries with what is known of their templates."""
@@ -119,5 +125,4 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, int]:
     count(metrics, "redelivered", result.redelivered)
     count(metrics, "dead_lettered", result.dead_lettered)
     keep(metrics, metric_counts, logger, chunk_samples(task, result, started_at=started_at, ended_at=time.time()))
-    logger.info("chunk stored", extra={"shard": task.shard, "entries": len(task.entry_ids), **result.to_answer()})
     return result.to_answer()

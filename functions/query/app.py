@@ -1,6 +1,6 @@
 """GET /api/logs and what is counted in them, /api/templates, /api/diff, /api/tail, /api/pipeline, /api/usage,
-/api/ledger, /metrics, /healthz and /openapi.json: reads back; on a schedule, audits the ledger; by Invoke, shows the
-queue.
+/api/ledger, /api/batches, /metrics, /healthz and /openapi.json: reads back; on a schedule, audits the ledger; by
+Invoke, shows the queue.
 
 Promise: a key sees the records of its own application only (an admin key: all), enforced by row security in the
 database. What a request may cost has a bound: an answer says when it is only a part. On failure the client gets
@@ -22,6 +22,7 @@ from sluice.applications.model import KeyRecord, Scope
 from sluice.applications.postgres import PostgresKeyStore, limits_by_name
 from sluice.applications.redis import RedisKeyCache
 from sluice.ledger.postgres import PostgresLedger
+from sluice.ledger.postgres_batches import PostgresBatches
 from sluice.ledger.postgres_throughput import PostgresPipeline
 from sluice.metrics.exposition import CONTENT_TYPE
 from sluice.metrics.postgres import PgBouncerPools
@@ -42,6 +43,7 @@ from sluice.tail.redis import RedisNews, RedisSeats
 from sluice.templates.postgres_reads import PostgresTemplates
 
 if TYPE_CHECKING:  # several functions have such files, which only the type checker sees together
+    from functions.query.batches import Batches
     from functions.query.diff import Diff
     from functions.query.operations import Operations
     from functions.query.pages import page_response
@@ -51,6 +53,7 @@ if TYPE_CHECKING:  # several functions have such files, which only the type chec
     from functions.query.tail import Tail
     from functions.query.templates import Templates
 else:
+    from batches import Batches
     from diff import Diff
     from operations import Operations
     from pages import page_response
@@ -90,6 +93,7 @@ class Query:
     scrape: Scrape
     templates: Templates
     diff: Diff
+    batches: Batches
 
 
 def _admitted(request: Request, scope: Scope = Scope.READ) -> tuple[Query, KeyRecord]:
@@ -168,6 +172,13 @@ def diff(request: Request) -> Response:
     """What a version changed."""
     query, key = _admitted(request)
     return json_response(query.diff.show(key, _parameters(request)))
+
+
+@api.route("GET", "/api/batches/{id}")
+def show_batch(request: Request) -> Response:
+    """What became of a request."""
+    query, key = _admitted(request)
+    return json_response(query.batches.show(key, (request.uri_params or {})["id"]))
 
 
 @api.route("GET", "/api/ledger")
@@ -259,7 +270,8 @@ def _dependencies() -> Query:
     open_templates = partial(PostgresTemplates, database)
     templates = Templates(reads, open_templates)
     diff = Diff(reads, partial(PostgresReleases, database), open_templates)
-    return Query(lookup, reads, operations, shown, tail, scrape, templates, diff)
+    batches = Batches(reads, queue, partial(PostgresBatches, database))
+    return Query(lookup, reads, operations, shown, tail, scrape, templates, diff, batches)
 
 
 @logger.inject_lambda_context

@@ -166,7 +166,17 @@ def _operations() -> dict[str, Json]:
         description="Of the key's application; of all for a key with the scope admin. `requests_left` and `bytes_left` "
         "are what could be sent at this moment.",
     )
+    batch = operation(
+        "operations",
+        "showBatch",
+        "What became of a request",
+        answers(200, "Its batch; of a trace, those of all its requests.", schema("Batches"), 404, *READING),
+        description="By the batch id that sending answered, a log's id, or the trace id of the header `traceparent` "
+        "that requests were sent with. Of a trace only what is stored is found, and at most 100 batches.",
+    )
+    batch_id = path("id", "Of a batch, a log or a trace.", text())
     return {
+        "/api/batches/{id}": {"parameters": [batch_id], "get": batch},
         "/api/pipeline": {"get": pipeline},
         "/api/usage": {"get": usage},
         "/api/ledger": {"get": operation("operations", "ledger", "Account for every accepted record", ledger)},

@@ -138,7 +138,32 @@ def _ledger() -> dict[str, Json]:
     return {
         "Totals": members(counts, description=equation),
         "Ledger": members({"applications": array(of_one), "total": schema("Totals")}),
+        "Batches": members({"batches": array(_batch())}),
     }
+
+
+def _batch() -> Json:
+    counts = dict.fromkeys(("stored", "duplicate", "dead_lettered"), COUNT)
+    part = members(
+        {"part": COUNT, "shard": COUNT, "entry_id": text(description="In the queue."), "record_count": COUNT}
+        | {**counts, "stored_at": TIME}
+    )
+    letter = members(
+        {"id": integer(minimum=1), "position": or_null(integer()), "reason": text()}
+        | {"status": words(["open", "redriven", "dropped"]), "dead_lettered_at": TIME}
+    )
+    return members(
+        {
+            "batch_id": text(pattern="^[0-9a-f]{32}$"),
+            "application": text(),
+            "received_at": or_null(text(format="date-time", description="Null while all of it is queued.")),
+            "traceparent": or_null(text(description="The request's header.")),
+            "queued": integer(minimum=0, description="Records seen in the queue, a moment before the rest was read."),
+            **counts,
+            "parts": array(part, description="A part is stored at once. Repetitions are parts of their own."),
+            "dead_letters": array(letter, description="At most 1,000, those that were redriven or dropped, too."),
+        }
+    )
 
 
 def _pipeline() -> dict[str, Json]:

@@ -8,7 +8,7 @@ import pytest
 from fakes import MemoryChunkStore
 from samples import record, stream_entry
 from scratch import Scratch
-from sluice.chunks.model import ChunkResult
+from sluice.chunks.model import ChunkResult, DeadLettered
 from sluice.chunks.postgres import PostgresChunkStore
 from sluice.entries.packing import pack_record
 from sluice.errors import Unavailable
@@ -89,6 +89,17 @@ def test_an_unreadable_entry_does_not_hold_back_the_others(store: Store) -> None
     good = entry()
     bad = UnreadableEntry(f"{uuid4().int >> 80}-1", 0, b"\x00garbage", "KeyError: b'version'")
     assert store.store.store([bad, good]).result == ChunkResult(stored=3, dead_lettered=1)
+
+
+def test_what_was_dead_lettered_is_told_by_batch_and_reason(store: Store) -> None:
+    first = entry(range(2))
+    reused = replace(first, entry_id="2-0", body_hash=b"another body 16b")
+    settlement = store.store.store([first, reused, UnreadableEntry("3-0", 0, b"?", "nonsense")])
+    assert set(settlement.dead) == {
+        DeadLettered(first.batch_id.hex, "batch_id_reused", 2),
+        DeadLettered(None, "unreadable_entry", 1),
+    }
+    assert store.store.store([entry(range(1))]).dead == ()
 
 
 def test_parts_of_one_batch_are_entries_of_their_own(store: Store) -> None:

@@ -55,6 +55,18 @@ def test_what_goes_in_comes_out(queue: Queue) -> None:
     assert [item.message for item in unpack_records(entry.lines)] == ["tab\tand\\slash", "checkout finished"]
 
 
+def test_a_request_brings_its_trace_and_its_batch(queue: Queue) -> None:
+    traceparent = f"00-{'a' * 32}-{'b' * 16}-01"
+    traced, plain = submission(application_id=1, traceparent=traceparent), submission(application_id=1)
+    for sent in (traced, plain):
+        queue.submit(sent)
+    assert [item.batch_id for item in queue.queued_ranges()] == [traced.batch_id, plain.batch_id]
+    headers = claim(queue).entries
+    assert [header.batch_id for header in headers] == [traced.batch_id.hex, plain.batch_id.hex]
+    entries = queue.read(1, [header.entry_id for header in headers])
+    assert [entry.traceparent for entry in entries if isinstance(entry, StreamEntry)] == [traceparent, None]
+
+
 def test_sequences_number_each_application_without_gaps(queue: Queue) -> None:
     for application_id in (1, 3, 1):
         queue.submit(submission([record(position) for position in range(1_500)], application_id=application_id))

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from sluice.chunks.model import ChunkResult, ChunkTask, Settlement
+from sluice.chunks.model import ChunkResult, ChunkTask, DeadLettered, Settlement
 from sluice.errors import Unavailable
 from sluice.streams.model import StreamEntry, UnreadableEntry
 from sluice.templates.clusters import Cluster
@@ -43,10 +43,13 @@ class MemoryChunkStore:
     ) -> Settlement:
         if self.is_down:
             raise Unavailable("database_unavailable", "down")
-        result = ChunkResult()
+        result, dead = ChunkResult(), []
         for entry in entries:
-            result += self._store_entry(entry, is_condemned)
-        return Settlement(result)
+            settled = self._store_entry(entry, is_condemned)
+            result += settled
+            if settled.dead_lettered:
+                dead.append(_dead_lettered(entry, settled.dead_lettered, is_condemned))
+        return Settlement(result, dead=tuple(dead))
 
     def _store_entry(self, entry: StreamEntry | UnreadableEntry, is_condemned: bool) -> ChunkResult:
         if isinstance(entry, UnreadableEntry):
@@ -69,3 +72,9 @@ class MemoryChunkStore:
             return ChunkResult(duplicate=entry.record_count)
         self._dead.append(entry)
         return ChunkResult(dead_lettered=entry.record_count)
+
+
+def _dead_lettered(entry: StreamEntry | UnreadableEntry, count: int, is_condemned: bool) -> DeadLettered:
+    if isinstance(entry, UnreadableEntry):
+        return DeadLettered(None, "unreadable_entry", count)
+    return DeadLettered(entry.batch_id.hex, "crashed" if is_condemned else "batch_id_reused", count)

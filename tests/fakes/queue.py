@@ -127,7 +127,8 @@ class MemoryQueue:
         self._check_up()
         entries = [item.entry for shard in self._entries.values() for item in shard.values()]
         return [
-            QueuedRange(item.application_id, item.shard, item.first_sequence, item.record_count) for item in entries
+            QueuedRange(item.application_id, item.shard, item.first_sequence, item.record_count, item.batch_id)
+            for item in entries
         ]
 
     def inspect(self, shard: int, *, max_entries: int, max_pending: int) -> ShardState:
@@ -206,6 +207,7 @@ class MemoryQueue:
                 first_sequence=first_sequence,
                 lines=zstd.decompress(part.packed),
                 size_bytes=len(part.packed),
+                traceparent=submission.traceparent,
             )
         )
 
@@ -219,4 +221,5 @@ def _facts(item: _Queued) -> Header:
 
 def _header(item: _Queued) -> ClaimedEntry:
     entry = item.entry
-    return ClaimedEntry(entry.entry_id, entry.application_id, entry.record_count, len(entry.lines), item.deliveries + 1)
+    size, deliveries = len(entry.lines), item.deliveries + 1
+    return ClaimedEntry(entry.entry_id, entry.application_id, entry.record_count, size, deliveries, entry.batch_id.hex)

@@ -18,6 +18,7 @@ class Endpoint(ThreadingHTTPServer):
     daemon_threads = True
     status: int | None = None
     invocations = 0
+    trace: str | None = None  # of the last one
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -26,6 +27,7 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))
         self.server.invocations += 1
+        self.server.trace = self.headers["X-Amzn-Trace-Id"]
         if self.server.status is not None:
             self.send_response(self.server.status)
             self.send_header("Content-Length", "0")
@@ -61,3 +63,16 @@ def test_a_failed_invocation_is_not_repeated(endpoint: Endpoint, status: int | N
     with pytest.raises(error):
         runner.run(ChunkTask(0, ("1-0",)))
     assert endpoint.invocations == 1
+
+
+def test_a_trace_of_x_ray_goes_on_in_the_chunk(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the parameter Tracing on, the runtime sets the variables; the SDK does the rest, without one of X-Ray's."""
+    trace = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=557abcec3ee5a047;Sampled=1"
+    endpoint.status = 500
+    runner = LambdaChunkRunner(connect_lambda(timeout_seconds=1, concurrency=1), "process-chunk")
+    for expected in (None, trace):
+        with pytest.raises(ChunkFailed):
+            runner.run(ChunkTask(0, ("1-0",)))
+        assert endpoint.trace == expected
+        monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "sluice-prod-drain")
+        monkeypatch.setenv("_X_AMZN_TRACE_ID", trace)

@@ -26,7 +26,7 @@ MODULES = {
     "ingest": 337,
     "drain": 522,
     "process_chunk": 326,
-    "query": 388,
+    "query": 392,
     "admin": 219,
     "index": 205,
     "deliver": 182,

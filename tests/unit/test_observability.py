@@ -71,6 +71,16 @@ def lines() -> tuple[Logger, Callable[[], list[dict[str, Any]]]]:
     return logger, lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
 
 
+def test_a_line_names_the_trace_of_x_ray(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = io.StringIO()
+    logger = Logger(service="traced", logger_handler=logging.StreamHandler(stream))
+    logger.info("without")
+    monkeypatch.setenv("_X_AMZN_TRACE_ID", "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=557abcec3ee5a047;Sampled=1")
+    logger.info("with")
+    traces = [json.loads(line).get("xray_trace_id") for line in stream.getvalue().splitlines()]
+    assert traces == [None, "1-5759e988-bd862e3fe1be46a994272793"]
+
+
 def test_a_line_names_the_invocation_in_which_it_was_written(
     lines: tuple[Logger, Callable[[], list[dict[str, Any]]]],
 ) -> None:

@@ -226,18 +226,27 @@ def test_rights_are_the_least(function: str) -> None:
     assert list(statements(role)) == expected
 
 
-def test_only_a_vpc_brings_further_rights() -> None:
+def test_only_a_vpc_and_tracing_bring_further_rights() -> None:
+    further = {"NetworkInterfaces": ("InVpc", "ec2:"), "TraceSegments": ("Traces", "xray:")}
     for name, role in of_type("AWS::IAM::Role").items():
-        if name == "DeliverRole":
-            continue
-        assert role["ManagedPolicyArns"] == {
-            "Fn::If": ["InVpc", [{"Ref": "NetworkInterfaces"}], {"Ref": "AWS::NoValue"}]
-        }
+        assert role["ManagedPolicyArns"] == [
+            {"Fn::If": [condition, {"Ref": policy}, {"Ref": "AWS::NoValue"}]}
+            for policy, (condition, _) in further.items()
+            if (name, policy) != ("DeliverRole", "NetworkInterfaces")
+        ]
     policies = of_type("AWS::IAM::ManagedPolicy") | of_type("AWS::IAM::Policy")
-    assert policies.keys() == {"NetworkInterfaces"}
-    assert resources()["NetworkInterfaces"]["Condition"] == "InVpc"
-    actions = policies["NetworkInterfaces"]["PolicyDocument"]["Statement"][0]["Action"]
-    assert all(action.startswith("ec2:") for action in actions)
+    assert policies.keys() == further.keys()
+    for policy, (condition, service) in further.items():
+        assert resources()[policy]["Condition"] == condition
+        actions = policies[policy]["PolicyDocument"]["Statement"][0]["Action"]
+        assert all(action.startswith(service) for action in actions)
+
+
+def test_tracing_is_off_unless_wanted() -> None:
+    assert template()["Parameters"]["Tracing"]["Default"] == "Off"
+    for function in of_type("AWS::Lambda::Function").values():
+        assert function["TracingConfig"] == {"Mode": {"Fn::If": ["Traces", "Active", "PassThrough"]}}
+    assert of_type("AWS::ApiGateway::Stage")["ApiStage"]["TracingEnabled"] == {"Fn::If": ["Traces", True, False]}
 
 
 def test_deliver_is_outside_the_network_and_only_sends() -> None:
@@ -245,7 +254,6 @@ def test_deliver_is_outside_the_network_and_only_sends() -> None:
     functions = of_type("AWS::Lambda::Function")
     assert functions["DeliverFunction"]["VpcConfig"] == {"Ref": "AWS::NoValue"}
     assert all("Fn::If" in function["VpcConfig"] for name, function in functions.items() if name != "DeliverFunction")
-    assert "ManagedPolicyArns" not in of_type("AWS::IAM::Role")["DeliverRole"]
     (mail,) = (
         statement
         for policy in of_type("AWS::IAM::Role")["DeliverRole"]["Policies"]
@@ -400,6 +408,7 @@ def test_routes() -> None:
         ("get", "/api/dead-letters"),
         ("get", "/api/dead-letters/{id}"),
         ("post", "/api/dead-letters/redrive"),
+        ("get", "/api/batches/{id}"),
         ("get", "/api/templates"),
         ("get", "/api/templates/{id}"),
         ("patch", "/api/templates/{id}"),

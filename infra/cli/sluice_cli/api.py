@@ -141,6 +141,10 @@ class Api:
         """Counts over time."""
         return self._call("GET", "/api/histogram", READ_POLICY, params=dict(query))
 
+    def batches(self, batch_id: str) -> JsonObject:
+        """What became of a request, or of those of a trace."""
+        return self._call("GET", f"/api/batches/{batch_id}", READ_POLICY)
+
     def templates(self, query: Mapping[str, str]) -> JsonObject:
         """What logs say, and how often."""
         return self._call("GET", "/api/templates", READ_POLICY, params=dict(query))

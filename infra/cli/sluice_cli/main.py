@@ -12,6 +12,7 @@ from sluice_cli import environment
 from sluice_cli.commands import (
     apps,
     archive,
+    batch,
     diff,
     dlq,
     drain,
@@ -121,6 +122,7 @@ app.command(epilog="Example: sluice templates --since -1h --order first_seen 'pa
 app.command(epilog="Example: sluice template 17")(templates.template)
 app.command(epilog="Example: sluice diff 1.4.2 --against 1.4.1 --app checkout")(diff.diff)
 app.command(epilog="Example: sluice show 01a20deee395dc58b9fc0fd42fbfb249-3 --context 10")(logs.show)
+app.command(epilog="Example: sluice batch 01a20deee395dc58b9fc0fd42fbfb249")(batch.batch)
 app.command(epilog="Example: sluice ledger")(ledger.ledger)
 app.command(epilog="Example: sluice status")(status.status)
 app.command(epilog="""Example: sluice invoke query --event '{"action": "audit"}' --tail-logs""")(invoke.invoke)

@@ -145,6 +145,43 @@ def ledger_table(ledger: JsonObject) -> Table:
     return table
 
 
+def batch_table(batch: JsonObject) -> Table:
+    """What became of a request, part by part."""
+    rows = [
+        (
+            f"{item['part']}",
+            second(item["stored_at"]),
+            *(f"{item[name]:,}" for name in ("record_count", "stored", "duplicate", "dead_lettered")),
+            f"{item['shard']}/{item['entry_id']}",
+        )
+        for item in batch["parts"]
+    ]
+    if batch["queued"]:
+        rows.append(("", "in the queue", f"{batch['queued']:,}", "", "", "", ""))
+    headings = ("part", "stored at", "logs", "stored", "duplicate", "dead-lettered", "entry")
+    table = make_table(headings, rows)
+    received = f"received {second(batch['received_at'])}" if batch["received_at"] else ""
+    about = (batch["batch_id"], batch["application"], received, batch["traceparent"])
+    table.title = Text(printable(" · ".join(filter(None, about))))
+    table.title_justify = "left"
+    return table
+
+
+def batch_letter_table(letters: Iterable[JsonObject]) -> Table:
+    """The dead letters of a request."""
+    rows = [
+        (
+            str(letter["id"]),
+            "" if letter["position"] is None else str(letter["position"]),
+            letter["reason"],
+            letter["status"],
+            second(letter["dead_lettered_at"]),
+        )
+        for letter in letters
+    ]
+    return make_table(("dead letter", "position", "reason", "status", "since"), rows)
+
+
 def template_table(templates: Iterable[JsonObject]) -> Table:
     """Templates; where somebody named one, its name is before its text."""
     rows = [

@@ -51,7 +51,7 @@ DELIVERY = (
         "runs not counted",
         "the same",
         _DRAIN,
-        "            self.drain.queue.start(chunk.shard, chunk.entries)\n",
+        "            drain.queue.start(chunk.shard, chunk.entries)\n",
         "",
         ("tests/functions/test_deaths.py::test_deaths_condemn_in_the_end",),
     ),

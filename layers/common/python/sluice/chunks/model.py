@@ -19,6 +19,7 @@ class ChunkTask:
     attempts: int = 1  # the highest number of deliveries among them
     is_condemned: bool = False  # they kill whoever works on them: dead-letter them without storing
     is_forced: bool = False  # an operator's word: dead-letter what fails even if the circuit breaker would open
+    drain_id: str = ""  # of the invocation of drain, for the log
 
     def to_event(self) -> dict[str, Any]:
         """The Lambda event."""
@@ -31,7 +32,8 @@ class ChunkTask:
             case {"version": 1, "shard": int(shard), "entry_ids": list(entry_ids)}:
                 attempts = event.get("attempts", 1)
                 flags = (event.get("is_condemned") is True, event.get("is_forced") is True)
-                return cls(shard, tuple(map(str, entry_ids)), attempts if type(attempts) is int else 1, *flags)
+                attempts = attempts if type(attempts) is int else 1
+                return cls(shard, tuple(map(str, entry_ids)), attempts, *flags, str(event.get("drain_id", "")))
             case _:
                 raise ContractError("chunk_task", "expected {version: 1, shard: int, entry_ids: [id...]}")
 
@@ -48,11 +50,15 @@ class Chunk:
         """The highest number of deliveries among the entries."""
         return max(entry.deliveries for entry in self.entries)
 
-    def to_task(self, *, is_condemned: bool = False, is_forced: bool = False) -> ChunkTask:
+    @property
+    def batch_ids(self) -> list[str]:
+        """Of the entries that tell theirs, each once."""
+        return list(dict.fromkeys(entry.batch_id for entry in self.entries if entry.batch_id))
+
+    def to_task(self, *, is_condemned: bool = False, is_forced: bool = False, drain_id: str = "") -> ChunkTask:
         """The task that has it stored."""
-        return ChunkTask(
-            self.shard, tuple(entry.entry_id for entry in self.entries), self.attempts, is_condemned, is_forced
-        )
+        ids = tuple(entry.entry_id for entry in self.entries)
+        return ChunkTask(self.shard, ids, self.attempts, is_condemned, is_forced, drain_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +88,18 @@ class ChunkResult:
 
 
 @dataclass(frozen=True, slots=True)
+class DeadLettered:
+    """Records of one batch that went to the dead letters for one reason."""
+
+    batch_id: str | None  # 32 hex digits; None: an entry that cannot be read
+    reason: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class Settlement:
     """What became of a chunk's entries: all are settled, but for those held back by the open circuit breaker."""
 
     result: ChunkResult
     held: tuple[StreamEntry, ...] = ()
+    dead: tuple[DeadLettered, ...] = ()

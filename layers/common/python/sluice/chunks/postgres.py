@@ -1,15 +1,15 @@
 """Stores chunks: ledger rows, log rows and dead letters in one transaction."""
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 
 from psycopg2.extensions import cursor
 from psycopg2.extras import execute_values
 
 from sluice.chunks import rows
 from sluice.chunks.breaker import is_circuit_open
-from sluice.chunks.model import ChunkResult, Settlement
+from sluice.chunks.model import ChunkResult, DeadLettered, Settlement
 from sluice.chunks.postgres_copy import copy_entries
 from sluice.chunks.postgres_partitions import Partitions, widen_bounds
 from sluice.chunks.rows import DeadRow, Row
@@ -24,13 +24,13 @@ _CRASHED = "process_chunk died each time it worked on this entry, also on this e
 
 _CLAIM_LEDGER = """
 INSERT INTO ledger (batch_id, part, application_id, shard, retention_class, first_sequence, record_count, stored_count,
-                    received_at, stream_id, body_hash, first_position, last_position)
+                    received_at, stream_id, body_hash, first_position, last_position, traceparent)
 SELECT batch_id, part, application_id, shard, retention_class, first_sequence, record_count, record_count, received_at,
-       stream_id, body_hash, first_position, last_position
+       stream_id, body_hash, first_position, last_position, traceparent
 FROM unnest(%s::uuid[], %s::int[], %s::int[], %s::int[], %s::smallint[], %s::bigint[], %s::int[], %s::timestamptz[],
-            %s::text[], %s::bytea[], %s::int[], %s::int[])
+            %s::text[], %s::bytea[], %s::int[], %s::int[], %s::text[])
      AS entry (batch_id, part, application_id, shard, retention_class, first_sequence, record_count, received_at,
-               stream_id, body_hash, first_position, last_position)
+               stream_id, body_hash, first_position, last_position, traceparent)
 ON CONFLICT (batch_id, part) DO NOTHING RETURNING shard, stream_id"""
 
 _FIND_LEDGER = """
@@ -79,13 +79,15 @@ class PostgresChunkStore:
     ) -> Settlement:
         """See ChunkStore.store."""
         chunk = _Chunk(self._partitions, self._rules, attempts, is_condemned, is_forced)
+        held: tuple[StreamEntry, ...] = ()
         try:
-            return Settlement(self._commit(chunk, entries))
+            result = self._commit(chunk, entries)
         except _CircuitOpenError as opened:
             held = tuple(
                 entry for entry in entries if isinstance(entry, StreamEntry) and _identity(entry) in opened.held
             )
-            return Settlement(self._commit(chunk, [entry for entry in entries if entry not in held]), held)
+            result = self._commit(chunk, [entry for entry in entries if entry not in held])
+        return Settlement(result, held, _counted(chunk.dead))
 
     def _commit(
         self, chunk: "_Chunk", entries: Sequence[StreamEntry | UnreadableEntry], *, is_retry: bool = False
@@ -93,8 +95,11 @@ class PostgresChunkStore:
         """Settles entries in one transaction; one by one if an entry's own header is what the database refuses."""
         try:
             self._ensure_partitions([entry for entry in entries if isinstance(entry, StreamEntry)])
+            attempt = replace(chunk, dead=[])
             with self._database.transaction() as open_cursor:
-                return chunk.settle(open_cursor, entries)
+                result = attempt.settle(open_cursor, entries)
+            chunk.dead.extend(attempt.dead)
+            return result
         except ContractError:
             # Perhaps for want of a partition: late rows may come for a day that has left the log table meanwhile.
             self._partitions.forget()
@@ -129,6 +134,7 @@ class _Chunk:
     attempts: int
     is_condemned: bool
     is_forced: bool
+    dead: list[DeadRow] = field(default_factory=list)  # what was dead-lettered
 
     def settle(self, open_cursor: cursor, entries: Sequence[StreamEntry | UnreadableEntry]) -> ChunkResult:
         """Stores, recognises or dead-letters every entry. Raises _CircuitOpenError."""
@@ -223,7 +229,13 @@ class _Chunk:
 
     def _dead_letter(self, open_cursor: cursor, dead: Sequence[DeadRow]) -> None:
         if dead:
+            self.dead.extend(dead)
             execute_values(open_cursor, _DEAD_LETTER, [(*item.values(), self.attempts) for item in dead])
+
+
+def _counted(dead: Iterable[DeadRow]) -> tuple[DeadLettered, ...]:
+    counts = Counter((row.batch_id, row.reason) for row in dead)
+    return tuple(DeadLettered(batch_id, reason, count) for (batch_id, reason), count in counts.items())
 
 
 def _identity(entry: StreamEntry) -> tuple[int, str]:
@@ -238,7 +250,7 @@ def _claim_ledger(open_cursor: cursor, entries: Sequence[StreamEntry]) -> set[tu
         (
             *(entry.batch_id.hex, entry.part, entry.application_id, entry.shard, entry.retention_class),
             *(entry.first_sequence, entry.record_count),
-            *(entry.received_at, entry.entry_id, entry.body_hash, *rows.position_range(entry)),
+            *(entry.received_at, entry.entry_id, entry.body_hash, *rows.position_range(entry), entry.traceparent),
         )
         for entry in entries
     ]

@@ -58,6 +58,12 @@ class DeadRow:
     reason: str
     detail: str
 
+    @property
+    def batch_id(self) -> str | None:
+        """32 hex digits; None for an entry that does not tell."""
+        entry = self.source.header if isinstance(self.source, UnreadableEntry) else self.source.entry
+        return entry.batch_id.hex if entry else None
+
     def values(self) -> tuple[Any, ...]:
         """Shard, stream id, position, application id, retention class, batch id, part, received at, reason, detail and
         the queued bytes."""

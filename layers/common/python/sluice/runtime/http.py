@@ -100,7 +100,7 @@ class HttpApi:
             named = replace(refusal, headers=headers, policies=error.policies, members=error.members)
             return refuse(request, named)
         except Exception:  # the edge of the function: whatever it is, the client gets a problem, not a stack trace
-            self._logger.exception("unexpected error")
+            self._logger.exception("unexpected error", extra={"gateway_request_id": _gateway_id(request)})
             self._count(SluiceError("internal_error", ""))
             return refuse(request, Refusal(500, "internal_error", "Sluice failed; the request can be retried"))
 
@@ -125,15 +125,25 @@ class HttpApi:
                     self._logger.info("throttled", extra=extra)
                 return Refusal(429, error.code, error.detail, _retry_after(error.retry_after_seconds))
             case Unavailable():
-                self._logger.error("unavailable", extra={"code": error.code, "detail": error.detail})
+                self._logger.error("unavailable", extra=_told(request, error))
                 detail = "a server behind Sluice is down or full: retry later"
                 return Refusal(503, error.code, detail, _retry_after(error.retry_after_seconds))
             case ContractError():  # the middle of a deployment: clients give up on a 500, and this passes
-                self._logger.error("versions do not match", extra={"code": error.code, "detail": error.detail})
+                self._logger.error("versions do not match", extra=_told(request, error))
                 return Refusal(503, error.code, "Sluice is being updated: retry later", _retry_after(_SKEW_SECONDS))
             case _:
-                self._logger.error("internal error", extra={"code": error.code, "detail": error.detail})
+                self._logger.error("internal error", extra=_told(request, error))
                 return Refusal(500, error.code, "Sluice failed; the request can be retried")
+
+
+def _told(request: Request, error: SluiceError) -> dict[str, Any]:
+    """What a line about a failed request says."""
+    return {"code": error.code, "detail": error.detail, "gateway_request_id": _gateway_id(request)}
+
+
+def _gateway_id(request: Request) -> str:
+    """What the client got as x-amzn-RequestId."""
+    return str(request.context.get("requestId", ""))
 
 
 def _request(event: dict[str, Any], context: Any) -> Request:

@@ -8,6 +8,7 @@ from chalice.app import Request
 from sluice.applications.credentials import read_credentials
 from sluice.errors import RejectedInput
 from sluice.runtime.http import media_type
+from sluice.streams.traceparent import read_traceparent
 
 MAX_IDEMPOTENCY_KEY_CHARACTERS = 255
 
@@ -21,6 +22,7 @@ class Post:
     content_encoding: str | None
     api_key: str | None
     idempotency_key: str | None
+    traceparent: str | None = None
 
     @classmethod
     def from_request(cls, request: Request) -> Self:
@@ -32,6 +34,7 @@ class Post:
             content_encoding=request.headers.get("content-encoding"),
             api_key=read_credentials(request.headers),
             idempotency_key=_idempotency_key(request),
+            traceparent=read_traceparent(request.headers.get("traceparent")),
         )
 
 

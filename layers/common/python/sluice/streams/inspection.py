@@ -103,7 +103,7 @@ def read_state(shard: int, answer: Sequence[Any], headers: Iterable[Sequence[byt
     now_ms, length, group, consumers, pending, accepted, sizes = answer
     read = {
         entry_id.decode(): Header(read_number(application), read_number(count))
-        for entry_id, application, _, count in headers
+        for entry_id, application, _, count, _ in headers
     }
     return ShardState(
         shard=shard,

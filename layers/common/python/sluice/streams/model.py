@@ -1,7 +1,7 @@
 """What travels through the queue. A request is a batch; a batch is queued as one entry per part."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum
 from uuid import UUID
@@ -33,6 +33,7 @@ class Submission:
     body_hash: bytes  # 16 bytes, of the request body; of the inflated one, if a repetition is to be recognised
     parts: tuple[Part, ...]
     is_idempotent: bool  # the client sent an Idempotency-Key, so a repetition is to be recognised
+    traceparent: str | None = None  # the request's, see traceparent.py
 
 
 class Submitted(IntEnum):
@@ -52,6 +53,7 @@ class ClaimedEntry:
     record_count: int
     line_bytes: int  # of the records' lines: what working on the entry takes in memory
     deliveries: int = 1  # runs that were started with it and the next one; runs that failed for a known reason forgiven
+    batch_id: str | None = None  # 32 hex digits; None: the entry does not tell
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,7 @@ class StreamEntry:
     first_sequence: int  # the entry holds the accepted sequence numbers first_sequence + 0 … record_count - 1
     lines: bytes  # inflated ``packing`` lines
     size_bytes: int  # of the packed records, as counted in the backlog
+    traceparent: str | None = None  # of the request
     clusters: Sequence[Cluster] = ()  # of the records, once these were clustered
 
 
@@ -106,3 +109,4 @@ class QueuedRange:
     shard: int
     first_sequence: int
     record_count: int
+    batch_id: UUID | None = field(default=None, compare=False)  # None: the entry does not tell

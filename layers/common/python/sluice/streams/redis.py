@@ -29,6 +29,7 @@ from sluice.streams.model import (
     Submitted,
     UnreadableEntry,
 )
+from sluice.streams.traceparent import read_traceparent
 
 GROUP = "log_consumers"
 MAX_SHARDS = 64  # as template.yaml allows
@@ -41,7 +42,7 @@ _RELEASED_IDLE_MS = 86_400_000
 # As scripts/read.lua has them.
 _HEADER = (
     *("version", "application", "retention_class", "batch", "part"),
-    *("received_at", "event_from", "event_to", "count", "sequence"),
+    *("received_at", "event_from", "event_to", "count", "sequence", "traceparent"),
 )
 _DRAINS = "logs:drains"
 _INFLATING = (zlib.error, zstd.ZstdError)
@@ -77,6 +78,7 @@ class RedisQueue:
         arguments += [REPLAY_SECONDS if submission.is_idempotent else 0, self._wake_ms]
         received_at = _microseconds(submission.received_at)
         arguments += [WIRE_VERSION, batch.encode(), received_at, submission.retention_class]
+        arguments.append(submission.traceparent or b"")
         for part in submission.parts:
             bounds = [_microseconds(part.event_from), _microseconds(part.event_to)]
             arguments += [part.record_count, *bounds, b"%d" % part.line_bytes, part.packed]
@@ -107,8 +109,8 @@ class RedisQueue:
         arguments = [GROUP, CONSUMER, int(min_idle_seconds * 1000), max_records, max_bytes]
         headers, reclaimed_count, vanished_count = self._run("claim", [_stream(shard)], arguments)
         entries = (
-            ClaimedEntry(entry_id, int(application) if application else None, count, size, deliveries)
-            for entry_id, application, count, size, deliveries in json.loads(headers)
+            ClaimedEntry(entry_id, int(application) if application else None, count, size, deliveries, batch or None)
+            for entry_id, application, count, size, deliveries, batch in json.loads(headers)
         )
         return Claim(tuple(entries), reclaimed_count, vanished_count)
 
@@ -227,13 +229,14 @@ class RedisQueue:
         return DrainState(is_lingering, *(None if text is None else _moment(text) for text in moments))
 
     def _shard_ranges(self, shard: int) -> Iterator[QueuedRange]:
-        for _, *numbers in self._headers(shard):
+        for _, *numbers, batch in self._headers(shard):
             application, sequence, count = map(read_number, numbers)
             if application is not None and sequence is not None and count:
-                yield QueuedRange(application, shard, sequence, count)
+                yield QueuedRange(application, shard, sequence, count, _batch_id(batch))
 
     def _headers(self, shard: int) -> Iterator[list[bytes]]:
-        """Id, application, sequence and count of all entries, oldest first; "" for what an entry does not have."""
+        """Id, application, sequence, count and batch of all entries, oldest first; "" for what an entry does not
+        have."""
         start: str | bytes = "-"
         while page := self._run("ranges", [_stream(shard)], [start, _RANGES_PAGE]):
             yield from page
@@ -366,7 +369,14 @@ def _header(
         first_sequence=_integer(fields["sequence"], 62),
         lines=lines,
         size_bytes=size_bytes,
+        traceparent=read_traceparent(fields.get("traceparent")),
     )
+
+
+def _batch_id(text: bytes) -> UUID | None:
+    with contextlib.suppress(ValueError):
+        return UUID(text.decode("latin-1"))
+    return None
 
 
 def _integer(text: str, bits: int) -> int:

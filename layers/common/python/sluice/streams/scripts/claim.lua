@@ -1,9 +1,10 @@
 #!lua flags=allow-oom
 -- Claims entries and returns their headers; the records stay here.
 -- KEYS: stream. ARGV: group, consumer, min idle (ms), max records, max bytes of lines
--- Returns JSON: [id, application ('' if unreadable), count, bytes, deliveries with the next] per entry; then the reclaimed
---         and the vanished count
+-- Returns JSON: [id, application ('' if unreadable), count, bytes, deliveries with the next, batch ('' if unreadable)] per
+--         entry; then the reclaimed and the vanished count
 local PAGE = 16
+local BATCH = '^' .. string.rep('%x', 32) .. '$'
 local group, consumer = ARGV[1], ARGV[2]
 local max_records, max_bytes = tonumber(ARGV[4]), tonumber(ARGV[5])
 local headers, records, bytes = {}, 0, 0
@@ -32,7 +33,8 @@ local function take(entries, is_new)
       set_deliveries({entry[1]}, deliveries - 1)
     end
     local application = string.match(fields.application or '', '^%d+$') or ''
-    headers[#headers + 1] = {entry[1], application, count, size, deliveries}
+    local batch = string.match(fields.batch or '', BATCH) or ''
+    headers[#headers + 1] = {entry[1], application, count, size, deliveries, batch}
     records, bytes = records + count, bytes + size
   end
   if #ids > 0 then

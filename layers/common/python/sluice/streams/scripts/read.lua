@@ -4,7 +4,7 @@
 -- Returns JSON: [id, the header's fields as HEADER names them ('' for one that is missing), bytes of the body hash, bytes
 --         of the records] for each entry that exists; and hashes and records, one behind the other
 local HEADER = {'version', 'application', 'retention_class', 'batch', 'part', 'received_at', 'event_from', 'event_to',
-  'count', 'sequence'}
+  'count', 'sequence', 'traceparent'}
 local headers, payload = {}, {}
 for _, id in ipairs(ARGV) do
   local entry = redis.call('XRANGE', KEYS[1], id, id)[1]

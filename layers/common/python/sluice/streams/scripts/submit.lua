@@ -3,8 +3,11 @@
 -- KEYS: stream, accepted counters, backlog bytes, fingerprint of an idempotent batch, a drain's mark, the last wake
 -- ARGV: application, total limit (bytes), share limit (bytes), body hash, seconds to remember it (0: not idempotent),
 --       milliseconds between wakes (0: none), then the fields common to all parts (version, batch, received_at,
---       retention_class), then per part: count, lowest and highest event time, bytes of the lines, records
+--       retention_class), the request's traceparent or '', then per part: count, lowest and highest event time, bytes of
+--       the lines, records
+local FIRST_PART = 12
 local application, body_hash, remember_seconds = ARGV[1], ARGV[4], tonumber(ARGV[5])
+local trace = ARGV[11] ~= '' and {'traceparent', ARGV[11]} or {} -- few requests have one, and a field takes room
 if remember_seconds > 0 then
   local seen = redis.call('GET', KEYS[4])
   if seen then
@@ -13,7 +16,7 @@ if remember_seconds > 0 then
 end
 
 local records, bytes = 0, 0
-for i = 11, #ARGV, 5 do
+for i = FIRST_PART, #ARGV, 5 do
   records = records + tonumber(ARGV[i])
   bytes = bytes + #ARGV[i + 4] + 150 -- what an entry takes besides its records; acknowledge.lua gives it back
 end
@@ -30,11 +33,11 @@ if share > tonumber(ARGV[3]) then
 end
 
 local sequence = redis.call('HINCRBY', KEYS[2], application, records) - records + 1
-for i = 11, #ARGV, 5 do
+for i = FIRST_PART, #ARGV, 5 do
   redis.call('XADD', KEYS[1], '*', 'version', ARGV[7], 'application', application, 'retention_class', ARGV[10],
-    'batch', ARGV[8], 'part', (i - 11) / 5, 'received_at', ARGV[9], 'body_hash', body_hash,
+    'batch', ARGV[8], 'part', (i - FIRST_PART) / 5, 'received_at', ARGV[9], 'body_hash', body_hash,
     'count', ARGV[i], 'sequence', string.format('%d', sequence), 'event_from', ARGV[i + 1], 'event_to', ARGV[i + 2],
-    'line_bytes', ARGV[i + 3], 'records', ARGV[i + 4])
+    'line_bytes', ARGV[i + 3], 'records', ARGV[i + 4], unpack(trace))
   sequence = sequence + tonumber(ARGV[i])
 end
 redis.call('HSET', KEYS[3], 'total', string.format('%d', total), application, string.format('%d', share))
