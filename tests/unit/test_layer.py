@@ -23,7 +23,7 @@ LIMIT_MEGABYTES = 20
 MODULES = {
     "alerts": 355,
     "watch": 367,
-    "ingest": 337,
+    "ingest": 338,
     "drain": 522,
     "process_chunk": 326,
     "query": 392,
