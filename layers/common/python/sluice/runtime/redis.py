@@ -8,7 +8,7 @@ from hashlib import sha1
 from typing import Any
 
 import redis
-from redis import Connection, ConnectionPool
+from redis import Connection, ConnectionPool, SSLConnection
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
@@ -19,10 +19,15 @@ def connect_redis(url: str, *, timeout_seconds: float = 10) -> redis.Redis:
     """A client whose commands are sent once: a retried XADD whose reply was lost would queue a batch twice.
 
     Connects on first use; a connection that went stale while the environment was frozen is replaced after a health
-    check (PING after 10 s of silence), not after a failed command.
+    check (PING after 10 s of silence), not after a failed command. A URL that ends in ``?primary=ask`` names any server
+    of a cluster that has all slots in one place, and leads to the primary.
     """
+    address, asks, _ = url.partition("?primary=ask")
+    secure = address.startswith("rediss:")
+    kind = (_SecurePrimaryOnly if secure else _PrimaryOnly) if asks else SSLConnection if secure else Connection
     pool = _Pool.from_url(
-        url,
+        address,
+        connection_class=kind,
         retry=Retry(NoBackoff(), 0),
         socket_timeout=timeout_seconds,
         socket_connect_timeout=min(2, timeout_seconds),
@@ -58,6 +63,45 @@ def _is_ready(connection: Connection) -> bool:
         return connection.pid == os.getpid() and connection.is_connected and not connection.can_read()
     except redis.RedisError:
         return False
+
+
+class _PrimaryOnly(Connection):
+    """A connection that goes on to the primary if a replica answers, and ends when its server is none any longer."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(redis_connect_func=_PrimaryOnly._arrive, **options)  # type: ignore[no-untyped-call]
+        self._named = self.host, self.port
+
+    def connect(self) -> None:
+        if not self.is_connected:
+            self.host, self.port = self._named
+        super().connect()  # type: ignore[no-untyped-call]
+
+    def read_response(self, *arguments: Any, **options: Any) -> Any:
+        try:
+            return super().read_response(*arguments, **options)
+        except (redis.exceptions.MovedError, redis.ReadOnlyError) as error:
+            self.disconnect()  # type: ignore[no-untyped-call]
+            raise redis.ReadOnlyError("the primary is another server now") from error
+
+    def _arrive(self) -> None:
+        self.on_connect()  # type: ignore[no-untyped-call]
+        if self._ask("ROLE")[0] == b"master":
+            return
+        if (self.host, self.port) != self._named:  # where the last one was said to be
+            raise redis.ConnectionError("the cluster has no primary at the moment")
+        (_, _, (host, port, *_), *_), *_ = self._ask("CLUSTER", "SLOTS")
+        self.disconnect()  # type: ignore[no-untyped-call]
+        self.host, self.port = host.decode(), port
+        super().connect()  # type: ignore[no-untyped-call]
+
+    def _ask(self, *words: str) -> Any:
+        self.send_command(*words, check_health=False)  # type: ignore[no-untyped-call]
+        return super().read_response()
+
+
+class _SecurePrimaryOnly(_PrimaryOnly, SSLConnection):
+    """The same with TLS."""
 
 
 class Script:
