@@ -14,6 +14,7 @@ from sluice.errors import RejectedInput
 from sluice.retention.parse import CLASS_MEMBERS, read_class_change, read_class_name, read_retention_change
 from sluice.retention.postgres import PostgresRetention
 from sluice.schema.postgres import SchemaOwner
+from sluice.schema.postgres_roles import provision
 from sluice.templates.edits import EDITS, read_template_edit
 from sluice.templates.postgres_edits import PostgresTemplateEdits
 
@@ -37,6 +38,7 @@ class Admin:
     def run(self, event: Members) -> dict[str, Any]:
         """Runs the event's action. Raises RejectedInput ``unknown_action`` and whatever the action raises."""
         actions: dict[str, Callable[[Members], dict[str, Any]]] = {
+            "provision": self.provision,
             "migrate": self.migrate,
             "maintain": self.maintain,
             "create_application": self.create_application,
@@ -62,6 +64,14 @@ class Admin:
         if not isinstance(action, str) or action not in actions:
             raise RejectedInput("unknown_action", f"action must be one of {', '.join(actions)}")
         return actions[action](event)
+
+    def provision(self, event: Members) -> dict[str, Any]:
+        """Creates database and roles as the server's administrator, whose URL comes with the event and is not kept."""
+        parse.refuse_others(event, "administrator_url", "passwords")
+        passwords = event.get("passwords")
+        if not isinstance(passwords, Mapping) or not all(isinstance(one, str) for one in passwords.values()):
+            raise RejectedInput("invalid_passwords", "passwords must be an object of texts, one for each role")
+        return {"roles": provision(parse.read_text(event, "administrator_url"), passwords)}
 
     def migrate(self, event: Members) -> dict[str, Any]:
         """Applies pending migrations and creates the partitions of the days ahead."""

@@ -22,7 +22,7 @@ from embedded.privileges import give_to_unprivileged, unprivileged_prefix
 from embedded.servers import base_environment
 from embedded.state import REPOSITORY, write_private
 
-ROLES = REPOSITORY / "infra" / "database" / "roles.sql"
+ROLES = REPOSITORY / "layers" / "common" / "python" / "sluice" / "schema" / "roles.sql"
 SUPERUSER = "postgres"
 CHECK_SECONDS = 2
 # Loopback and passwords only; there is no Unix socket.
@@ -105,7 +105,7 @@ class PostgresServer:
             check=False,
         )
         if done.returncode:
-            raise StackError(f"infra/database/roles.sql failed: {done.stderr.strip()}")
+            raise StackError(f"roles.sql failed: {done.stderr.strip()}")
 
     def _client_environment(self) -> dict[str, str]:
         return self.environment() | {

@@ -4,7 +4,7 @@
 --     psql "$ADMIN_URL" -v sluice_owner_password=... -v sluice_ingest_password=... \
 --          -v sluice_writer_password=... -v sluice_reader_password=... \
 --          -v sluice_indexer_password=... -v sluice_archiver_password=... -v sluice_watcher_password=... \
---          -v sluice_alerts_password=... -f infra/database/roles.sql
+--          -v sluice_alerts_password=... -f layers/common/python/sluice/schema/roles.sql
 --
 -- It may be run again at any time, for example to change the passwords. Tables, and what each role may do with them, are
 -- the migrations' business.
