@@ -51,12 +51,18 @@ class Stack:
 
     @property
     def connections(self) -> dict[str, str]:
-        """The connections document: `redis_url`, `owner_database_url` and the others."""
+        """The connections document: `ingest_redis_url`, `owner_database_url` and the others."""
         return self._read("connections.json")
 
     @property
     def redis_url(self) -> str:
-        return self.connections["redis_url"]
+        return f"redis://:{self._read('accounts.json')['redis']}@127.0.0.1:{self.port('redis')}/0"
+
+    def as_queue_user(self, name: str, url: str) -> str:
+        """The same Redis, as the user of a function."""
+        return url.replace("redis://:", f"redis://{name}:").replace(
+            f":{self._read('accounts.json')['redis']}@", f":{self._read('accounts.json')[f'queue_{name}']}@"
+        )
 
     @property
     def superuser_url(self) -> str:
@@ -78,6 +84,11 @@ class Stack:
         port = self._read("ports.json")["postgres" if direct else "pgbouncer"]
         password = self._read("accounts.json")[role]
         return f"postgresql://{role}:{password}@127.0.0.1:{port}/{database}"
+
+    @property
+    def passwords(self) -> dict[str, str]:
+        """Passwords of Sluice's own database roles."""
+        return {name: text for name, text in self._read("accounts.json").items() if name.startswith("sluice_")}
 
     def port(self, server: str) -> int:
         """Port of redis, postgres, pgbouncer or emulator."""

@@ -1,6 +1,7 @@
 """The secret that holds a stage's connections; see infra/DEPLOY.md for its keys."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,13 @@ KEYS = frozenset(
         "watcher_database_url",
         "alerts_database_url",
         "owner_database_url",
-        "redis_url",
+        "ingest_redis_url",
+        "drain_redis_url",
+        "process_chunk_redis_url",
+        "query_redis_url",
+        "dashboard_redis_url",
+        "watch_redis_url",
+        "alerts_redis_url",
         "key_pepper",
     }
 )
@@ -29,12 +36,20 @@ KEYS = frozenset(
 def publish(secrets: "SecretsManagerClient", name: str, document: Path, current: Step) -> str:
     """Store the connections of a local stack as the secret `name` and return the id of its current version.
 
-    An equal secret stays as it is, version included: a new version would make every function change.
+    Raises DeployError if the file is missing.
     """
     try:
         wanted = json.loads(document.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise DeployError(f"{document} is missing: run `make up`, which writes it") from None
+    return keep(secrets, name, wanted, current)
+
+
+def keep(secrets: "SecretsManagerClient", name: str, wanted: Mapping[str, str], current: Step) -> str:
+    """Store these connections as the secret `name` and return the id of its current version.
+
+    An equal secret stays as it is, version included: a new version would make every function change.
+    """
     text = json.dumps(wanted, sort_keys=True)
     try:
         stored = secrets.get_secret_value(SecretId=name)
@@ -54,7 +69,8 @@ def current_version(secrets: "SecretsManagerClient", name: str) -> str:
         stored = secrets.get_secret_value(SecretId=name)
     except secrets.exceptions.ResourceNotFoundException:
         raise DeployError(
-            f"the secret {name} does not exist: create it as a JSON object with the keys {', '.join(sorted(KEYS))}:\n"
+            f"the secret {name} does not exist. Either have the servers made, with `make foundation STAGE=...`, "
+            f"or bring your own and create it as a JSON object with the keys {', '.join(sorted(KEYS))}:\n"
             f"  aws secretsmanager create-secret --name {name} --secret-string file://connections.json"
         ) from None
     missing = KEYS - json.loads(stored["SecretString"]).keys()

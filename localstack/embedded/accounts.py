@@ -14,7 +14,8 @@ _ALPHABET = string.ascii_letters + string.digits  # needs no quoting in URLs, SQ
 
 @dataclass(frozen=True)
 class Accounts:
-    """Secrets: `redis` and `postgres` (superuser) are passwords, as are those of the roles `sluice_*`."""
+    """Secrets: `redis` and `postgres` are passwords of those who may do everything there, `sluice_*` of database roles,
+    `queue_*` of users of Redis (infra/queue/users.acl)."""
 
     redis: str
     postgres: str
@@ -26,11 +27,23 @@ class Accounts:
     sluice_archiver: str
     sluice_watcher: str
     sluice_alerts: str
+    queue_ingest: str
+    queue_drain: str
+    queue_process_chunk: str
+    queue_query: str
+    queue_dashboard: str
+    queue_watch: str
+    queue_alerts: str
     key_pepper: str  # 64 hex digits
 
     def roles(self) -> dict[str, str]:
         """Passwords of Sluice's own database roles by role name."""
         return {name: password for name, password in asdict(self).items() if name.startswith("sluice_")}
+
+    def queue_users(self) -> dict[str, str]:
+        """Passwords of Redis's users by name."""
+        accounts = asdict(self).items()
+        return {name.removeprefix("queue_"): text for name, text in accounts if name.startswith("queue_")}
 
 
 def password() -> str:

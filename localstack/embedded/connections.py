@@ -23,8 +23,9 @@ def connections(ports: Ports, accounts: Accounts) -> dict[str, str]:
 
 def document(addresses: Mapping[str, str], accounts: Accounts) -> dict[str, str]:
     """The same for servers at any addresses: host:port of redis, postgres and pgbouncer, as the functions see them."""
-    pgbouncer = addresses["pgbouncer"]
-    return {
+    pgbouncer, redis = addresses["pgbouncer"], addresses["redis"]
+    queues = {f"{user}_redis_url": f"redis://{user}:{text}@{redis}/0" for user, text in accounts.queue_users().items()}
+    return queues | {
         "ingest_database_url": _database_url("sluice_ingest", accounts.sluice_ingest, pgbouncer),
         "writer_database_url": _database_url("sluice_writer", accounts.sluice_writer, pgbouncer),
         "reader_database_url": _database_url("sluice_reader", accounts.sluice_reader, pgbouncer),
@@ -33,7 +34,6 @@ def document(addresses: Mapping[str, str], accounts: Accounts) -> dict[str, str]
         "watcher_database_url": _database_url("sluice_watcher", accounts.sluice_watcher, pgbouncer),
         "alerts_database_url": _database_url("sluice_alerts", accounts.sluice_alerts, pgbouncer),
         "owner_database_url": _database_url("sluice_owner", accounts.sluice_owner, addresses["postgres"]),
-        "redis_url": f"redis://:{accounts.redis}@{addresses['redis']}/0",
         "key_pepper": accounts.key_pepper,
     }
 

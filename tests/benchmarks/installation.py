@@ -40,7 +40,7 @@ class Installation:
         connections = stack.connections | {
             f"{name}_database_url": stack.database_url(role, database) for name, role in _ROLES.items()
         }
-        connections["redis_url"] = redis_url
+        connections |= {name: redis_url for name in connections if name.endswith("_redis_url")}
         connections["owner_database_url"] = stack.database_url("sluice_owner", database, direct=True)
         environ = os.environ | {
             "PYTHONPATH": str(REPOSITORY / "tests"),

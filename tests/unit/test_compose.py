@@ -20,6 +20,7 @@ from deploy.connections import KEYS
 from embedded import settings
 from embedded.accounts import Accounts
 from embedded.connections import document
+from embedded.servers.redis import user_lines
 from embedded.state import REPOSITORY
 
 FOLDER = REPOSITORY / "localstack"
@@ -114,12 +115,18 @@ def test_functions_reach_the_servers_by_name_on_their_network() -> None:
         assert url.port == ports[url.hostname or ""]
     servers = {name: url.hostname for name, url in urls.items()}
     through_pgbouncer = {f"{role}_database_url": "pgbouncer" for role in ROLES}
-    assert servers == {"redis_url": "redis", "owner_database_url": "postgres"} | through_pgbouncer
+    redis = {name: "redis" for name in KEYS if name.endswith("_redis_url")}
+    assert servers == redis | {"owner_database_url": "postgres"} | through_pgbouncer
 
 
 def test_passwords_of_the_secret_are_those_of_the_servers() -> None:
     secret = document(ADDRESSES, read_accounts(ENVIRONMENT))
-    assert options("redis", "--")["requirepass"] == urlsplit(secret["redis_url"]).password
+    accounts = read_accounts(ENVIRONMENT)
+    assert options("redis", "--")["requirepass"] == accounts.redis
+    assert interpolated(ENVIRONMENT)["configs"]["redis-users"]["content"] == "".join(user_lines(accounts.queue_users()))
+    for name, password in accounts.queue_users().items():
+        url = urlsplit(secret[f"{name}_redis_url"])
+        assert (url.username, url.password) == (name, password)
     users = interpolated(ENVIRONMENT)["configs"]["pgbouncer-users"]["content"]
     roles = service("roles")["command"]
     for name in (*ROLES, "owner"):

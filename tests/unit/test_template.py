@@ -53,7 +53,8 @@ NOT_SETTINGS = {
 }
 SHARED = [REPOSITORY / "layers/common/python/sluice/metrics/chunks.py"]
 DATABASE = "postgresql://role:password@db:5432/sluice"
-CONNECTIONS = dict.fromkeys(KEYS, DATABASE) | {"redis_url": "redis://:password@redis:6379/0", "key_pepper": "ab" * 32}
+REDIS = "redis://user:password@redis:6379/0"
+CONNECTIONS = {key: REDIS if key.endswith("_redis_url") else DATABASE for key in KEYS} | {"key_pepper": "ab" * 32}
 REFERENCE = re.compile(
     r"\{\{resolve:secretsmanager:\$\{ConnectionsSecret\}:SecretString:(\w+)::\$\{ConnectionsVersion\}\}\}"
 )
@@ -167,17 +168,17 @@ def test_environment_values_are_strings(function: str) -> None:
 @pytest.mark.parametrize("function", SETTINGS)
 def test_roles_see_their_own_connection_only(function: str) -> None:
     expected = {
-        "IngestFunction": {"ingest_database_url", "redis_url", "key_pepper"},
-        "DrainFunction": {"redis_url"},
-        "ProcessChunkFunction": {"writer_database_url", "redis_url"},
-        "QueryFunction": {"reader_database_url", "redis_url", "key_pepper"},
+        "IngestFunction": {"ingest_database_url", "ingest_redis_url", "key_pepper"},
+        "DrainFunction": {"drain_redis_url"},
+        "ProcessChunkFunction": {"writer_database_url", "process_chunk_redis_url"},
+        "QueryFunction": {"reader_database_url", "query_redis_url", "key_pepper"},
         "IndexFunction": {"indexer_database_url"},
         "DeliverFunction": set(),
-        "WatchFunction": {"watcher_database_url", "redis_url", "key_pepper"},
-        "AlertsFunction": {"alerts_database_url", "redis_url", "key_pepper"},
+        "WatchFunction": {"watcher_database_url", "watch_redis_url", "key_pepper"},
+        "AlertsFunction": {"alerts_database_url", "alerts_redis_url", "key_pepper"},
         "AdminFunction": {"owner_database_url", "key_pepper"},
         "ArchiveFunction": {"archiver_database_url"},
-        "DashboardFunction": {"ingest_database_url", "redis_url", "key_pepper"},
+        "DashboardFunction": {"ingest_database_url", "dashboard_redis_url", "key_pepper"},
     }
     found = {match[1] for text in strings(variables(function)) if (match := REFERENCE.fullmatch(text))}
     assert found == expected[function]

@@ -2,6 +2,7 @@
 
 import os
 import signal
+from collections.abc import Mapping
 from pathlib import Path
 
 from redis import Redis
@@ -15,10 +16,17 @@ from embedded.binaries import redis_server
 from embedded.errors import StackError, Unhealthy
 from embedded.ports import HOST, Ports
 from embedded.servers import base_environment
-from embedded.state import write_private
+from embedded.state import REPOSITORY, write_private
 
+USERS = REPOSITORY / "infra" / "queue" / "users.acl"
 FSYNC_VARIABLE = "SLUICE_REDIS_APPENDFSYNC"
 FSYNC_POLICIES = ("everysec", "always", "no")
+
+
+def user_lines(passwords: Mapping[str, str]) -> list[str]:
+    """Lines of a configuration for the users of infra/queue/users.acl."""
+    rules = (line.partition(" ") for line in USERS.read_text().splitlines() if not line.startswith("#"))
+    return [f"user {name} on >{passwords[name]} {rest}\n" for name, _, rest in rules]
 
 
 class RedisServer:
@@ -33,7 +41,7 @@ class RedisServer:
     def __init__(self, directory: Path, ports: Ports, accounts: Accounts) -> None:
         self.directory = directory
         self.ports = ports
-        self._password = accounts.redis
+        self._password, self._users = accounts.redis, accounts.queue_users()
         self._configuration = directory / "redis.conf"
 
     def prepare(self) -> None:
@@ -48,7 +56,8 @@ class RedisServer:
             "dir": f'"{self.directory}"',
             "appendfsync": fsync,
         } | {name: value or '""' for name, value in settings.REDIS.items()}
-        write_private(self._configuration, "".join(f"{key} {value}\n" for key, value in lines.items()))
+        configuration = [*(f"{key} {value}\n" for key, value in lines.items()), *user_lines(self._users)]
+        write_private(self._configuration, "".join(configuration))
 
     def command(self) -> list[str]:
         return [str(redis_server()), str(self._configuration)]

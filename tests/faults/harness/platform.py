@@ -134,7 +134,11 @@ def running_platform(
     """A platform on an empty Redis database. The functions may be sent to other addresses than the oracle: to proxies
     in between. ``settings`` are environment variables of drain and ingest."""
     database_url = functions_database_url or database.url
-    shared = {"REDIS_URL": functions_redis_url or redis_url, "SHARD_COUNT": "1", "KEY_PEPPER": PEPPER}
+    shared = {"SHARD_COUNT": "1", "KEY_PEPPER": PEPPER}
+
+    def queue_user(name: str) -> dict[str, str]:
+        return {"REDIS_URL": database.stack.as_queue_user(name, functions_redis_url or redis_url)}
+
     client = redis.Redis.from_url(redis_url)
     client.flushdb()
 
@@ -168,10 +172,17 @@ def running_platform(
             "PROCESS_CHUNK_TIMEOUT_SECONDS": str(PROCESS_CHUNK_TIMEOUT_SECONDS),
         }
         environ = {
-            "ingest": shared | aws | ingest | {"DATABASE_URL": database_url("sluice_ingest")} | settings,
-            "drain": shared | aws | drain | settings,
-            "process_chunk": shared | {"DATABASE_URL": database_url("sluice_writer"), "TEMPLATES": "on"},
-            "query": shared | {"DATABASE_URL": database_url("sluice_reader")},
+            "ingest": shared
+            | queue_user("ingest")
+            | aws
+            | ingest
+            | {"DATABASE_URL": database_url("sluice_ingest")}
+            | settings,
+            "drain": shared | queue_user("drain") | aws | drain | settings,
+            "process_chunk": shared
+            | queue_user("process_chunk")
+            | {"DATABASE_URL": database_url("sluice_writer"), "TEMPLATES": "on"},
+            "query": shared | queue_user("query") | {"DATABASE_URL": database_url("sluice_reader")},
             "admin": shared | {"DATABASE_URL": database.url("sluice_owner", direct=True), "TEMPLATES": "on"},
         }
         lambdas = Lambdas(environ, TIMEOUTS, database.stack.state / "functions.log")
