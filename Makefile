@@ -30,7 +30,7 @@ UV_COMPILE := build/lock-venv/bin/uv pip compile -q --universal --python-version
 	--custom-compile-command 'make lock'
 
 .PHONY: help demo dev test test-api test-tail test-scale test-faults test-localstack test-mutations bench bench-modes bench-chunks sizing evaluate scenarios check format compose-up compose-demo compose-test \
-	compose-down compose-clean up down status logs clean distclean deploy migrate build setup screenshots openapi metrics lock
+	compose-down compose-clean up down status logs clean distclean deploy foundation rotate migrate build setup screenshots openapi metrics lock
 
 help: ## List these targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -91,6 +91,8 @@ check: setup ## Format, lint, types, import rules, template, secrets, known vuln
 	@$(WITH_VENV) mypy
 	@$(WITH_VENV) lint-imports
 	@$(WITH_VENV) AWS_DEFAULT_REGION=us-east-1 sam validate --lint
+	@$(WITH_VENV) cfn-lint --ignore-checks W3002 -- infra/aws/*.yaml
+	@infra/setup.sh policies && build/policies/bin/checkov --config-file infra/aws/policies.yml --file template.yaml infra/aws/*.yaml
 	@$(DEPLOY) check-web
 	@$(SUPPLY_CHAIN) secrets
 	@$(SUPPLY_CHAIN) audit $(if $(STRICT),--strict)
@@ -150,6 +152,13 @@ compose-clean: ## Stop the containers and delete what they stored, and their pas
 deploy: setup ## Build and deploy to what AWS_ENDPOINT_URL names, by default the local emulator
 	@$(DEPLOY) up --state $(STATE) $(SHARDS)
 
+foundation: setup ## Make the servers of a stage on AWS, or change them: STAGE=prod SIZE=small|medium|large [EMAIL=who@is.told] [IMAGE=uri]
+	@$(DEPLOY) foundation $(if $(SIZE),--parameter Size=$(SIZE)) $(if $(EMAIL),--parameter AlarmEmail='$(EMAIL)') \
+		$(if $(IMAGE),--parameter PgBouncerImage='$(IMAGE)')
+
+rotate: setup ## Change all passwords of a stage that `make foundation` made: STAGE=prod
+	@$(DEPLOY) rotate
+
 migrate: setup ## Bring the database's schema up to date
 	@$(DEPLOY) migrate --state $(STATE)
 
@@ -175,3 +184,4 @@ lock: ## Renew the lock files from pyproject.toml and the requirements.in files
 	@$(filter-out --universal,$(UV_COMPILE)) localstack/runtime/requirements.in -o localstack/runtime/requirements.lock
 	@$(UV_COMPILE) --no-deps layers/common/requirements.in -o layers/common/requirements.lock
 	@$(UV_COMPILE) tests/benchmarks/requirements.in -o tests/benchmarks/requirements.lock
+	@$(UV_COMPILE) infra/aws/requirements.in -o infra/aws/requirements.lock

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Make the Python environments below build/, from their lock files: build/venv (tools, tests, servers) and build/emulator
 # (the AWS emulator and the functions it runs); only with the argument of that name build/localstack (LocalStack as a
-# plain process, for `make test-localstack`) and build/baseline (what `make bench` compares with). One that is complete
-# and current is left alone; one that is not, because its lock file changed, the folder moved, or an earlier run was
-# interrupted, is made anew.
+# plain process, for `make test-localstack`), build/baseline (what `make bench` compares with) and build/policies (what
+# `make check` asks about the templates). One that is complete and current is left alone; one that is not, because its lock
+# file changed, the folder moved, or an earlier run was interrupted, is made anew.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -73,5 +73,6 @@ install_sluice
 make_environment build/emulator localstack/embedded/requirements.lock
 case ${1:-} in
     localstack) make_environment build/localstack localstack/runtime/requirements.lock ;;
+    policies) make_environment build/policies infra/aws/requirements.lock ;;
     baseline) make_environment build/baseline tests/benchmarks/requirements.lock ;;
 esac

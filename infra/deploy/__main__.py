@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import boto3
-from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
@@ -17,7 +16,7 @@ from botocore.exceptions import (
     NoRegionError,
 )
 
-from deploy import build, bundles, connections, invocations, record, replaced, stack, web
+from deploy import build, bundles, connections, invocations, record, replaced, servers, stack, web
 from deploy.errors import DeployError
 from deploy.progress import console, step
 from deploy.target import BUILD, LOCAL_STAGE, SHELL_VARIABLES, Target, resolve, write_variable
@@ -25,8 +24,6 @@ from deploy.target import BUILD, LOCAL_STAGE, SHELL_VARIABLES, Target, resolve, 
 MERGED = BUILD / "sam-merged"
 # Set by whoever provides an emulator that stores layers without mounting them.
 MERGE_VARIABLE = "SLUICE_MERGE_LAYER"
-# The admin function may run for 300 s, and a migration must not be sent twice.
-INVOKE = Config(read_timeout=310, retries={"total_max_attempts": 1})
 
 
 def up(arguments: argparse.Namespace) -> None:
@@ -36,8 +33,12 @@ def up(arguments: argparse.Namespace) -> None:
     with build.exclusive():
         parameters = {"Stage": target.stage, "ConnectionsSecret": target.secret_name}
         parameters |= {"ApiEndpoint": target.endpoint_url} if target.endpoint_url else {}
+        made = None if target.state else servers.find(target)
+        if made:
+            parameters |= servers.connect(target, made, target.secret_name)
         parameters |= dict(arguments.parameter)
-        parameters["ConnectionsVersion"] = _connections(target, parameters["ConnectionsSecret"])
+        if not made:
+            parameters["ConnectionsVersion"] = _connections(target, parameters["ConnectionsSecret"])
         with step("build") as current:
             sources = build.build(current, build.layer_platform(runs_here=target.state is not None))
         if target.state:
@@ -47,9 +48,13 @@ def up(arguments: argparse.Namespace) -> None:
             with step("merge layer"):
                 template, sources = bundles.merge(build.ARTIFACTS, MERGED), f"{sources} merged"
         deployed = _deploy(target, template, parameters, record.fingerprint(sources, parameters))
-    functions = boto3.client("lambda", config=INVOKE)
+    functions = boto3.client("lambda", config=invocations.ONCE)
+    if made:
+        servers.provision(target, made, deployed.outputs["AdminFunctionName"])
     with step("migrate") as current:
         invocations.migrate(functions, deployed.outputs["AdminFunctionName"], current)
+    if made:
+        servers.guard(target, made, deployed.outputs["ApiId"])
     invocations.start_draining(functions, deployed.outputs["DrainFunctionName"], deployed.outputs["DrainEvent"])
     url = deployed.outputs["ApiUrl"]
     if target.state:
@@ -57,11 +62,31 @@ def up(arguments: argparse.Namespace) -> None:
     print(url)
 
 
+def make_servers(arguments: argparse.Namespace) -> None:
+    """Make the servers that a stage on AWS stands on, or change them."""
+    servers.make(_target(arguments), dict(arguments.parameter))
+
+
+def rotate(arguments: argparse.Namespace) -> None:
+    """Change all passwords of a stage whose servers were made by the command foundation."""
+    target = _target(arguments)
+    made = servers.find(target)
+    if made is None:
+        raise DeployError(
+            f"the servers of {target.stage} were not made from here: change their passwords where they are"
+        )
+    servers.begin_rotation(target, made, _deployed(target).outputs["AdminFunctionName"])
+    up(arguments)
+    servers.end_rotation(target)
+
+
 def migrate(arguments: argparse.Namespace) -> None:
     """Only bring the database up to date."""
     deployed = _deployed(_target(arguments))
     with step("migrate") as current:
-        invocations.migrate(boto3.client("lambda", config=INVOKE), deployed.outputs["AdminFunctionName"], current)
+        invocations.migrate(
+            boto3.client("lambda", config=invocations.ONCE), deployed.outputs["AdminFunctionName"], current
+        )
 
 
 def outputs(arguments: argparse.Namespace) -> None:
@@ -121,7 +146,7 @@ def _deploy(target: Target, template: Path, parameters: dict[str, str], wanted: 
         if deployed and record.is_current(target.outputs, deployed, wanted):
             current.note = "unchanged"
             return deployed
-        deployed = stack.deploy(client, target, template, parameters, current)
+        deployed = stack.deploy(client, target.stack_name, template, parameters, current, target.log)
         record.write(target.outputs, deployed, wanted)
         current.note = target.stack_name
         return deployed
@@ -149,6 +174,8 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True)
     every: dict[str, Callable[[argparse.Namespace], None]] = {
         "up": up,
+        "foundation": make_servers,
+        "rotate": rotate,
         "migrate": migrate,
         "outputs": outputs,
         "build": build_only,
@@ -158,20 +185,21 @@ def _parser() -> argparse.ArgumentParser:
     for name, run in every.items():
         command = commands.add_parser(name, parents=[common], help=run.__doc__)
         command.set_defaults(run=run)
-        if run in (up, build_only):
+        if run in (up, rotate, build_only):
             command.add_argument(
                 "--merge-layer",
                 action="store_true",
                 help=f"copy the layer into each function's bundle (also {MERGE_VARIABLE}=1)",
             )
-        if run is up:
+        if run in (up, rotate, make_servers):
+            template = "infra/aws/foundation.yaml" if run is make_servers else "template.yaml"
             command.add_argument(
                 "--parameter",
                 metavar="NAME=VALUE",
                 type=_parameter,
                 action="append",
                 default=[],
-                help="set a parameter of template.yaml; one that is not named keeps its value",
+                help=f"set a parameter of {template}; one that is not named keeps its value",
             )
     return parser
 

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from deploy import sam
 from deploy.errors import DeployError
 from deploy.progress import Step
-from deploy.target import REPOSITORY, Target
+from deploy.target import REPOSITORY
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
@@ -45,10 +45,14 @@ def describe(client: "CloudFormationClient", name: str) -> Stack | None:
 
 
 def deploy(
-    client: "CloudFormationClient", target: Target, template: Path, parameters: Mapping[str, str], current: Step
+    client: "CloudFormationClient",
+    name: str,
+    template: Path,
+    parameters: Mapping[str, str],
+    current: Step,
+    log: Path,
 ) -> Stack:
     """Deploy a built template; raises DeployError with the reason of the first resource that failed."""
-    name = target.stack_name
     before = describe(client, name)
     if before and before.status in STILLBORN:
         current.show("deleting what a failed first deployment left")
@@ -61,13 +65,13 @@ def deploy(
         # Found beside the template otherwise.
         settings = ["--config-file", str(REPOSITORY / "samconfig.toml"), "--template-file", str(template)]
         options = [*settings, "--stack-name", name, "--parameter-overrides", *overrides]
-        sam.run(["deploy", *options], target.log, current)
+        sam.run(["deploy", *options], log, current)
     except DeployError as error:
         reason = _first_failure(client, name, last_event)
-        raise DeployError(f"{reason}\nThe whole story is in {target.log}") if reason else error from None
+        raise DeployError(f"{reason}\nThe whole story is in {log}") if reason else error from None
     after = describe(client, name)
     if after is None or not is_deployed(before, after):
-        raise DeployError(f"stack {name} is {after.status if after else 'absent'} after the deployment: {target.log}")
+        raise DeployError(f"stack {name} is {after.status if after else 'absent'} after the deployment: {log}")
     return after
 
 

@@ -50,17 +50,25 @@ class Size:
     days: int
     database: str
     cache: str
-    copies: int  # of database and cache, in other zones
+    copies: int  # of the database, and of what else stands in one zone or in two
+    bouncer: tuple[int, float]  # tasks of PgBouncer, and the cores of each; gigabytes are twice that
 
     @property
     def million_logs_a_month(self) -> float:
         return self.rate * 3_600 * HOURS / MILLION
 
 
+# As infra/aws has them (a test counts).
+CACHES = 2  # a primary and its replica
+ENDPOINTS = 5  # interfaces, in each zone
+SECRETS = 3  # passwords, connections, the administrator's
+ALARMS = 20
+FIRST_DISK_GB = 100
+
 SIZES = (
-    Size("small", 10, 100, 10, 7, "db.t4g.medium", "cache.t4g.small", 1),
-    Size("medium", 300, 3_000, 100, 14, "db.r7g.large", "cache.r7g.large", 2),
-    Size("large", 3_000, 20_000, 1_000, 7, "db.r7g.2xlarge", "cache.r7g.xlarge", 2),
+    Size("small", 10, 100, 10, 7, "db.t4g.medium", "cache.t4g.small", 1, (1, 0.25)),
+    Size("medium", 300, 3_000, 100, 14, "db.r7g.large", "cache.r7g.large", 2, (2, 0.5)),
+    Size("large", 3_000, 20_000, 1_000, 7, "db.r7g.2xlarge", "cache.r7g.xlarge", 2, (2, 1)),
 )
 
 
@@ -121,16 +129,27 @@ def mode_dollars(measured: Numbers, prices: Numbers, mode: str, load: str) -> fl
 def size_dollars(measured: Numbers, prices: Mapping[str, Any], size: Size) -> dict[str, float]:
     """A month of each part of a deployment. Too much by what process_chunk costs twice: for a log, and in the mode."""
     a_million, logs = bill(measured, prices, size.batch), size.million_logs_a_month
-    database, cache = (size.copies * HOURS * prices["hourly"][name] for name in (size.database, size.cache))
+    tasks, cores = size.bouncer
+    bouncer_hour = tasks * (cores * prices["fargate_cpu_hour"] + 2 * cores * prices["fargate_gb_hour"])
+    fixed = prices["firewall_month"] + prices["key_month"] + SECRETS * prices["secret_month"]
     held = size.rate * 86_400 * size.days
     return {
         "gateway": logs * a_million.gateway,
         "functions": logs * (a_million.total - a_million.gateway) + mode_dollars(measured, prices, "wake", "busy"),
-        "database": database,
-        "storage": size.copies * stored_gb(measured, held) * prices["storage_gb_month"],
-        "Redis": cache,
-        "PgBouncer, endpoint": size.copies * (HOURS * prices["hourly"]["t4g.small"] + prices["endpoint_month"]),
+        "database": size.copies * HOURS * prices["hourly"][size.database],
+        "storage": size.copies * max(stored_gb(measured, held), FIRST_DISK_GB) * prices["storage_gb_month"],
+        "Redis": CACHES * HOURS * prices["hourly"][size.cache],
+        "PgBouncer and its balancer": HOURS * (bouncer_hour + prices["balancer_hour"]),
+        "endpoints": size.copies * ENDPOINTS * HOURS * prices["endpoint_hour"],
+        "firewall, key, secrets, alarms": fixed + ALARMS * prices["alarm_month"],
     }
+
+
+def idle_dollars(measured: Numbers, prices: Mapping[str, Any], size: Size) -> float:
+    """A month before the first log: the servers, with the disk that they begin with."""
+    costs = size_dollars(measured, prices, size)
+    disk: float = size.copies * FIRST_DISK_GB * prices["storage_gb_month"]
+    return sum(costs[part] for part in costs.keys() - {"gateway", "functions", "storage"}) + disk
 
 
 def tables(measured: Numbers, prices: Mapping[str, Any]) -> dict[str, str]:
@@ -239,7 +258,7 @@ def _size_table(measured: Numbers, prices: Mapping[str, Any]) -> str:
         "logs/s on average, at the peak": lambda size: f"{size.rate:,}, {size.peak:,}",
         "logs a request, days kept": lambda size: f"{size.batch:,}, {size.days}",
         "logs a month": lambda size: f"{size.million_logs_a_month:,.0f} million",
-        "servers": lambda size: f"{size.copies} × {size.database}, {size.cache}",
+        "servers": lambda size: f"{size.copies} × {size.database}, {CACHES} × {size.cache}",
         "ingest at once, at the peak": lambda size: f"{ingest_concurrency(measured, size.peak, size.batch)}",
         "process_chunk at once, pool": lambda size: f"{chunk_concurrency(measured, size.peak)}",
         "Redis a minute of backlog": lambda size: f"{backlog_mb(measured, size.peak, size.batch):,.1f} MB",
@@ -249,6 +268,9 @@ def _size_table(measured: Numbers, prices: Mapping[str, Any]) -> str:
     lines += [
         (f"$ a month: {part}", *(f"{costs[size.name][part]:,.0f}" for size in SIZES)) for part in costs[SIZES[0].name]
     ]
+    lines.append(
+        ("$ a month before the first log", *(f"{idle_dollars(measured, prices, size):,.0f}" for size in SIZES))
+    )
     lines.append(("**$ a month**", *(f"**{sum(costs[size.name].values()):,.0f}**" for size in SIZES)))
     a_million = (sum(costs[size.name].values()) / size.million_logs_a_month for size in SIZES)
     lines.append(("$ per million logs, all in", *map(_dollars, a_million)))

@@ -84,19 +84,21 @@ def test_variable_replaces_its_earlier_value(state: Path) -> None:
 def test_secret_gets_a_version_only_when_it_changes(secrets: Any, tmp_path: Path) -> None:
     first = connections.publish(secrets, NAME, document(tmp_path), current())
     assert connections.publish(secrets, NAME, document(tmp_path), current()) == first
-    second = connections.publish(secrets, NAME, document(tmp_path, redis_url="redis://elsewhere"), current())
+    second = connections.publish(secrets, NAME, document(tmp_path, drain_redis_url="redis://elsewhere"), current())
     assert second != first
     assert connections.current_version(secrets, NAME) == second
 
 
 def test_a_missing_secret_is_named(secrets: Any) -> None:
-    with pytest.raises(DeployError, match=f"the secret {NAME} does not exist: create it"):
+    with pytest.raises(DeployError, match=f"the secret {NAME} does not exist. .*make foundation"):
         connections.current_version(secrets, NAME)
 
 
 def test_a_missing_key_of_the_secret_is_named(secrets: Any) -> None:
-    secrets.create_secret(Name=NAME, SecretString=json.dumps(dict.fromkeys(connections.KEYS - {"redis_url"}, "value")))
-    with pytest.raises(DeployError, match="lacks redis_url"):
+    secrets.create_secret(
+        Name=NAME, SecretString=json.dumps(dict.fromkeys(connections.KEYS - {"drain_redis_url"}, "value"))
+    )
+    with pytest.raises(DeployError, match="lacks drain_redis_url"):
         connections.current_version(secrets, NAME)
 
 

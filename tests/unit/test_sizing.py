@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from samtranslator.yaml_helper import yaml_parse  # type: ignore[import-untyped]  # ships no types
 
 from benchmarks import sizing
 from benchmarks.figures import BATCHES, INPUTS
@@ -97,7 +98,7 @@ def test_an_hour_is_told_from_what_of_the_runs_was_in_the_time() -> None:
 
 def test_two_zones_pay_for_two_servers() -> None:
     one, two = (sizing.size_dollars(MEASURED, PRICES, replace(MEDIUM, copies=copies)) for copies in (1, 2))
-    for part in ("database", "storage", "Redis", "PgBouncer, endpoint"):
+    for part in ("database", "storage", "endpoints"):
         assert two[part] == pytest.approx(2 * one[part])
     assert two["gateway"] == one["gateway"]
 
@@ -112,3 +113,31 @@ def test_tables_stand_between_their_marks() -> None:
 def test_every_size_of_a_batch_is_priced() -> None:
     heads = sizing.tables(MEASURED, PRICES)["bill"].splitlines()[0]
     assert all(f"{batch:,} a request" in heads for batch in BATCHES)
+
+
+def test_the_servers_priced_are_those_that_are_made() -> None:
+    templates = {path.stem: yaml_parse(path.read_text()) for path in (REPOSITORY / "infra/aws").glob("*.yaml")}
+    kinds = [
+        (resource["Type"], resource["Properties"])
+        for template in (*templates.values(), yaml_parse((REPOSITORY / "template.yaml").read_text()))
+        for resource in template["Resources"].values()
+    ]
+    interfaces = [
+        one for kind, one in kinds if kind == "AWS::EC2::VPCEndpoint" and one["VpcEndpointType"] == "Interface"
+    ]
+    assert len(interfaces) == sizing.ENDPOINTS
+    assert abs(len([kind for kind, _ in kinds if kind == "AWS::CloudWatch::Alarm"]) - sizing.ALARMS) <= 8
+    (group,) = (one for kind, one in kinds if kind == "AWS::ElastiCache::ReplicationGroup")
+    assert group["ReplicasPerNodeGroup"] + 1 == sizing.CACHES
+    assert templates["foundation"]["Parameters"]["StorageGigabytes"]["Default"] == sizing.FIRST_DISK_GB
+    for size in sizing.SIZES:
+        servers = {
+            name: template["Mappings"]["Sizes"][size.name]
+            for name, template in templates.items()
+            if "Mappings" in template
+        }
+        assert servers["database"]["Class"] == size.database
+        assert servers["queue"]["Class"] == size.cache
+        bouncer = servers["bouncer"]
+        assert (bouncer["Tasks"], int(bouncer["Cpu"]) / 1024) == size.bouncer
+        assert int(bouncer["Memory"]) == 2 * int(bouncer["Cpu"])
