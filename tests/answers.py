@@ -128,6 +128,209 @@ OVERFLOWED = _SPAN | {
         {"application": "shop", "templates": 10_000, "overflowed_at": _HOURS[3]},
     ],
 }
+_SEEN = {"window": {"from": "2026-11-25T06:00:00Z", "until": "2026-11-25T06:01:00Z"}, "query": "level:>=error"}
+INCIDENT: dict[str, Any] = _SEEN | {
+    "id": "01a20dee-e395-7c58-b9fc-0fd42fbfb249",
+    "application": "shop",
+    "source": "rule",
+    "rule": {"id": 1, "name": "More than 50 errors in a minute", "kind": "threshold"},
+    "title": f"More than 50 errors in a minute (host=web-1 {SCRIPT})",
+    "sentence": "shop: 412 logs matching level:>=error in a minute; the limit is at most 50, 06:00–06:01 UTC.",
+    "severity": "critical",
+    "status": "firing",
+    "labels": {"application": "shop", "host": "web-1"},
+    "opened_at": "2026-11-25T06:01:00Z",
+    "resolved_at": None,
+    "withdrawn": False,
+    "acknowledged_at": None,
+    "acknowledged_by": None,
+    "acknowledge_note": None,
+    "observed": 412,
+    "threshold": 50,
+    "silenced": False,
+    "noticed_at": "2026-11-25T06:02:00Z",
+}
+_BY_SOMEBODY = {
+    "acknowledged_at": "2026-11-25T06:05:00Z",
+    "acknowledged_by": "fiy3m3i2ismrok4p",
+    "acknowledge_note": f"looking into it {SCRIPT}",
+}
+_OVER = {"status": "resolved", "resolved_at": "2026-11-25T06:31:00Z"}
+FIRING = [
+    INCIDENT,
+    INCIDENT
+    | _BY_SOMEBODY
+    | {
+        "id": "01a20dee-e395-7c58-b9fc-0fd42fbfb250",
+        "title": "New kind of error: payment provider <*> refused the connection",
+        "sentence": "shop: a message never seen before, 3 times, 2026-11-25 05:12–06:12 UTC.",
+        "severity": "warning",
+    },
+    INCIDENT
+    | {
+        "id": "01a20dee-e395-7c58-b9fc-0fd42fbfb251",
+        "application": "search",
+        "title": "Index is behind",
+        "sentence": "search: 41 logs in 10 minutes; the limit is at most 40, 2026-11-25 06:00–06:10 UTC.",
+        "severity": "info",
+        "silenced": True,
+    },
+]
+RESOLVED = [
+    INCIDENT | _OVER | _BY_SOMEBODY,
+    INCIDENT | _OVER | {"id": "01a20dee-e395-7c58-b9fc-0fd42fbfb252", "title": "No logs any more", "withdrawn": True},
+]
+_EVENT = {
+    "id": 1,
+    "kind": "firing",
+    "created_at": "2026-11-25T06:02:00Z",
+    "payload": {
+        "sentence": INCIDENT["sentence"],
+        "acknowledged": None,
+        "samples": [
+            {
+                "id": "1",
+                "timestamp": "2026-11-25T06:00:59Z",
+                "level": "ERROR",
+                "message": f"payment failed {SCRIPT}\u202e\n  at pay.py line 88",
+            }
+        ],
+    },
+}
+INCIDENT_DETAIL = {
+    "incident": INCIDENT | _BY_SOMEBODY,
+    "events": [
+        _EVENT,
+        _EVENT
+        | {
+            "id": 2,
+            "kind": "acknowledged",
+            "payload": {
+                "sentence": INCIDENT["sentence"],
+                "samples": [],
+                "acknowledged": {"by": "fiy3m3i2ismrok4p", "note": f"looking into it {SCRIPT}"},
+            },
+        },
+    ],
+}
+_LATELY = {"last_evaluated_at": "2026-11-25T12:00:00Z", "groups_cut": False, "failure": None, "labels": {}}
+RULE: dict[str, Any] = _LATELY | {
+    "id": 1,
+    "application": "shop",
+    "name": "More than 50 errors in a minute",
+    "kind": "threshold",
+    "query": "level:>=error",
+    "window_seconds": 60,
+    "for_seconds": 0,
+    "group_by": [],
+    "above": 50,
+    "below": None,
+    "resolve_below": 25,
+    "resolve_above": None,
+    "per": None,
+    "severity": "critical",
+    "enabled": True,
+    "origin": "default",
+    "state": "firing",
+    "version": 1,
+}
+RULES = [
+    RULE,
+    RULE
+    | {
+        "id": 2,
+        "name": f"Payments fail {SCRIPT}",
+        "kind": "ratio",
+        "query": "service:payments level:>=error",
+        "of_query": "service:payments",
+        "above": 0.05,
+        "min_count": 20,
+        "window_seconds": 300,
+        "for_seconds": 120,
+        "group_by": ["host", "metadata.region"],
+        "severity": "warning",
+        "origin": "user",
+        "state": "pending",
+        "labels": {"team": "payments"},
+    },
+    RULE
+    | {
+        "id": 3,
+        "application": "search",
+        "name": "No logs any more",
+        "kind": "absence",
+        "query": "",
+        "window_seconds": 1_800,
+        "baseline_seconds": 86_400,
+        "steady": True,
+        "state": "ok",
+    },
+    RULE | {"id": 4, "name": "New kind of error", "kind": "new_template", "severity": "info", "enabled": False},
+    RULE
+    | {
+        "id": 5,
+        "name": "Orders drop",
+        "kind": "rate_change",
+        "query": "order placed",
+        "direction": "below",
+        "factor": 2.0,
+        "against": ["day", "week"],
+        "origin": "user",
+        "failure": {"code": "query_timed_out", "detail": "the logs could not be counted in time", "since": None},
+    },
+    RULE | {"id": 6, "name": "Something unusual", "kind": "anomaly", "min_score": 0.5, "query": "", "state": "ok"},
+]
+_DAYS = [f"2026-11-{18 + at // 4:02}T{at % 4 * 6:02}:00:00Z" for at in range(32)]
+COUNTED = {
+    "since": _DAYS[0],
+    "until": "2026-11-26T00:00:00Z",
+    "interval_seconds": 21_600,
+    "starts": _DAYS,
+    "series": [{"value": "shop", "counts": [7 * (at % 4 + 1) + 400 * (at in (13, 21, 29)) for at in range(32)]}],
+    "total": 1_760,
+    "partial": False,
+}
+_SIDES = {
+    "service": "checkout",
+    "before": {"versions": ["1.9", "1.8"], "since": _DAYS[0], "until": _DAYS[8], "logs": 30_412},
+    "after": {"since": _DAYS[8], "until": _DAYS[10], "logs": 12_003},
+    "unclustered": 0,
+}
+_ADDED = {
+    "template": {"id": 45, "text": TEMPLATE["text"], "name": None},
+    "service": "checkout",
+    "before": 0,
+    "after": 411,
+    "expected": 0.0,
+    "before_rate": 0.0,
+    "after_rate": 0.034,
+    "ratio": None,
+    "score": 0.99,
+    "first_seen": _DAYS[8],
+    "last_seen_before": None,
+    "sentence": f"“wrong password {SCRIPT}” came 411 times with 2.0, and never before",
+    "query": "template:45 version:2.0",
+}
+_GONE = {"id": 46, "text": "cart <*> saved", "name": "Cart saved"}
+_MORE = {"before": 120, "after": 900, "expected": 48.2, "ratio": 18.7}
+DIFF = {
+    "application": "shop",
+    "version": "2.0",
+    "against": None,
+    "versions": [
+        {"version": version, "service": service, "since": _DAYS[0], "until": _DAYS[10], "logs": 100}
+        for version in ("2.0", "1.9", "1.8")
+        for service in ("checkout", "search")
+    ],
+    "spans": [_SIDES, _SIDES | {"service": "search"}],
+    "only_new": [_ADDED],
+    "gone": [_ADDED | {"template": _GONE, "before": 800, "after": 0, "last_seen_before": _DAYS[7]}],
+    "changed": [
+        _ADDED | _MORE,
+        _ADDED | _MORE | {"after": 12, "ratio": 0.24, "service": "search"},
+    ],
+    "left_out": 3,
+}
 
 
 def answer(visitor: Visitor, pattern: str, body: Any, status: int = 200) -> list[dict[str, Any]]:

@@ -11,9 +11,16 @@ from playwright.sync_api import Route
 from answers import (
     ALERTING,
     BROKEN,
+    COUNTED,
     DEAD_LETTERS,
+    DIFF,
+    FIRING,
+    INCIDENT,
+    INCIDENT_DETAIL,
     LETTER,
     OVERFLOWED,
+    RESOLVED,
+    RULES,
     TEMPLATE,
     TEMPLATE_DETAIL,
     answer,
@@ -196,6 +203,94 @@ def template_unknown(visitor: Visitor, place: Place) -> None:
     visitor.button("Try again").wait_for()
 
 
+def home(visitor: Visitor, place: Place) -> None:
+    answer(visitor, "**/api/incidents?status=firing*", {"incidents": FIRING, "next_cursor": None})
+    answer(visitor, "**/api/incidents?status=resolved*", {"incidents": RESOLVED, "next_cursor": None})
+    visitor.go("home")
+    visitor.page.get_by_role("region", name="Unusual").get_by_role("listitem").first.wait_for()
+    home_has_counted(visitor)
+
+
+def home_calm(visitor: Visitor, place: Place) -> None:
+    answer(visitor, "**/api/incidents?status=firing*", {"incidents": [], "next_cursor": None})
+    answer(visitor, "**/api/incidents?status=resolved*", {"incidents": RESOLVED[:1], "next_cursor": None})
+    answer(visitor, "**/api/templates?*", OVERFLOWED)
+    visitor.go("home")
+    visitor.page.get_by_role("heading", name="Nothing unusual since").wait_for()
+    home_has_counted(visitor)
+
+
+def home_failed(visitor: Visitor, place: Place) -> None:
+    for path in ("incidents?*", "templates?*", "histogram?*", "ledger", "pipeline"):
+        answer(visitor, f"**/api/{path}", BROKEN, 503)
+    visitor.go("home")
+    visitor.button("Try again").nth(2).wait_for()
+
+
+def home_has_counted(visitor: Visitor) -> None:
+    visitor.page.get_by_role("table", name="Volume by application").wait_for()
+    visitor.page.get_by_text("accepted =").wait_for()
+
+
+def alerts(visitor: Visitor, place: Place) -> None:
+    answer(visitor, "**/api/incidents?*status=firing*", {"incidents": FIRING, "next_cursor": None})
+    answer(visitor, "**/api/incidents?*status=resolved*", {"incidents": RESOLVED, "next_cursor": "more"})
+    visitor.go("alerts")
+    visitor.page.get_by_role("table", name="Resolved incidents").wait_for()
+
+
+def alerts_none(visitor: Visitor, place: Place) -> None:
+    answer(visitor, "**/api/incidents?*", {"incidents": [], "next_cursor": None})
+    visitor.go("alerts")
+    visitor.page.get_by_role("heading", name="Nothing fires").wait_for()
+
+
+def alerts_failed(visitor: Visitor, place: Place) -> None:
+    answer(visitor, "**/api/incidents?*", BROKEN, 503)
+    visitor.go("alerts")
+    visitor.button("Try again").nth(1).wait_for()
+
+
+def alerts_incident(visitor: Visitor, place: Place) -> None:
+    answer(visitor, "**/api/incidents/*", INCIDENT_DETAIL)
+    answer(visitor, "**/api/histogram?*", COUNTED)
+    visitor.go(f"alerts/incidents/{INCIDENT['id']}")
+    visitor.page.locator("canvas").wait_for()
+
+
+def alerts_rules(visitor: Visitor, place: Place) -> None:
+    answer(visitor, "**/api/rules?*", {"rules": RULES, "next_cursor": None})
+    visitor.go("alerts/rules")
+    visitor.page.get_by_role("table").wait_for()
+
+
+def alerts_rule(visitor: Visitor, place: Place) -> None:
+    answer(visitor, "**/api/rules/2", {"rule": RULES[1]})
+    visitor.go("alerts/rules/2")
+    visitor.page.get_by_role("form", name="Rule").wait_for()
+
+
+def alerts_rule_refused(visitor: Visitor, place: Place) -> None:
+    refusal = {"code": "invalid_query", "detail": "there is no field 'levle' (at 0); expected: level"}
+    answer(visitor, "**/api/rules", refusal, 400)
+    visitor.go("alerts/rules/new")
+    visitor.button("Create rule").click()
+    visitor.page.get_by_role("alert").wait_for()
+
+
+def templates_versions(visitor: Visitor, place: Place) -> None:
+    answer(visitor, "**/api/diff?*", DIFF)
+    visitor.go("templates/versions")
+    visitor.page.get_by_role("table", name="Gone with 2.0").wait_for()
+
+
+def templates_no_versions(visitor: Visitor, place: Place) -> None:
+    nothing: dict[str, object] = {"versions": [], "spans": [], "only_new": [], "gone": [], "changed": []}
+    answer(visitor, "**/api/diff?*", DIFF | nothing | {"version": None})
+    visitor.go("templates/versions")
+    visitor.page.get_by_role("heading", name="No log names a version").wait_for()
+
+
 def applications(visitor: Visitor, place: Place) -> None:
     visitor.go("applications")
     visitor.page.get_by_role("table").wait_for()
@@ -315,10 +410,22 @@ SCENES: list[Scene] = [
     logs_live,
     logs_export,
     logs_searching,
+    home,
+    home_calm,
+    home_failed,
+    alerts,
+    alerts_none,
+    alerts_failed,
+    alerts_incident,
+    alerts_rules,
+    alerts_rule,
+    alerts_rule_refused,
     templates,
     templates_none_found,
     templates_overflowed,
     templates_failed,
+    templates_versions,
+    templates_no_versions,
     template,
     template_rename,
     template_merge,

@@ -54,6 +54,34 @@ def few_logs() -> list[dict[str, Any]]:
     ]
 
 
+def refused_payments(seconds: int) -> list[dict[str, Any]]:
+    """Five errors in each of the next seconds."""
+    now = datetime.now(UTC)
+    return [
+        {
+            "timestamp": (now + timedelta(seconds=at / 5)).isoformat(),
+            "level": "error",
+            "message": f"payment {at} refused {MARKUP}",
+        }
+        for at in range(5 * seconds)
+    ]
+
+
+def deployed_logs() -> list[dict[str, Any]]:
+    """Of version 1.0 and then of 2.0: orders go on, carts are no longer saved, and payments are refused."""
+    last = {"1.0": "cart {} saved", "2.0": "payment {} refused by the bank"}
+    return [
+        {
+            "timestamp": timestamp,
+            "level": "error" if version == "2.0" and at % 4 == 0 else "info",
+            "message": (last[version] if at % 4 == 0 else "order {} placed").format(at),
+            "version": version,
+        }
+        for at, timestamp in enumerate(times(800))
+        for version in ["1.0" if at < 400 else "2.0"]
+    ]
+
+
 def times(count: int) -> list[str]:
     """So many times, oldest first, evenly over the eight minutes that ended half a minute ago."""
     end = datetime.now(UTC) - timedelta(minutes=0.5)

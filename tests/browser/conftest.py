@@ -1,7 +1,7 @@
 """A real headless Chromium on the deployed dashboard, and the logs that it shows."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import pytest
@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, ViewportSize, expect, sync_playwright
 
 from administrator import Administrator, Sender
 from chromium import NoBrowserError, provide_chromium
+from deployment import ENVIRONMENT, run
 from seeds import MANY, SHOP, few_logs, many_logs, shop_logs
 from visitor import WIDE, Visit, Visitor
 
@@ -62,6 +63,16 @@ def visitor(visit: Visit) -> Visitor:
 def administrator(url: str, admin_key: str) -> Administrator:
     """Who makes what a test needs of its own."""
     return Administrator(url, admin_key)
+
+
+@pytest.fixture(scope="session")
+def watch(operator_environment: dict[str, str]) -> Callable[[], None]:
+    """Judges all rules now, in place of waiting for the minute."""
+
+    def watch() -> None:
+        run(str(ENVIRONMENT / "sluice"), "invoke", "watch", environment=operator_environment)
+
+    return watch
 
 
 @dataclass(frozen=True)

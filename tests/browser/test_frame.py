@@ -8,7 +8,7 @@ from playwright.sync_api import Response, expect
 from administrator import Administrator, Sender
 from visitor import NARROW, WIDE, Visit, Visitor
 
-PAGES = ("logs", "templates", "applications", "pipeline")
+PAGES = ("home", "logs", "alerts", "alerts/rules", "templates", "applications", "pipeline")
 FOCUSABLE = "a[href], button, input, select, textarea, summary, [tabindex='0']"
 # Every control, each with a number of its own; rows share one place in the order of the Tab key.
 NUMBERED = f"""() => {{
@@ -88,7 +88,14 @@ def test_an_ended_session_asks_for_the_key_and_goes_back(visitor: Visitor, shop:
 def test_shortcuts_lead_everywhere_and_are_listed(visitor: Visitor, admin_key: str) -> None:
     visitor.sign_in(admin_key, "nowhere")
     keyboard = visitor.page.keyboard
-    for letter, title in (("a", "Applications"), ("t", "Templates"), ("p", "Pipeline"), ("l", "Logs")):
+    for letter, title in (
+        ("a", "Applications"),
+        ("h", "Home"),
+        ("e", "Alerts"),
+        ("t", "Templates"),
+        ("p", "Pipeline"),
+        ("l", "Logs"),
+    ):
         keyboard.press("g")
         keyboard.press(letter)
         expect(visitor.page).to_have_title(f"{title} · Sluice")
@@ -104,7 +111,9 @@ def test_shortcuts_lead_everywhere_and_are_listed(visitor: Visitor, admin_key: s
     expect(visitor.page.get_by_role("main")).to_be_focused()
 
 
-@pytest.mark.parametrize("page", ["logs", "templates", "applications", "application", "pipeline"])
+@pytest.mark.parametrize(
+    "page", ["home", "logs", "alerts/rules/new", "templates", "applications", "application", "pipeline"]
+)
 def test_the_tab_key_reaches_everything_and_shows_where_it_is(
     visitor: Visitor, administrator: Administrator, shop: Sender, page: str
 ) -> None:

@@ -1,7 +1,9 @@
 /** The frame of all pages: who is signed in, where one is, and how to go elsewhere. */
 import type { ComponentType } from "preact";
 import { useEffect, useRef } from "preact/hooks";
+import { AlertsPage } from "./alerts";
 import { ApplicationsPage } from "./applications";
+import { HomePage } from "./home";
 import { LogsPage } from "./logs";
 import { PipelinePage } from "./pipeline";
 import { link, navigate, route } from "./router";
@@ -13,7 +15,9 @@ import { isDark, toggleTheme } from "./theme";
 import { Button, EmptyState, Icon, Toasts, toastProblem, useScrollHint } from "./ui";
 
 const PAGES: { path: string; title: string; key: string; page: ComponentType }[] = [
+  { path: "home", title: "Home", key: "h", page: HomePage },
   { path: "logs", title: "Logs", key: "l", page: LogsPage },
+  { path: "alerts", title: "Alerts", key: "e", page: AlertsPage },
   { path: "templates", title: "Templates", key: "t", page: TemplatesPage },
   { path: "applications", title: "Applications", key: "a", page: ApplicationsPage },
   { path: "pipeline", title: "Pipeline", key: "p", page: PipelinePage },
@@ -48,14 +52,14 @@ function Page({ page: Current }: { page: ComponentType | undefined }) {
   return Current ? (
     <Current />
   ) : (
-    <EmptyState title="There is no such page" action={<a href={link("logs")}>Go to the logs</a>} />
+    <EmptyState title="There is no such page" action={<a href={link("home")}>Go home</a>} />
   );
 }
 
 function Header() {
   return (
     <header class="top">
-      <a class="brand" href={link("logs")} aria-label="Sluice">
+      <a class="brand" href={link("home")} aria-label="Sluice">
         <Icon name="waves" /> <span>Sluice</span>
       </a>
       {session.value && <Pages />}
@@ -81,7 +85,10 @@ function Pages() {
   const nav = useRef<HTMLElement>(null);
   useScrollHint(nav);
   useEffect(() => {
-    nav.current?.querySelector("[aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });
+    const shown = nav.current?.querySelector<HTMLElement>("[aria-current]");
+    if (nav.current && shown) {
+      nav.current.scrollLeft = shown.offsetLeft - (nav.current.clientWidth - shown.offsetWidth) / 2;
+    }
   }, [page]);
   return (
     <nav aria-label="Pages" ref={nav}>

@@ -2,7 +2,7 @@
 import { computed, signal } from "@preact/signals";
 
 export interface Route {
-  /** First segment: logs, applications, pipeline. */
+  /** First segment: home, logs, templates, … */
   page: string;
   /** The segments after it, decoded. */
   rest: string[];
@@ -54,7 +54,7 @@ window.addEventListener("popstate", () => {
 function parse(fragment: string): Route {
   const [path = "", search = ""] = split(fragment.replace(/^#\/?/, ""));
   const [page = "", ...rest] = path.split("/").map(decode);
-  return { page: page || "logs", rest, query: new URLSearchParams(search) };
+  return { page: page || "home", rest, query: new URLSearchParams(search) };
 }
 
 function split(text: string): [string, string] {

@@ -13,6 +13,10 @@ export interface Session {
 export const session = signal<Session | null | undefined>(undefined);
 /** Why nobody is signed in, where that is not the visitor's own doing. */
 export const signedOutBecause = signal<"expired" | Problem | null>(null);
+/** Whether rules, incidents and who is told may be changed. */
+export const canAlert = computed(
+  () => session.value?.scopes.some((scope) => scope === "alerts" || scope === "admin") ?? false,
+);
 export const isAdmin = computed(() => session.value?.scopes.includes("admin") ?? false);
 
 // When this browser's session ends: scripts cannot see the cookie, and a visitor without one need not wait for a refusal.

@@ -111,6 +111,7 @@ function Time({ at, otherwise }: { at: string | null; otherwise: string }) {
 const SCOPES = [
   { scope: "ingest", does: "sends logs" },
   { scope: "read", does: "reads this application's logs" },
+  { scope: "alerts", does: "reads and changes what this application alerts to" },
   { scope: "admin", does: "reads and administers all applications" },
   { scope: "metrics", does: "reads Sluice's own metrics, for Prometheus" },
 ];

@@ -73,7 +73,7 @@ export function DeadLetters() {
         <Loading what="dead letters" />
       )}
       {before !== null && (
-        <div class="pipeline-more">
+        <div class="more">
           <Button onClick={loadMore}>Older ones</Button>
         </div>
       )}

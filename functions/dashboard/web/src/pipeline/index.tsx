@@ -66,7 +66,7 @@ function LedgerSection() {
   ]);
   return (
     <section class="card panel" aria-label="Ledger">
-      <div class="pipeline-section-head">
+      <div class="section-head">
         <h2>Every accepted log is accounted for</h2>
         {ledger.at > 0 && (
           <span class="hint">

@@ -100,15 +100,15 @@ function Head({ template, reload }: { template: Template; reload: Props["reload"
   }
 
   return (
-    <div class="page-head templates-head">
-      <div class="templates-heading">
+    <div class="page-head">
+      <div class="heading">
         <h1>{template.name ?? <TemplateText text={template.text} isNumbered />}</h1>
         {template.name && (
           <p>
             <TemplateText text={template.text} isNumbered />
           </p>
         )}
-        <p class="templates-badges">
+        <p class="badges">
           <span class="badge">{template.application}</span>
           {template.ignored && <span class="badge caution">ignored</span>}
           <span class="hint">template {template.id}</span>

@@ -19,7 +19,7 @@ export function Places({ text, id, parameters: { sampled, places } }: Props) {
   }
   return (
     <section class="card panel" aria-label="Values">
-      <div class="templates-section-head">
+      <div class="section-head">
         <h2>What stands in its places</h2>
         <span class="hint">in the latest {counted(sampled, "log")}</span>
       </div>

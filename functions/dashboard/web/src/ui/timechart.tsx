@@ -26,6 +26,8 @@ interface Props {
   height?: number;
 }
 
+const STRIP = 3; // pixels at the top of what is shaded, to be seen above tall bars, too
+
 /** Bars over time. For the eye alone: what uses it says the same in words. */
 export function TimeChart({ starts, intervalSeconds, bars, expected, spans = [], height = 160 }: Props) {
   const root = useRef<HTMLDivElement>(null);
@@ -113,6 +115,8 @@ export function TimeChart({ starts, intervalSeconds, bars, expected, spans = [],
       chart.ctx.globalAlpha = 0.16;
       chart.ctx.fillStyle = tokenColour(token);
       chart.ctx.fillRect(start!, top, Math.max(end! - start!, 2), height);
+      chart.ctx.globalAlpha = 1;
+      chart.ctx.fillRect(start!, top, Math.max(end! - start!, 2), STRIP * devicePixelRatio);
       chart.ctx.restore();
     }
   }
