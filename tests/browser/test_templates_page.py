@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 
 from administrator import Administrator, Sender
 from answers import SCRIPT, TEMPLATE, TEMPLATE_DETAIL, answer
-from seeds import SHOP, TRACEBACK
+from seeds import SHOP, TRACEBACK, deployed_logs
 from visitor import NARROW, Visit, Visitor
 
 PLACED, REFUSED = "order <*> placed", TRACEBACK.partition("\n")[0]
@@ -88,6 +88,30 @@ def test_naming_ignoring_merging_and_parting(visitor: Visitor, administrator: Ad
     expect(visitor.page.get_by_role("link", name=re.compile("cart .* is full"))).to_have_count(0)
     visitor.page.get_by_label("ignored ones, too").check()
     expect(visitor.page.get_by_role("link", name=re.compile("cart .* is full"))).to_be_visible()
+
+
+def test_what_a_version_changed(visit: Visit, administrator: Administrator) -> None:
+    sender = administrator.new_sender()
+    sender.send(*deployed_logs())
+    visitor = visit()
+    visitor.sign_in(sender.key, "templates")
+    visitor.page.get_by_role("link", name="By version").click()
+    expect(visitor.page.get_by_label("Version")).to_have_value("2.0")
+    expect(visitor.page.get_by_role("table", name="Only since 2.0")).to_contain_text("came 100 times with 2.0")
+    expect(visitor.page.get_by_role("table", name="Gone with 2.0")).to_contain_text("saved")
+    expect(visitor.page.get_by_role("table", name="More or less often")).to_have_count(0)
+    visitor.page.get_by_label("Version").select_option("1.0")
+    expect(visitor.page.get_by_role("heading", name="Nothing came before 1.0")).to_be_visible()
+    other = visit()
+    other.sign_in(administrator.key, f"templates/versions?application={sender.application}&version=2.0&against=1.0")
+    expect(other.page.get_by_label("Against")).to_have_value("1.0")
+    other.page.get_by_role("table", name="Only since 2.0").get_by_role("link", name="Logs").click()
+    expect(other.total()).to_have_text("100 logs")
+    with other.expecting("404"):
+        other.go(f"templates/versions?application={sender.application}&version=3.0")
+        expect(other.page.get_by_role("heading", name="No log has this version")).to_be_visible()
+        other.page.get_by_role("link", name="Show the latest version").click()
+        expect(other.page.get_by_role("table", name="Only since 2.0")).to_be_visible()
 
 
 def test_readers_may_look_and_narrow_tables_show_that_there_is_more(visit: Visit, shop: Sender) -> None:

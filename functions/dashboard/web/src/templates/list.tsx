@@ -20,6 +20,7 @@ import {
 } from "../ui";
 import { listTemplates, type Templates } from "./model";
 
+const SEARCH_ID = "templates-search";
 const FIRST = 50;
 const MOST = 500;
 const TYPING_MILLISECONDS = 300;
@@ -40,49 +41,49 @@ export function TemplateList() {
     (signal) => listTemplates({ ...asked, since, limit }, signal),
     [...Object.values(asked), since, limit],
   );
-  const search = useRef<HTMLInputElement>(null);
   useShortcuts("Templates", [
-    { keys: ["/"], does: "Find a template", run: () => search.current?.focus() },
+    { keys: ["/"], does: "Find a template", run: () => document.getElementById(SEARCH_ID)?.focus() },
     { keys: ["r"], does: "Count again", run: () => void found.reload() },
   ]);
   const isFiltered = Boolean(asked.q || asked.application);
   return (
-    <div class="page">
-      <div class="page-head">
-        <h1>Templates</h1>
-        <div class="head-tools">
-          <Search input={search} />
-          <SpanSelect />
-        </div>
+    <div class="card">
+      <div class="card-head">
+        <Summary found={found.value} />
+        <Filters applications={found.value?.health.map(({ application }) => application) ?? []} />
       </div>
-      <div class="card">
-        <div class="card-head">
-          <Summary found={found.value} />
-          <Filters applications={found.value?.health.map(({ application }) => application) ?? []} />
-        </div>
-        {found.value ? (
-          found.value.templates.length > 0 ? (
-            <TemplateTable found={found.value} order={asked.order} />
-          ) : (
-            <Nothing isFiltered={isFiltered} />
-          )
-        ) : found.problem ? (
-          <ErrorState problem={found.problem} onRetry={found.reload} />
+      {found.value ? (
+        found.value.templates.length > 0 ? (
+          <TemplateTable found={found.value} order={asked.order} />
         ) : (
-          <Loading what="templates" lines={9} />
-        )}
-        {found.value?.templates.length === limit && <More limit={limit} onMore={() => setLimit(MOST)} />}
-      </div>
+          <Nothing isFiltered={isFiltered} />
+        )
+      ) : found.problem ? (
+        <ErrorState problem={found.problem} onRetry={found.reload} />
+      ) : (
+        <Loading what="templates" lines={9} />
+      )}
+      {found.value?.templates.length === limit && <More limit={limit} onMore={() => setLimit(MOST)} />}
     </div>
   );
 }
 
-function Search({ input }: { input: { current: HTMLInputElement | null } }) {
+/** What stands in the page's head. */
+export function ListTools() {
+  return (
+    <div class="head-tools">
+      <Search />
+      <SpanSelect />
+    </div>
+  );
+}
+
+function Search() {
   const timer = useRef(0);
   const find = (q: string) => navigate(here({ q }), { replace: true });
   return (
     <input
-      ref={input}
+      id={SEARCH_ID}
       type="search"
       aria-label="Find by words"
       placeholder="Find by words"
@@ -246,7 +247,7 @@ function Nothing({ isFiltered }: { isFiltered: boolean }) {
 
 function More({ limit, onMore }: { limit: number; onMore: () => void }) {
   return (
-    <div class="templates-more">
+    <div class="more">
       {limit < MOST ? (
         <Button onClick={onMore}>Show {MOST}</Button>
       ) : (
