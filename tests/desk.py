@@ -14,6 +14,7 @@ from samples import PEPPER, record, submission
 from scratch import Scratch
 from sluice.admission.model import Rates
 from sluice.admission.redis import RedisUsageReader
+from sluice.anomalies.postgres_reads import PostgresAnomalies
 from sluice.applications.keys import hash_secret, mint_key
 from sluice.applications.lookup import KeyLookup
 from sluice.applications.postgres import PostgresApplications, PostgresKeyStore, limits_by_name
@@ -67,7 +68,10 @@ class Desk:
         templates = app.Templates(reads, partial(PostgresTemplates, database))
         diff = app.Diff(reads, partial(PostgresReleases, database), partial(PostgresTemplates, database))
         batches = app.Batches(reads, self.queue, partial(PostgresBatches, database))
-        self.use_case = app.Query(lookup, reads, operations, pipeline, tail, scrape, templates, diff, batches)
+        anomalies = app.Anomalies(reads, partial(PostgresAnomalies, database))
+        self.use_case = app.Query(
+            lookup, reads, operations, pipeline, tail, scrape, templates, diff, batches, anomalies
+        )
 
     def new_application(self) -> tuple[int, str]:
         application_id = self.scratch.create_application()
@@ -102,7 +106,7 @@ class Desk:
     def answer(self, path: str, key: str = "", **query: str) -> dict[str, Any]:
         """The function's answer to API Gateway."""
         event = rest_event("GET", path, headers={"X-API-Key": key}, query=query)
-        for parent in ("/api/logs/", "/api/templates/", "/api/batches/"):
+        for parent in ("/api/logs/", "/api/templates/", "/api/anomalies/", "/api/batches/"):
             if path.startswith(parent):
                 resource = event["requestContext"]["resourcePath"] = parent + "{id}"
                 event |= {"resource": resource, "pathParameters": {"id": path.removeprefix(parent)}}

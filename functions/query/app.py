@@ -1,6 +1,6 @@
-"""GET /api/logs and what is counted in them, /api/templates, /api/diff, /api/tail, /api/pipeline, /api/usage,
-/api/ledger, /api/batches, /metrics, /healthz and /openapi.json: reads back; on a schedule, audits the ledger; by
-Invoke, shows the queue.
+"""GET /api/logs and what is counted in them, /api/templates, /api/diff, /api/anomalies, /api/tail, /api/pipeline,
+/api/usage, /api/ledger, /api/batches, /metrics, /healthz and /openapi.json: reads back; on a schedule, audits the
+ledger; by Invoke, shows the queue.
 
 Promise: a key sees the records of its own application only (an admin key: all), enforced by row security in the
 database. What a request may cost has a bound: an answer says when it is only a part. On failure the client gets
@@ -17,6 +17,7 @@ from chalice.app import Request, Response
 
 from sluice.admission.model import Rates
 from sluice.admission.redis import RedisUsageReader
+from sluice.anomalies.postgres_reads import PostgresAnomalies
 from sluice.applications.lookup import KeyLookup
 from sluice.applications.model import KeyRecord, Scope
 from sluice.applications.postgres import PostgresKeyStore, limits_by_name
@@ -43,6 +44,7 @@ from sluice.tail.redis import RedisNews, RedisSeats
 from sluice.templates.postgres_reads import PostgresTemplates
 
 if TYPE_CHECKING:  # several functions have such files, which only the type checker sees together
+    from functions.query.anomalies import Anomalies
     from functions.query.batches import Batches
     from functions.query.diff import Diff
     from functions.query.operations import Operations
@@ -53,6 +55,7 @@ if TYPE_CHECKING:  # several functions have such files, which only the type chec
     from functions.query.tail import Tail
     from functions.query.templates import Templates
 else:
+    from anomalies import Anomalies
     from batches import Batches
     from diff import Diff
     from operations import Operations
@@ -94,6 +97,7 @@ class Query:
     templates: Templates
     diff: Diff
     batches: Batches
+    anomalies: Anomalies
 
 
 def _admitted(request: Request, scope: Scope = Scope.READ) -> tuple[Query, KeyRecord]:
@@ -165,6 +169,20 @@ def show_template(request: Request) -> Response:
     """One template, and what stands in its places."""
     query, key = _admitted(request)
     return json_response(query.templates.show(key, (request.uri_params or {})["id"], _parameters(request)))
+
+
+@api.route("GET", "/api/anomalies")
+def list_anomalies(request: Request) -> Response:
+    """What was unusual."""
+    query, key = _admitted(request)
+    return json_response(query.anomalies.list(key, _parameters(request)))
+
+
+@api.route("GET", "/api/anomalies/{id}")
+def show_anomaly(request: Request) -> Response:
+    """One anomaly, and what it looked like."""
+    query, key = _admitted(request)
+    return json_response(query.anomalies.show(key, (request.uri_params or {})["id"], _parameters(request)))
 
 
 @api.route("GET", "/api/diff")
@@ -271,7 +289,8 @@ def _dependencies() -> Query:
     templates = Templates(reads, open_templates)
     diff = Diff(reads, partial(PostgresReleases, database), open_templates)
     batches = Batches(reads, queue, partial(PostgresBatches, database))
-    return Query(lookup, reads, operations, shown, tail, scrape, templates, diff, batches)
+    anomalies = Anomalies(reads, partial(PostgresAnomalies, database))
+    return Query(lookup, reads, operations, shown, tail, scrape, templates, diff, batches, anomalies)
 
 
 @logger.inject_lambda_context

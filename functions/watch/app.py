@@ -1,4 +1,4 @@
-"""Watches over what is stored: judges alert rules, window by window, and tells channels what changes.
+"""Watches over what is stored: finds anomalies, judges alert rules, window by window, and tells channels of changes.
 
 Trigger: a schedule of one minute, or Invoke. Promise: runs never overlap (a second one answers {"busy": true}), and
 what changes is written with the events that tell of it, so a run may be killed anywhere and repeated at will: nothing
@@ -15,6 +15,10 @@ from typing import TYPE_CHECKING, Any
 from sluice.alerts.postgres_lock import only_run
 from sluice.alerts.postgres_source import PostgresLogSource
 from sluice.alerts.postgres_states import PostgresRuleStates
+from sluice.anomalies.postgres_census import PostgresCensus
+from sluice.anomalies.postgres_evidence import PostgresEvidence
+from sluice.anomalies.postgres_watch import PostgresWatchStore
+from sluice.anomalies.watch import Watcher
 from sluice.errors import SluiceError, Unavailable
 from sluice.metrics.model import Sample
 from sluice.metrics.redis import metric_store
@@ -28,9 +32,11 @@ from sluice.runtime.settings import WatchSettings
 from sluice.streams.redis import RedisQueue
 
 if TYPE_CHECKING:  # several functions have such files, which only the type checker sees together
+    from functions.watch.anomalies import Anomalies
     from functions.watch.dispatch import Dispatch
     from functions.watch.rules import EVALUATED, Rules
 else:
+    from anomalies import Anomalies
     from dispatch import Dispatch
     from rules import EVALUATED, Rules
 
@@ -94,7 +100,13 @@ def _dependencies() -> Watch:
     sender = LambdaSender(settings.deliver_function, timeout_seconds=settings.deliver_timeout_seconds)
     told, backlog = PostgresDispatch(database), PostgresBacklog(database)
     dispatch = Dispatch(told, backlog, sender, settings.key_pepper, utc_now, logger, metrics, metric_counts)
-    steps = (Step("rules", 25, rules.evaluate), Step("dispatch", 20, dispatch.run))
+    watcher = Watcher(PostgresCensus(database), PostgresWatchStore(database), PostgresEvidence(database))
+    anomalies = Anomalies(watcher, queue, utc_now, logger, metrics, metric_counts)
+    steps = (
+        Step("anomalies", 25, anomalies.watch),
+        Step("rules", 25, rules.evaluate),
+        Step("dispatch", 20, dispatch.run),
+    )
     return Watch(lock, steps, time.monotonic)
 
 

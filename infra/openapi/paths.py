@@ -3,6 +3,7 @@
 from typing import Any
 
 from openapi.alerts import alert_paths
+from openapi.anomalies import anomaly_paths
 from openapi.channels import channel_paths
 from openapi.parts import KEYED, OPEN, READING, operation, parameter, path, query
 from openapi.reading import reading
@@ -41,6 +42,7 @@ def paths() -> dict[str, Json]:
         | release_paths()
         | alert_paths()
         | channel_paths()
+        | anomaly_paths()
         | _operations()
         | _dashboard()
         | _applications()

@@ -1,6 +1,7 @@
 """What requests and answers hold."""
 
 from openapi.alerts import alert_schemas
+from openapi.anomalies import anomaly_schemas
 from openapi.channels import channel_schemas
 from openapi.codes import problem_codes
 from openapi.reading import reading_schemas
@@ -45,6 +46,7 @@ def schemas() -> dict[str, Json]:
         | release_schemas()
         | alert_schemas()
         | channel_schemas()
+        | anomaly_schemas()
         | _ledger()
         | _pipeline()
         | _dead_letters()

@@ -1,7 +1,7 @@
 """In-memory stand-ins for the ports. Each passes the same contract suite (tests/contracts) as the real adapter."""
 
 from fakes.admission import MemoryAdmission
-from fakes.anomalies import MemoryCensus, MemoryWatchStore
+from fakes.anomalies import MemoryCensus, MemoryEvidence, MemoryWatchStore
 from fakes.chunks import MemoryChunkStore, ScriptedRunner
 from fakes.clock import NOON, ManualClock
 from fakes.intake import MemoryIntake
@@ -19,6 +19,7 @@ __all__ = [
     "MemoryCensus",
     "MemoryChunkStore",
     "MemoryClusterer",
+    "MemoryEvidence",
     "MemoryIntake",
     "MemoryKeyCache",
     "MemoryKeyStore",

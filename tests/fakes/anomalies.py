@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sluice.anomalies.anomaly import Anomaly
+from sluice.anomalies.feedback import Judged
 from sluice.anomalies.ports import Conflict, Progress, Saved, Template
 from sluice.anomalies.series import Cell, bucket_of
 
@@ -98,6 +99,7 @@ class MemoryWatchStore:
     """WatchStore."""
 
     census: MemoryCensus
+    verdicts: dict[int, list[Judged]] = field(default_factory=lambda: defaultdict(list))
     _progress: dict[int, Progress] = field(default_factory=dict)
     _states: dict[int, Mapping[str, Any]] = field(default_factory=dict)
     _anomalies: dict[int, dict[tuple[str, datetime], Anomaly]] = field(default_factory=lambda: defaultdict(dict))
@@ -117,8 +119,26 @@ class MemoryWatchStore:
     def save(self, progress: Progress, states: Mapping[str, Any] | None, anomalies: Sequence[Anomaly]) -> None:
         application_id = progress.application_id
         if self._progress.get(application_id, Progress(application_id)).generation != progress.generation:
-            raise Conflict
+            raise Conflict("watched_elsewhere", f"application {application_id} is watched by another run")
         self._progress[application_id] = replace(progress, generation=progress.generation + 1)
         if states is not None:
             self._states[application_id] = states
         self._anomalies[application_id] |= {anomaly.key: anomaly for anomaly in anomalies}
+
+    def judged(self, application_id: int, since: datetime) -> Sequence[Judged]:
+        return [judged for judged in self.verdicts[application_id] if judged.at >= since]
+
+
+@dataclass
+class MemoryEvidence:
+    """Evidence. ``logs`` are ids by query, ``versions`` when each began."""
+
+    logs: dict[str, list[str]] = field(default_factory=dict)
+    versions: dict[str, datetime] = field(default_factory=dict)
+
+    def samples(self, application_id: int, query: str, window: tuple[datetime, datetime]) -> Sequence[str]:
+        return self.logs.get(query, [])[:3]
+
+    def new_version(self, application_id: int, onset: datetime) -> str | None:
+        begun = [version for version, at in self.versions.items() if timedelta() <= onset - at <= timedelta(hours=1)]
+        return begun[-1] if begun and len(self.versions) > 1 else None

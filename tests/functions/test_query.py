@@ -60,9 +60,8 @@ class Platform:
         reads = app.Reads(self.names, self.logs.reader, self.logs.counter, self.clock)
         order = Order(self)
         tail = app.Tail(reads, lambda *_: order, order, order, lambda: 0.0, lambda _: None)
-        return app.Query(
-            lookup, reads, operations, pipeline, tail, scrape=None, templates=None, diff=None, batches=None
-        )
+        others = {"scrape": None, "templates": None, "diff": None, "batches": None, "anomalies": None}
+        return app.Query(lookup, reads, operations, pipeline, tail, **others)
 
     def limits(self, ids: Collection[int] | None) -> Mapping[str, tuple[int, Limits]]:
         return {name: (number, Limits()) for number, name in self.names(ids).items()}

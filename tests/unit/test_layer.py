@@ -22,11 +22,11 @@ LIMIT_MEGABYTES = 20
 # Modules that importing each function loads. A number may be raised, for a reason that its commit gives.
 MODULES = {
     "alerts": 355,
-    "watch": 367,
+    "watch": 392,
     "ingest": 338,
     "drain": 522,
     "process_chunk": 326,
-    "query": 392,
+    "query": 411,
     "admin": 219,
     "index": 205,
     "deliver": 182,

@@ -414,6 +414,8 @@ def test_routes() -> None:
         ("get", "/api/templates/{id}"),
         ("patch", "/api/templates/{id}"),
         ("get", "/api/diff"),
+        ("get", "/api/anomalies"),
+        ("get", "/api/anomalies/{id}"),
         ("post", "/api/dead-letters/drop"),
         ("get", "/api/rules"),
         ("post", "/api/rules"),

@@ -162,6 +162,16 @@ def test_another_process_goes_on_where_one_stopped() -> None:
     assert shop.watch(INCIDENT + 3 * HOUR) == other.watch(INCIDENT + 3 * HOUR)
 
 
+def test_another_process_takes_over_at_any_time() -> None:
+    shop = Shop()
+    shop.tell(START + 3 * HOUR)
+    for bucket in range(12):
+        shop.watcher = Watcher(shop.census, shop.store)
+        shop.watch(START + 2 * HOUR + bucket * BUCKET / 2)
+    (progress,) = shop.store.progress()
+    assert progress.watched_until == START + 2 * HOUR + 11 * BUCKET / 2
+
+
 def test_what_cannot_be_saved_is_judged_again() -> None:
     shop = shop_with(bad_deploy)
     shop.watch(INCIDENT)
@@ -193,6 +203,19 @@ def test_late_logs_that_change_no_verdict_change_no_anomaly() -> None:
     assert [(each.key, each.is_corrected) for each in after] == [(each.key, False) for each in before]
 
 
+def test_a_history_that_is_brought_in_afterwards_is_learnt_from() -> None:
+    shop = shop_with(bad_deploy)
+    latest = Shop()
+    brought = INCIDENT + 2 * HOUR
+    latest.census.add(SHOP, Cell(INCIDENT - HOUR, 1, Level.INFO, 30))
+    assert latest.watch(brought) == []
+    for minute, counts in shop.census._counts[SHOP].items():
+        for (template_id, level, _), count in counts.items():
+            latest.census.add(SHOP, Cell(minute, template_id, level, count), max(minute, brought))
+    (anomaly,) = latest.watch(INCIDENT + 3 * HOUR + 5 * MINUTE)  # logs come a quarter of an hour late by now
+    assert NEWS in anomaly.template_ids
+
+
 def test_ignored_templates_are_not_watched() -> None:
     shop = shop_with(during(1, 3, to=lambda usual: usual * 20))
     shop.census.ignored.add(3)
@@ -206,12 +229,27 @@ def test_a_template_that_becomes_part_of_another_is_no_silence() -> None:
     assert shop.watch(INCIDENT + 3 * HOUR) == []
 
 
+def fail(application_id: int, error: Exception) -> None:
+    raise AssertionError(application_id) from error
+
+
+def test_an_application_that_cannot_be_watched_stops_no_other() -> None:
+    shop = shop_with()
+    shop.census.add(2, Cell(INCIDENT, 1, Level.INFO, 1))
+    shop.store._states[SHOP] = {"catalogue": {}}
+    shop.watcher = Watcher(shop.census, shop.store)
+    failed: list[int] = []
+    shop.watcher.run(INCIDENT + HOUR, lambda: True, lambda application_id, _: failed.append(application_id))
+    assert failed == [SHOP]
+    assert [each.application_id for each in shop.store.progress() if each.watched_until == INCIDENT + HOUR] == [2]
+
+
 def test_each_application_has_its_turn() -> None:
     shop = shop_with()
     for application_id in (2, 3):
         shop.census.add(application_id, Cell(INCIDENT, 1, Level.INFO, 1))
     turns = iter([True, True])
-    assert shop.watcher.run(INCIDENT + HOUR, lambda: next(turns, False)).is_behind
+    assert shop.watcher.run(INCIDENT + HOUR, lambda: next(turns, False), fail).is_behind
     until = {each.application_id: each.watched_until for each in shop.store.progress()}
     assert until == {SHOP: INCIDENT - HOUR, 2: INCIDENT + HOUR, 3: INCIDENT + HOUR}
-    assert not shop.watcher.run(INCIDENT + HOUR, lambda: True).is_behind
+    assert not shop.watcher.run(INCIDENT + HOUR, lambda: True, fail).is_behind

@@ -6,10 +6,14 @@ from datetime import datetime, timedelta
 
 from sluice.anomalies.model import Kind
 from sluice.anomalies.series import ALL, BUCKET, Episode, EpisodeKey, Series
+from sluice.entries.model import Level
+from sluice.search.language import text_of
+from sluice.search.model import Levels, OfTemplate, any_of
 
 TOGETHER = 2 * BUCKET  # between the onsets of what is one incident
 QUIET = timedelta(hours=1)  # after which the same series begins another incident
 _MOST_MEMBERS = 50
+_MOST_QUERIED = 5  # templates
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +27,10 @@ class Anomaly:
     template_ids: tuple[int, ...] = ()
     level: int = 0
     sentence: str = ""
+    version: str | None = None
+    samples: tuple[str, ...] = ()
     is_corrected: bool = False
     is_muted: bool = False
-    version: str | None = None
     closed_at: datetime | None = None
 
     @property
@@ -46,6 +51,15 @@ class Anomaly:
         return max(member.last for member in self.members)
 
     @property
+    def query(self) -> str:
+        """In the query language: shows the logs; all where it is empty."""
+        if self.lead.series.template_id:
+            return text_of(any_of(*map(OfTemplate, self.template_ids[:_MOST_QUERIED])))
+        if self.lead.series.level:
+            return text_of(Levels(Level(self.lead.series.level), Level(self.lead.series.level)))
+        return ""
+
+    @property
     def score(self) -> float:
         return max(member.score for member in self.members)
 
@@ -60,7 +74,7 @@ def _weight(member: Episode) -> tuple[bool, int, float]:
     return member.is_open, 2 * bool(member.series.template_id) + bool(member.series.level), member.score
 
 
-type Levels = Callable[[int], int]  # of a template
+type LevelOf = Callable[[int], int]  # of a template
 
 
 def assemble(
@@ -69,7 +83,7 @@ def assemble(
     episodes: Iterable[Episode],
     settled_until: datetime,
     now: datetime,
-    level_of: Levels,
+    level_of: LevelOf,
 ) -> list[Anomaly]:
     """New and changed anomalies. ``known`` are those that are open or were lately, ``episodes`` all that are open or
     were opened since ``settled_until``; ``now`` is the event time up to which logs are known."""
@@ -94,15 +108,18 @@ def assemble(
 def _renewed(anomaly: Anomaly, current: Mapping[EpisodeKey, Episode], settled_until: datetime) -> Anomaly:
     """With its members as they are now. One that late logs took away is over, as is one that is no longer watched."""
     members = [current.get(member.key, replace(member, is_open=False)) for member in anomaly.members]
-    is_lost = all(member.key not in current and member.opened >= settled_until for member in members)
-    return replace(anomaly, members=tuple(members), is_corrected=anomaly.is_corrected or is_lost)
+    is_gone = not any(member.key in current for member in members)
+    is_lost = is_gone and all(member.opened >= settled_until for member in members)
+    return replace(anomaly, members=tuple(members), is_corrected=is_lost or (is_gone and anomaly.is_corrected))
 
 
-def _belongs(episode: Episode, anomaly: Anomaly, level_of: Levels) -> bool:
+def _belongs(episode: Episode, anomaly: Anomaly, level_of: LevelOf) -> bool:
     since_last = episode.onset - anomaly.last
+    if anomaly.is_corrected or since_last > QUIET:
+        return False
     if any(member.series == episode.series for member in anomaly.members):
-        return since_last <= QUIET
-    if anomaly.is_corrected or since_last > TOGETHER:
+        return True
+    if since_last > TOGETHER:
         return False
     return abs(episode.onset - anomaly.onset) <= TOGETHER or any(
         member.is_above == episode.is_above
@@ -112,7 +129,7 @@ def _belongs(episode: Episode, anomaly: Anomaly, level_of: Levels) -> bool:
     )
 
 
-def _overlap(one: Series, other: Series, level_of: Levels) -> bool:
+def _overlap(one: Series, other: Series, level_of: LevelOf) -> bool:
     """Whether logs count in both."""
     if ALL in (one, other):
         return True

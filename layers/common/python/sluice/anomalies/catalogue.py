@@ -7,7 +7,7 @@ as a geometric distribution. One that was never seen counts as half a visit in a
 
 import math
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, astuple, dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Self
 
@@ -91,7 +91,7 @@ class Catalogue:
             "until": self.until.isoformat(),
             "visits": self._visits,
             "logs": self._logs,
-            "episodes": [_plain(episode) for episode in self.episodes if episode.is_open],
+            "episodes": [episode.to_state() for episode in self.episodes if episode.is_open],
             "templates": [[template_id, *astuple(known)] for template_id, known in self._templates.items()],
         }
 
@@ -100,7 +100,7 @@ class Catalogue:
         catalogue = cls(datetime.fromisoformat(state["since"]))
         catalogue.until = datetime.fromisoformat(state["until"])
         catalogue._visits, catalogue._logs = state["visits"], state["logs"]
-        catalogue.episodes = [_restored(plain) for plain in state["episodes"]]
+        catalogue.episodes = [Episode.from_state(plain) for plain in state["episodes"]]
         catalogue._templates = {template_id: _Template(*values) for template_id, *values in state["templates"]}
         return catalogue
 
@@ -171,16 +171,3 @@ class Catalogue:
             is_over = self.until - episode.last > _AWAY or self.until - episode.onset > _KNOWN_AFTER
             kept.append(replace(episode, is_open=False) if is_over else episode)
         self.episodes = kept
-
-
-def _plain(episode: Episode) -> dict[str, Any]:
-    times = {name: getattr(episode, name).isoformat() for name in ("opened", "onset", "last", "baseline_from")}
-    window = [moment.isoformat() for moment in episode.window]
-    return asdict(episode) | times | {"series": episode.series.key, "window": window}
-
-
-def _restored(plain: dict[str, Any]) -> Episode:
-    times = {name: datetime.fromisoformat(plain[name]) for name in ("opened", "onset", "last", "baseline_from")}
-    since, until = map(datetime.fromisoformat, plain["window"])
-    kept = {"series": Series.from_key(plain["series"]), "kind": Kind(plain["kind"]), "window": (since, until)}
-    return Episode(**plain | times | kept)

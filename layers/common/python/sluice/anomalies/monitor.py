@@ -68,6 +68,11 @@ class Monitor:
             elif until - self.settled_until >= LATE + 2 * STEP:
                 self._settle(self.settled_until + STEP)
 
+    @property
+    def is_outdated(self) -> bool:
+        """Whether more logs came too late than it knows of the last week: a history was brought in afterwards."""
+        return self.too_late > sum(self._catalogue.weekly().values())
+
     def forget(self) -> None:
         """Episodes that are over and that nothing can change any more, once they are told."""
         for track in self._tracks.values():

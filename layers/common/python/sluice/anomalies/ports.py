@@ -6,7 +6,9 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from sluice.anomalies.anomaly import Anomaly
+from sluice.anomalies.feedback import Judged
 from sluice.anomalies.series import Cell
+from sluice.errors import SluiceError
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,7 @@ class Saved:
     anomalies: Sequence[Anomaly] = ()
 
 
-class Conflict(Exception):
+class Conflict(SluiceError):
     """Somebody else saved this application's progress meanwhile: what was to be saved is void."""
 
 
@@ -79,3 +81,17 @@ class WatchStore(Protocol):
     def save(self, progress: Progress, states: Mapping[str, Any] | None, anomalies: Sequence[Anomaly]) -> None:
         """At once or not at all: ``progress`` with the generation that was loaded, which is raised by one; all states,
         or None if they did not change; and anomalies that are new or changed. Raises Conflict, Unavailable."""
+
+    def judged(self, application_id: int, since: datetime) -> Sequence[Judged]:
+        """What people said of its anomalies since then. Raises Unavailable."""
+
+
+class Evidence(Protocol):
+    """What only the logs themselves tell."""
+
+    def samples(self, application_id: int, query: str, window: tuple[datetime, datetime]) -> Sequence[str]:
+        """Ids of a few logs that ``query`` finds in this time; none if they cannot be found fast."""
+
+    def new_version(self, application_id: int, onset: datetime) -> str | None:
+        """The version of logs that began shortly before, if one did, and was not the first. None if that cannot be told
+        fast."""

@@ -1,12 +1,13 @@
 """Which rates of an application are watched, and what is known of an incident in one of them."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 from sluice.anomalies.model import Kind
 
 BUCKET = timedelta(minutes=10)
+_TIMES = ("opened", "onset", "last", "baseline_from")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -69,6 +70,19 @@ class Episode:
     def is_above(self) -> bool:
         """Whether there were too many, not too few."""
         return self.observed > self.expected
+
+    def to_state(self) -> dict[str, Any]:
+        """JSON-able."""
+        times = {name: getattr(self, name).isoformat() for name in _TIMES}
+        window = [moment.isoformat() for moment in self.window]
+        return asdict(self) | times | {"series": self.series.key, "window": window}
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any]) -> Self:
+        times = {name: datetime.fromisoformat(state[name]) for name in _TIMES}
+        since, until = map(datetime.fromisoformat, state["window"])
+        rest = {"series": Series.from_key(state["series"]), "kind": Kind(state["kind"]), "window": (since, until)}
+        return cls(**state | times | rest)
 
 
 def bucket_of(moment: datetime) -> datetime:

@@ -8,10 +8,12 @@ from typing import Any
 
 from sluice.anomalies.anomaly import Anomaly, assemble
 from sluice.anomalies.explain import explain_anomaly
+from sluice.anomalies.feedback import REPEATED, is_muted
 from sluice.anomalies.monitor import LATE, Monitor
-from sluice.anomalies.ports import Census, Progress, Template, WatchStore
+from sluice.anomalies.ports import Census, Conflict, Evidence, Progress, Template, WatchStore
 from sluice.anomalies.series import BUCKET, Episode, Series, bucket_of
 from sluice.entries.model import Level
+from sluice.errors import SluiceError
 
 EVALUATION_INTERVAL = BUCKET
 HISTORY = timedelta(days=28)  # that a new application is learnt from
@@ -54,13 +56,19 @@ class _Application:
 class Watcher:
     """See ``watch``. One instance per execution environment: it remembers what it has read."""
 
-    def __init__(self, census: Census, store: WatchStore) -> None:
-        self._census, self._store = census, store
+    def __init__(
+        self, census: Census, store: WatchStore, evidence: Evidence | None = None, history_from: datetime | None = None
+    ) -> None:
+        """``history_from``: what new applications are learnt from; by default the last HISTORY."""
+        self._census, self._store, self._evidence = census, store, evidence
+        self._history_from = history_from
         self._known: OrderedDict[int, _Application] = OrderedDict()
 
-    def run(self, watermark: datetime, has_time: Callable[[], bool]) -> Watched:
-        """Watches all applications, those first that are furthest behind, and in turns, until time is up. Raises what
-        ``watch`` does."""
+    def run(
+        self, watermark: datetime, has_time: Callable[[], bool], on_failure: Callable[[int, Exception], None]
+    ) -> Watched:
+        """Watches all applications, those first that are furthest behind, and in turns, until time is up. Of one that
+        fails ``on_failure`` is told, and the others go on. Raises Unavailable."""
         total = Watched()
         waiting: list[tuple[int, Progress | None]] = [(each.application_id, each) for each in self._store.progress()]
         while waiting:
@@ -68,7 +76,16 @@ class Watcher:
             for application_id, progress in waiting:
                 if not has_time():
                     return replace(total, is_behind=True)
-                watched = self.watch(application_id, watermark, progress)
+                try:
+                    watched = self.watch(application_id, watermark, progress)
+                except Conflict:
+                    continue  # who saved it goes on
+                except SluiceError:
+                    raise
+                except Exception as error:  # noqa: BLE001 - whatever one application's logs bring about
+                    self._known.pop(application_id, None)
+                    on_failure(application_id, error)
+                    continue
                 total += replace(watched, is_behind=False)
                 if watched.is_behind:
                     behind.append((application_id, None))
@@ -82,17 +99,25 @@ class Watcher:
         if known is None:
             return Watched()
         monitor = known.monitor
-        before, settled_until = monitor.until, monitor.settled_until
+        before = monitor.until
         templates = self._census.templates(application_id)
         monitor.merge({template_id: each.root for template_id, each in templates.items() if each.root != template_id})
         until = min(watermark - known.lag, known.read_until + _READ_AT_ONCE)
         self._read(application_id, known, until, watermark)
+        if monitor.is_outdated:
+            known.monitor = self._begin(application_id, watermark) or monitor
+            known.read_until = known.monitor.start
+            return Watched(is_behind=True)
         monitor.judge(until)
         episodes = [each for each in monitor.episodes(until) if not _is_ignored(each.series, templates)]
         found = assemble(application_id, known.anomalies, episodes, monitor.settled_until, until, monitor.level_of)
-        changed = [_told(anomaly, known.anomalies, monitor, templates) for anomaly in found]
-        is_settled = monitor.settled_until != settled_until
+        changed = [self._told(anomaly, known.anomalies, monitor, templates) for anomaly in found]
+        if changed:
+            judged = self._store.judged(application_id, until - REPEATED)
+            changed = [replace(each, is_muted=is_muted(each, judged, until)) for each in changed]
+        is_settled = monitor.settled_until != known.progress.settled_until
         self._save(known, watermark, monitor.to_states() if is_settled else None, changed)
+        known.lag = self._census.lag(application_id, watermark) if is_settled else known.lag
         monitor.forget()
         opened = len({each.key for each in changed} - {each.key for each in known.anomalies})
         by_key = {anomaly.key: anomaly for anomaly in (*known.anomalies, *changed)}
@@ -109,11 +134,10 @@ class Watcher:
         settled_until = saved.progress.settled_until
         if settled_until:
             monitor = Monitor.from_states(settled_until, saved.states)
+        elif begun := self._begin(application_id, watermark):
+            monitor = begun
         else:
-            start = self._census.first_minute(application_id, watermark - HISTORY)
-            if start is None or start >= watermark:
-                return None
-            monitor = Monitor(bucket_of(start))
+            return None
         lag = self._census.lag(application_id, watermark)
         known = _Application(saved.progress, monitor, monitor.settled_until, watermark, lag, list(saved.anomalies))
         self._known[application_id] = known
@@ -121,10 +145,15 @@ class Watcher:
             self._known.popitem(last=False)
         return known
 
+    def _begin(self, application_id: int, watermark: datetime) -> Monitor | None:
+        """What knows nothing yet; None for an application without logs."""
+        start = self._census.first_minute(application_id, self._history_from or watermark - HISTORY)
+        return Monitor(bucket_of(start)) if start is not None and start < watermark else None
+
     def _read(self, application_id: int, known: _Application, until: datetime, watermark: datetime) -> None:
         """What was counted since the last time, and in the minutes that are new."""
         if watermark > known.received_until:
-            events = known.monitor.start, known.read_until
+            events = watermark - HISTORY, known.read_until
             received = known.received_until, watermark
             known.monitor.add(self._census.cells(application_id, events, received, is_by_minute=True))
         if until > known.read_until:
@@ -147,32 +176,35 @@ class Watcher:
             raise
         known.progress = replace(progress, generation=progress.generation + 1)
 
+    def _told(
+        self, anomaly: Anomaly, known: Sequence[Anomaly], monitor: Monitor, templates: Mapping[int, Template]
+    ) -> Anomaly:
+        """With its templates, level and sentence, and what the logs tell when it is new or led by another series."""
+        lead = anomaly.lead
+        before = next((each for each in known if each.key == anomaly.key), None)
+        is_same = before is not None and before.lead.series == lead.series
+        named = anomaly.template_ids if is_same else _named(lead, monitor)
+        members = sorted(anomaly.members, key=lambda member: -member.score)
+        others = (member.series.template_id for member in members if member.series.template_id)
+        template_ids = tuple(dict.fromkeys((*named, *others)))[:_MAX_TEMPLATES]
+        level = lead.series.level or monitor.level_of(lead.series.template_id)
+        anomaly = replace(anomaly, template_ids=template_ids, level=level)
+        if self._evidence and not is_same:
+            samples = self._evidence.samples(anomaly.application_id, anomaly.query, lead.window)
+            version = anomaly.version or self._evidence.new_version(anomaly.application_id, anomaly.onset)
+            anomaly = replace(anomaly, samples=tuple(samples), version=version)
+        texts = [templates[each].text for each in template_ids if each in templates]
+        return replace(anomaly, sentence=_sentence(anomaly, texts))
+
 
 def _is_ignored(series: Series, templates: Mapping[int, Template]) -> bool:
     template = templates.get(series.template_id)
     return template is not None and template.is_ignored
 
 
-def _told(anomaly: Anomaly, known: Sequence[Anomaly], monitor: Monitor, templates: Mapping[int, Template]) -> Anomaly:
-    """With its templates, level and sentence."""
-    lead = anomaly.lead
-    before = next((each for each in known if each.key == anomaly.key), None)
-    if before and before.lead.window == lead.window and before.lead.series == lead.series:
-        named = before.template_ids
-    else:
-        named = _named(lead, monitor)
-    members = sorted(anomaly.members, key=lambda member: -member.score)
-    others = (member.series.template_id for member in members if member.series.template_id)
-    template_ids = tuple(dict.fromkeys((*named, *others)))[:_MAX_TEMPLATES]
-    level = lead.series.level or monitor.level_of(lead.series.template_id)
-    sentence = explain_anomaly(
-        lead,
-        Level(level).name if level else None,
-        [templates[each].text for each in template_ids if each in templates],
-        others=len(anomaly.members) - 1,
-        version=anomaly.version,
-    )
-    return replace(anomaly, template_ids=template_ids, level=level, sentence=sentence)
+def _sentence(anomaly: Anomaly, texts: Sequence[str]) -> str:
+    level = Level(anomaly.level).name if anomaly.level else None
+    return explain_anomaly(anomaly.lead, level, texts, others=len(anomaly.members) - 1, version=anomaly.version)
 
 
 def _named(lead: Episode, monitor: Monitor) -> tuple[int, ...]:

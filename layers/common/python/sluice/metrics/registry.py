@@ -12,11 +12,13 @@ MetricName = Literal[
     "accepted",
     "admin_actions",
     "alert_transitions",
+    "anomalies_found",
     "archive_lag",
     "archives",
     "backlog",
     "backlog_entries",
     "backlog_limit",
+    "buckets_watched",
     "chunk_duration",
     "chunk_records",
     "chunks",
@@ -128,6 +130,7 @@ METRICS: dict[MetricName, Metric] = {
     "accepted": Metric(_COUNTER, _COUNT, _BOTH, "Records that ingest has promised to store.", _APPLICATION),
     "admin_actions": Metric(_COUNTER, _COUNT, _CLOUDWATCH, "Requests and invocations of the admin function."),
     "alert_transitions": Metric(_COUNTER, _COUNT, _KEPT, "What there was to tell of incidents.", ("kind",)),
+    "anomalies_found": Metric(_COUNTER, _COUNT, _KEPT, "Anomalies that were opened."),
     "archive_lag": Metric(
         _GAUGE, _SECONDS, _CLOUDWATCH, "By how much the oldest day in the log table has outstayed its retention."
     ),
@@ -135,6 +138,9 @@ METRICS: dict[MetricName, Metric] = {
     "backlog": Metric(_GAUGE, _BYTES, _SCRAPED, "Memory that queued entries take, as the limit counts it."),
     "backlog_entries": Metric(_GAUGE, _COUNT, _SCRAPED, "Entries in the queue, those being stored included."),
     "backlog_limit": Metric(_GAUGE, _BYTES, _SCRAPED, "Backlog at which ingest refuses with 503, for each shard."),
+    "buckets_watched": Metric(
+        _COUNTER, _COUNT, _KEPT, "Ten minutes of one application that were looked at for anomalies."
+    ),
     "chunk_duration": Metric(_HISTOGRAM, _SECONDS, _KEPT, "Time from a chunk's task to its end.", (), _DURATIONS),
     "chunk_records": Metric(_HISTOGRAM, _COUNT, _KEPT, "Records that one chunk settled.", (), _SIZES),
     "chunks": Metric(_COUNTER, _COUNT, _CLOUDWATCH, "Chunks that process_chunk was given."),
