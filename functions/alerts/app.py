@@ -14,6 +14,7 @@ from chalice.app import Request, Response
 
 from sluice.alerts.postgres_incidents import PostgresIncidents
 from sluice.alerts.postgres_rules import PostgresRules
+from sluice.alerts.postgres_source import PostgresLogSource
 from sluice.applications.lookup import KeyLookup
 from sluice.applications.model import KeyRecord, Scope
 from sluice.applications.postgres import PostgresKeyStore, limits_by_name
@@ -31,6 +32,7 @@ from sluice.runtime.redis import connect_redis
 from sluice.runtime.settings import AlertsSettings
 
 if TYPE_CHECKING:  # several functions have such files, which only the type checker sees together
+    from functions.alerts.backtest import Backtest
     from functions.alerts.channels import Channels
     from functions.alerts.deliveries import Deliveries
     from functions.alerts.incidents import Incidents
@@ -38,6 +40,7 @@ if TYPE_CHECKING:  # several functions have such files, which only the type chec
     from functions.alerts.rules import Rules
     from functions.alerts.sight import Sight
 else:
+    from backtest import Backtest
     from channels import Channels
     from deliveries import Deliveries
     from incidents import Incidents
@@ -51,6 +54,7 @@ metric_counts = metric_store(lambda: AlertsSettings.from_env().redis_url)
 api = HttpApi("alerts", logger, metrics, metric_counts)
 
 DATABASE_SECONDS = 16
+BACKTEST_SECONDS = 10  # for one piece of the history
 READERS = (Scope.READ, Scope.ALERTS, Scope.ADMIN)
 NOT_STORED = {"Cache-Control": "no-store"}  # by any cache on the way: the answer holds a secret
 WRITERS = (Scope.ALERTS, Scope.ADMIN)
@@ -62,6 +66,7 @@ class Alerts:
 
     lookup: KeyLookup
     rules: Rules
+    backtest: Backtest
     incidents: Incidents
     channels: Channels
     mutings: Mutings
@@ -98,6 +103,13 @@ def create_rule(request: Request) -> Response:
     """A new rule."""
     alerts, key = _writing(request)
     return json_response(alerts.rules.create(key, json_body(request)), 201)
+
+
+@api.route("POST", "/api/rules/test")
+def test_rule(request: Request) -> Response:
+    """When a rule would have fired."""
+    alerts, key = _reading(request)
+    return json_response(alerts.backtest.test(key, json_body(request)))
 
 
 @api.route("GET", "/api/rules/{id}")
@@ -247,7 +259,10 @@ def _dependencies() -> Alerts:
     keys = RedisKeyCache(connect_redis(settings.redis_url, timeout_seconds=1), settings.key_pepper)
     lookup = KeyLookup(PostgresKeyStore(database), keys, settings.key_pepper, utc_now)
     sight = Sight(partial(limits_by_name, database))
-    rules = Rules(sight, partial(PostgresRules, database))
+    open_rules = partial(PostgresRules, database)
+    open_source = partial(PostgresLogSource, database, has_census=settings.templates, seconds=BACKTEST_SECONDS)
+    backtest = Backtest(sight, open_rules, open_source, utc_now)
+    rules = Rules(sight, open_rules)
     incidents = Incidents(sight, partial(PostgresIncidents, database), utc_now)
     sender = LambdaSender(settings.deliver_function, timeout_seconds=settings.deliver_timeout_seconds)
     policy = AddressPolicy(settings.webhook_ports, settings.webhook_allow_list)
@@ -255,7 +270,7 @@ def _dependencies() -> Alerts:
     channels = Channels(sight, open_channels, policy, sender, settings.key_pepper, utc_now)
     mutings = Mutings(sight, partial(PostgresMutings, database), utc_now)
     deliveries = Deliveries(sight, partial(PostgresDeliveries, database))
-    return Alerts(lookup, rules, incidents, channels, mutings, deliveries)
+    return Alerts(lookup, rules, backtest, incidents, channels, mutings, deliveries)
 
 
 @logger.inject_lambda_context

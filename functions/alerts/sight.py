@@ -35,14 +35,14 @@ class Sight:
                     raise _unknown(name)
         return names
 
-    def application_id(self, key: KeyRecord, name: Any) -> int:
-        """Of the application that something is for: by default the key's own. Raises as above."""
+    def application(self, key: KeyRecord, name: Any) -> tuple[int, str]:
+        """Id and name of the application that something is for: by default the key's own. Raises as above."""
         if name is None:
-            return key.application_id
+            return key.application_id, key.application
         known = self.applications(self.visible(key))
         if not isinstance(name, str) or name not in known:
             raise _unknown(name)
-        return known[name][0]
+        return known[name][0], name
 
 
 def cursor_text(*place: Any) -> str:

@@ -65,6 +65,17 @@ def alert_paths() -> dict[str, Json]:
                 requestBody=_body("NewRule", _RULE),
             ),
         },
+        "/api/rules/test": {
+            "post": _alerts(
+                "testRule",
+                "When a rule would have fired",
+                answers(200, "A part of the time, or all of it.", schema("RuleTest"), 400, 404, *READING),
+                "Judges what is stored, by the evaluator that judges new logs; changes nothing. An answer takes up to "
+                "about 12 s: what is left comes when the same request is sent again with `next_cursor` as `cursor`. "
+                f"Up to 50,000 windows. {_READS}",
+                requestBody=_body("NewRuleTest", {"rule": {"query": "level:>=error", "above": 50}, "since": "-1d"}),
+            )
+        },
         "/api/rules/{id}": {
             "parameters": [_RULE_ID],
             "get": _alerts("showRule", "Show an alert rule", answers(200, "The rule.", one, 404, *READING), _READS),
@@ -254,6 +265,30 @@ def alert_schemas() -> dict[str, Json]:
         "payload": {"type": "object", "description": "What messages are made of."},
     }
     changeable = about | said
+    tested = {
+        "rule": {"type": "object", "description": "What it says, with all defaults."},
+        "would_fire": array(
+            members(
+                {
+                    "from": or_null(TIME),
+                    "until": or_null(text(format="date-time", description="null: it would still fire at the end.")),
+                    "observed": or_null({"type": "number"}),
+                    "threshold": or_null({"type": "number"}),
+                    "group": {"type": "object", "additionalProperties": text()},
+                }
+            ),
+            description="Episodes that ended in this part; with the last part, those that did not end, too.",
+        ),
+        "timeline": array(
+            members({"until": TIME, "observed": or_null({"type": "number"}), "fires": {"type": "boolean"}}),
+            description="What was seen in the worst window of each stretch, for drawing.",
+        ),
+        "evaluations": integer(minimum=0, description="Windows that were judged for this answer."),
+        "evaluated_until": TIME,
+        "truncated": {"type": "boolean"},
+        "groups_cut": {"type": "boolean"},
+        "next_cursor": or_null(text()),
+    }
     nullable = {key: or_null(shape) if isinstance(shape.get("type"), str) else shape for key, shape in said.items()}
     return {
         "Rule": members(shown, optional=said),
@@ -262,6 +297,20 @@ def alert_schemas() -> dict[str, Json]:
             optional=(set(changeable) | {"application"}) - {"name"},
             description="Which members go with which kind is described in the README; the others are refused.",
         ),
+        "NewRuleTest": members(
+            {
+                "rule": {
+                    "description": "Members of a rule, as for `POST /api/rules`, or the id of one.",
+                    "anyOf": [integer(minimum=1, maximum=2**53), {"type": "object"}],
+                },
+                "application": text(description="Its name; by default the key's own."),
+                "since": text(description="As for `GET /api/logs`; by default a day before until."),
+                "until": text(description="By default now."),
+                "cursor": text(),
+            },
+            optional=["application", "since", "until", "cursor"],
+        ),
+        "RuleTest": members(tested),
         "RuleChange": members(about | nullable, optional=changeable, minProperties=1),
         "Incident": members(incident),
         "IncidentDetail": members({"incident": schema("Incident"), "events": array(members(event))}),

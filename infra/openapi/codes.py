@@ -8,11 +8,11 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parents[2]
 _ERRORS = frozenset({"ContractError", "Denied", "RejectedInput", "Throttled", "Unavailable", "_Refused", "Refused"})
 _FIELDS = (
-    "above after against application archive_days baseline_seconds before below buckets by channel comment "
+    "above after against application archive_days baseline_seconds before below buckets by channel comment cursor "
     "description direction enabled ends_at expires_at factor fields for_seconds format group_by hot_days id ids "
-    "ignored incident is_archived key_id kind labels learning_seconds level levels limit metadata min_count min_score "
-    "min_severity muted name of_query order overlap_seconds per query reason resolve_above resolve_below "
-    "retention_class service session_id severity since starts_at status steady target text trace_id until "
+    "ignored incident is_archived key_id kind labels learning_seconds level levels limit metadata min_count "
+    "min_score min_severity muted name of_query order overlap_seconds per query reason resolve_above resolve_below "
+    "retention_class rule service session_id severity since starts_at status steady target text trace_id until"
     "version wait window_seconds"
 )
 # Raised under a name that is data where it is raised.

@@ -47,9 +47,13 @@ class Office(Desk):
         lookup = KeyLookup(PostgresKeyStore(database), None, PEPPER, lambda: datetime.now(UTC))
         sight = alerts_app.Sight(partial(limits_by_name, database))
         rules = alerts_app.Rules(sight, partial(PostgresRules, database))
+        open_source = partial(PostgresLogSource, database)
+        backtest = alerts_app.Backtest(
+            sight, partial(PostgresRules, database), open_source, lambda: self.now + SETTLING
+        )
         incidents = alerts_app.Incidents(sight, partial(PostgresIncidents, database), lambda: datetime.now(UTC))
         monkeypatch.setattr(
-            alerts_app, "_dependencies", lambda: alerts_app.Alerts(lookup, rules, incidents, *[None] * 3)
+            alerts_app, "_dependencies", lambda: alerts_app.Alerts(lookup, rules, backtest, incidents, *[None] * 3)
         )
 
     def call(
@@ -59,7 +63,7 @@ class Office(Desk):
         sent = None if body is None else json.dumps(body).encode()
         event = rest_event(method, path, sent, headers={"X-API-Key": key or self.key}, query=query)
         parts = path.split("/")
-        if len(parts) > 3:
+        if len(parts) > 3 and parts[3] != "test":
             event["pathParameters"] = {"id": parts[3]}
             parts[3] = "{id}"
         event["resource"] = event["requestContext"]["resourcePath"] = "/".join(parts)
@@ -351,6 +355,39 @@ def test_pages_of_rules_and_incidents(office: Office) -> None:
     assert len(office.incidents(severity="warning", status="firing", since="2026-03-01T12:00:00Z")) == 5
     assert office.incidents(until="2026-03-01T12:00:00Z") == []
     assert office.incidents(severity="critical") == []
+
+
+def test_when_a_rule_would_have_fired(office: Office) -> None:
+    office.errors(6, 10.5)
+    office.errors(60, 500.5)
+    office.now = NOON + 600 * MINUTE
+    asked = {"rule": {"query": "level:>=error", "above": 5}, "since": NOON.isoformat()}
+    status, answer = office.call("POST", "/api/rules/test", asked)
+    assert status == 200, answer
+    assert [(one["from"], one["until"], one["observed"]) for one in answer["would_fire"]] == [
+        ((NOON + 11 * MINUTE).isoformat(), (NOON + 12 * MINUTE).isoformat(), 6),
+        ((NOON + 501 * MINUTE).isoformat(), (NOON + 502 * MINUTE).isoformat(), 60),
+    ]
+    assert (answer["evaluations"], answer["truncated"], answer["next_cursor"]) == (600, False, None)
+    rule_id = office.make(above=50)
+    stored = office.call("POST", "/api/rules/test", {"rule": rule_id, "since": "-10h"})[1]
+    assert [one["observed"] for one in stored["would_fire"]] == [60]
+    reader = office.new_key(office.name, "read")
+    assert office.call("POST", "/api/rules/test", asked, key=reader)[0] == 200
+    _, other = office.new_application()
+    stranger = office.new_key(other, "alerts")
+    assert office.call("POST", "/api/rules/test", {"rule": rule_id}, key=stranger)[1]["code"] == "unknown_rule"
+    assert office.call("POST", "/api/rules/test", asked, key=stranger)[1]["would_fire"] == []
+    for wrong, code in (
+        ({"rule": "x"}, "invalid_rule"),
+        ({"rule": {"above": 1}, "since": "-99d"}, "invalid_since"),
+        ({"rule": {"above": 1}, "since": "0001-01-01T00:00:00Z"}, "invalid_since"),
+        ({"rule": {"above": 1}, "until": "0001-01-01T00:00:00Z"}, "invalid_until"),
+        ({"rule": {"above": 1}, "until": 5}, "invalid_until"),
+        ({"rule": {"kind": "anomaly"}}, "invalid_kind"),
+        ({"rule": {"above": 1}, "cursor": "x"}, "invalid_cursor"),
+    ):
+        assert office.call("POST", "/api/rules/test", wrong)[1]["code"] == code
 
 
 def test_a_rule_that_cannot_be_judged_says_so_and_stops_no_other(office: Office) -> None:

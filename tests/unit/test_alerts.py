@@ -10,10 +10,11 @@ import pytest
 
 from fakes import NOON
 from fakes.alerts import MemoryLogSource
+from sluice.alerts.backtest import PIECE, Resume, begin, read_resume, replay, resume_document
 from sluice.alerts.defaults import DEFAULT_RULES
 from sluice.alerts.evaluate import LATEST, Outcome, evaluate
 from sluice.alerts.judge import judge
-from sluice.alerts.model import EventKind, Group, GroupState, Kind, Observation, Rule, Spec
+from sluice.alerts.model import Episode, EventKind, Group, GroupState, Kind, Observation, Rule, Spec
 from sluice.alerts.parse import members_of, read_rule, read_spec
 from sluice.alerts.payload import query_of, tell
 from sluice.alerts.ports import Due, KnownIncident, Novelty
@@ -480,6 +481,64 @@ def test_an_event_says_all_that_a_message_needs() -> None:
     assert payload["window"] == {"from": NOON.isoformat(), "until": (NOON + MINUTE).isoformat()}
     assert (payload["observed"], payload["threshold"], payload["samples"]) == (9, 5, [{"id": "1"}])
     assert query_of(watched.due.rule, ("", "info")) == "level:>=error -has:host level:info"
+
+
+class TestBacktest:
+    """History is judged as new logs are."""
+
+    def spans(self, episodes: Sequence[Any]) -> list[tuple[int, int | None]]:
+        return [
+            ((one.opened_at - NOON) // MINUTE, one.resolved_at and (one.resolved_at - NOON) // MINUTE)
+            for one in episodes
+        ]
+
+    def test_it_fires_where_the_rule_would_have_fired(self) -> None:
+        watched = Watched(MORE_THAN_5)
+        for minute in (3, 4, 200, 900):
+            watched.errors(minute, minute)
+        until = NOON + 900 * MINUTE
+        found = replay(MORE_THAN_5, watched.source, begin(MORE_THAN_5, NOON, until), until, lambda: True)
+        assert self.spans(found.episodes) == [(200, 201), (900, None)]
+        watched.errors(3, 3)
+        whole = replay(
+            MORE_THAN_5,
+            watched.source,
+            begin(MORE_THAN_5, NOON, NOON + 900 * MINUTE),
+            NOON + 900 * MINUTE,
+            lambda: True,
+        )
+        assert self.spans(whole.episodes) == [(3, 4), (200, 201), (900, None)]
+        assert [one.worst.value for one in whole.episodes] == [6, 200, 900]
+        assert (whole.window_count, whole.resume, len(whole.marks)) == (900, None, 113)
+        assert [mark.value for mark in whole.marks if mark.fires] == [6, 200, 900]
+
+    def test_it_goes_on_where_time_was_up(self) -> None:
+        watched = Watched(replace(MORE_THAN_5, group_by=("host",), resolve_below=2))
+        for minute in range(300, 800):
+            watched.source.add(NOON + minute * MINUTE, 9 if minute == 300 else 3, Level.ERROR, host="a")
+        spec, until = watched.due.rule.spec, NOON + 1_000 * MINUTE
+        resume: Resume | None = begin(spec, NOON, until)
+        found: list[Episode] = []
+        answers = 0
+        while resume:
+            part = replay(spec, watched.source, resume, until, lambda: False)
+            found += part.episodes
+            answers += 1
+            resume = part.resume and read_resume(*resume_document(part.resume))
+        assert answers == 3 == -(-1_000 // PIECE)
+        assert self.spans(found) == [(301, 801)]
+        assert (found[0].worst.value, found[0].group) == (9, ("a",))
+
+    def test_a_test_has_bounds(self) -> None:
+        for since in (NOON - timedelta(days=40), NOON):
+            with pytest.raises(RejectedInput) as caught:
+                begin(MORE_THAN_5, since, NOON)
+            assert caught.value.code == "invalid_since"
+
+    @pytest.mark.parametrize("made_up", [["x", []], [NOON.isoformat(), 3], ["2026-01-01T00:00:00", []], [1, 2]])
+    def test_a_resume_of_somebody_elses_making_is_refused(self, made_up: list[Any]) -> None:
+        with pytest.raises((ValueError, TypeError)):
+            read_resume(*made_up)
 
 
 def test_known_incidents_end_in_the_window_that_is_clear() -> None:

@@ -419,6 +419,7 @@ def test_routes() -> None:
         ("post", "/api/dead-letters/drop"),
         ("get", "/api/rules"),
         ("post", "/api/rules"),
+        ("post", "/api/rules/test"),
         ("get", "/api/rules/{id}"),
         ("patch", "/api/rules/{id}"),
         ("delete", "/api/rules/{id}"),

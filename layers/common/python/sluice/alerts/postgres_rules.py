@@ -15,7 +15,8 @@ from sluice.errors import RejectedInput
 from sluice.runtime.postgres import Database, show_applications
 
 _RULES = """
-SELECT rule_id, a.name AS application, r.name, spec, severity, labels, is_enabled, default_key, version, changed_by,
+SELECT rule_id, application_id, a.name AS application, r.name, spec, severity, labels, is_enabled, default_key, version,
+changed_by,
        r.created_at, changed_at, evaluated_until, groups_cut, failure_code, failure_detail, failed_at,
        coalesce((SELECT min(s.status) FROM alert_states s WHERE s.rule_id = r.rule_id), 'ok') AS state
 FROM alert_rules r JOIN applications a USING (application_id)"""
