@@ -157,6 +157,49 @@ class Api:
         """One template, and what stands in its places."""
         return self._call("GET", f"/api/templates/{template_id}", READ_POLICY, params=dict(query))
 
+    def rules(self, application: str | None = None) -> Iterator[JsonObject]:
+        """Alert rules, page by page."""
+        query = {"limit": "500", **({"application": application} if application else {})}
+        while True:
+            page = self._call("GET", "/api/rules", READ_POLICY, params=query)
+            yield from page["rules"]
+            if not page["next_cursor"]:
+                return
+            query["cursor"] = page["next_cursor"]
+
+    def rule(self, rule_id: int) -> JsonObject:
+        """One alert rule."""
+        return self._call("GET", f"/api/rules/{rule_id}", READ_POLICY)
+
+    def create_rule(self, members: JsonObject) -> JsonObject:
+        """A new alert rule."""
+        return self._call("POST", "/api/rules", READ_POLICY, json=members)
+
+    def change_rule(self, rule_id: int, members: JsonObject) -> JsonObject:
+        """An alert rule, changed."""
+        return self._call("PATCH", f"/api/rules/{rule_id}", READ_POLICY, json=members)
+
+    def delete_rule(self, rule_id: int) -> JsonObject:
+        """What the alert rule was."""
+        return self._call("DELETE", f"/api/rules/{rule_id}", READ_POLICY)
+
+    def test_rule(self, members: JsonObject) -> JsonObject:
+        """When an alert rule would have fired."""
+        return self._call("POST", "/api/rules/test", READ_POLICY, json=members)
+
+    def incidents(self, query: Mapping[str, str]) -> JsonObject:
+        """Incidents, the newest first."""
+        return self._call("GET", "/api/incidents", READ_POLICY, params=dict(query))
+
+    def incident(self, incident_id: str) -> JsonObject:
+        """One incident, and what was told of it."""
+        return self._call("GET", f"/api/incidents/{quote(incident_id, safe='')}", READ_POLICY)
+
+    def acknowledge(self, incident_id: str, note: str | None) -> JsonObject:
+        """The incident, acknowledged."""
+        path = f"/api/incidents/{quote(incident_id, safe='')}/acknowledge"
+        return self._call("POST", path, READ_POLICY, json={"note": note})
+
     def tail(self, filters: Mapping[str, str], cursor: str | None = None) -> JsonObject:
         """What was stored since the answer with this cursor, as soon as there is something, or after 20 s."""
         query = {**filters, **({"cursor": cursor} if cursor else {})}

@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 
 from sluice_cli import environment
 from sluice_cli.commands import (
+    alerts,
     apps,
     archive,
     batch,
@@ -110,6 +111,7 @@ def start(
 app.add_typer(apps.app, name="apps")
 app.add_typer(keys.app, name="keys")
 app.add_typer(dlq.app, name="dlq")
+app.add_typer(alerts.app, name="alerts")
 app.add_typer(archive.app, name="archive")
 app.add_typer(retention.app, name="retention")
 app.command(epilog="Example: sluice send /var/log/app.log, or: journalctl -o cat | sluice send -")(send.send)

@@ -22,6 +22,7 @@ class Scope(StrEnum):
     read = "read"
     admin = "admin"
     metrics = "metrics"
+    alerts = "alerts"
 
 
 @app.command("create", epilog="Example: sluice keys create checkout --scope ingest --expires 90d --description web-1")
