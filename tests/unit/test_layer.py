@@ -24,6 +24,7 @@ MODULES = {
     "alerts": 355,
     "watch": 392,
     "ingest": 338,
+}
     "drain": 522,
     "process_chunk": 326,
     "query": 411,
