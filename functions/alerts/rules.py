@@ -39,7 +39,7 @@ class Rules:
     def create(self, key: KeyRecord, members: Mapping[str, Any]) -> dict[str, Any]:
         """A new rule, of ``application`` or the key's own."""
         form = read_rule(members, "application")
-        application_id, _ = self.sight.application(key, members.get("application"))
+        application_id = self.sight.application_id(key, members.get("application"))
         return {"rule": document(self._rules(key).create(application_id, form, key.key_id))}
 
     def show(self, key: KeyRecord, text: str) -> dict[str, Any]:

@@ -35,6 +35,10 @@ class Sight:
                     raise _unknown(name)
         return names
 
+    def application_id(self, key: KeyRecord, name: Any) -> int:
+        """Its id alone."""
+        return self.application(key, name)[0]
+
     def application(self, key: KeyRecord, name: Any) -> tuple[int, str]:
         """Id and name of the application that something is for: by default the key's own. Raises as above."""
         if name is None:

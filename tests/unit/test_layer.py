@@ -21,7 +21,7 @@ from deploy.target import REPOSITORY
 LIMIT_MEGABYTES = 20
 # Modules that importing each function loads. A number may be raised, for a reason that its commit gives.
 MODULES = {
-    "alerts": 355,
+    "alerts": 374,
     "watch": 392,
     "ingest": 338,
 }
