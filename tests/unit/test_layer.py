@@ -24,7 +24,6 @@ MODULES = {
     "alerts": 374,
     "watch": 392,
     "ingest": 338,
-}
     "drain": 522,
     "process_chunk": 326,
     "query": 411,
