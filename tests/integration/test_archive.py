@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from scratch import Scratch
-from sluice.archive.postgres import alone
+from sluice.archive.model import OpenDay
+from sluice.archive.postgres import PostgresArchive, alone
 from sluice.chunks.postgres import PostgresChunkStore
 from sluice.errors import ContractError, Unavailable
 from sluice.runtime.postgres import Database
@@ -106,6 +107,26 @@ def test_a_partition_that_changed_since_is_not_dropped(vault: Vault) -> None:
         assert vault.archiver()._write(opened, wanted, app.Archiving())
     vault.fill(batches=1)
     assert archive.drop(opened) is None
+    after(vault)
+    vault.run()
+    assert vault.hot() == {}
+    after(vault)
+
+
+def test_rows_that_come_after_the_last_count_are_not_dropped(vault: Vault) -> None:
+    vault.fill()
+
+    class Overtaken(PostgresArchive):
+        def _count(self, opened: OpenDay) -> int | None:
+            total = super()._count(opened)
+            vault.fill(batches=1)
+            return total
+
+    archive = vault.archiver().archive
+    opened = archive.open(archive.due(NOW.date())[0])
+    while wanted := archive.announce(opened):
+        assert vault.archiver()._write(opened, wanted, app.Archiving())
+    assert Overtaken(vault.database()).drop(opened) is None
     after(vault)
     vault.run()
     assert vault.hot() == {}

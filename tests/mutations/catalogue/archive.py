@@ -22,7 +22,7 @@ ARCHIVE = (
         _MIGRATION,
         "WHERE archive_day_id = wanted) <> change THEN\n",
         "WHERE archive_day_id = wanted) < 0 THEN\n",
-        (f"{_TESTS}::test_a_partition_that_changed_since_is_not_dropped",),
+        (f"{_TESTS}::test_rows_that_come_after_the_last_count_are_not_dropped",),
     ),
     Mutation(
         "a partition without its trigger",
