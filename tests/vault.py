@@ -16,6 +16,7 @@ from scratch import Scratch
 from sluice.archive.lines import read_line, text_lines
 from sluice.archive.postgres import PostgresArchive
 from sluice.archive.postgres_reads import PostgresArchiveReads
+from sluice.archive.postgres_rehydration import PostgresRehydrations
 from sluice.chunks.postgres import PostgresChunkStore
 from sluice.entries.model import Flag, Level, Record
 from sluice.entries.packing import pack_record
@@ -39,6 +40,11 @@ type Row = tuple[Any, ...]
 def always() -> bool:
     """As if there were time for everything."""
     return True
+
+
+def impatiently(act: Callable[[], Any]) -> Any:
+    """Repeats without a pause."""
+    return app.patiently(act, lambda _: None)
 
 
 def odd_records(count: int, first: int = 0) -> list[Record]:
@@ -105,10 +111,28 @@ class Vault:
 
     def archiver(self) -> Any:
         archive = PostgresArchive(self.database(), max_rows=MAX_ROWS)
-        return app.Archiver(archive, self.objects, lambda: self.clock, lambda _: None)
+        return app.Archiver(archive, self.objects, lambda: self.clock, impatiently)
 
     def run(self, has_time: Callable[[], bool] = always) -> Any:
         return self.archiver().run(has_time)
+
+    def function(self) -> Any:
+        """All of its actions."""
+        return app.Archive(self.archiver(), self.overview(), self.rehydrator(), self.searcher(), self.database())
+
+    def rehydrator(self) -> Any:
+        reads, rehydrations = PostgresArchiveReads(self.database()), PostgresRehydrations(self.database())
+        return app.Rehydrator(reads, rehydrations, self.objects, lambda: self.clock, impatiently)
+
+    def searcher(self) -> Any:
+        return app.Searcher(PostgresArchiveReads(self.database()), self.objects, lambda: self.clock)
+
+    def name(self, number: int = 0) -> str:
+        """Of an application."""
+        ((name,),) = self.scratch.rows(
+            "SELECT name FROM applications WHERE application_id = %s", self.applications[number]
+        )
+        return str(name)
 
     def overview(self) -> Any:
         return app.Overview(PostgresArchiveReads(self.database()), self.objects)
@@ -151,6 +175,10 @@ class Vault:
                 *(line.service, line.version, line.template_id, line.template_key, line.message),
                 bytes(line.metadata).decode(),
             )
+
+    def rehydrated(self) -> Counter[Row]:
+        """Rows of the log table that came back from the archive."""
+        return self._rows("retention_class < 0")
 
     def _rows(self, condition: str) -> Counter[Row]:
         found = self.scratch.rows(

@@ -16,18 +16,23 @@ from typing import TYPE_CHECKING, Any
 from sluice.archive.aws import S3Objects, connect_s3
 from sluice.archive.postgres import PostgresArchive, alone
 from sluice.archive.postgres_reads import PostgresArchiveReads
-from sluice.errors import RejectedInput, SluiceError
+from sluice.archive.postgres_rehydration import PostgresRehydrations
+from sluice.errors import RejectedInput, SluiceError, Unavailable
 from sluice.metrics.model import Sample
 from sluice.runtime.observability import Logger, Metrics, count, keep, utc_now
 from sluice.runtime.postgres import Database
 from sluice.runtime.settings import ArchiveSettings
 
 if TYPE_CHECKING:
-    from functions.archive.archiving import Archiver, Archiving
+    from functions.archive.archiving import Archiver, Archiving, patiently
     from functions.archive.overview import Overview
+    from functions.archive.rehydrating import Rehydrator
+    from functions.archive.searching import Searcher
 else:
-    from archiving import Archiver, Archiving
+    from archiving import Archiver, Archiving, patiently
     from overview import Overview
+    from rehydrating import Rehydrator
+    from searching import Searcher
 
 logger = Logger()
 metrics = Metrics(namespace="Sluice")
@@ -36,6 +41,7 @@ RESERVE_SECONDS = 60  # for the slice and the statement that are running when ti
 ANSWER_SECONDS = 20  # after which an operator gets an answer, to ask for the rest
 
 type HasTime = Callable[[], bool]
+type Action = Callable[[dict[str, Any], HasTime], dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +50,15 @@ class Archive:
 
     archiver: Archiver
     overview: Overview
+    rehydrator: Rehydrator
+    searcher: Searcher
     turns: Database  # of ``alone``
 
     def run(self, event: dict[str, Any], has_time: HasTime) -> dict[str, Any]:
-        """Archives and deletes what is due."""
+        """Archives and deletes what is due, rehydrations included."""
         with alone(self.turns) as is_ours:
+            if is_ours:
+                self.rehydrator.tidy(has_time)
             done = self.archiver.run(has_time) if is_ours else Archiving(is_busy=True)
         count(metrics, "rows_archived", done.rows_archived)
         count(metrics, "rows_expired", done.rows_deleted)
@@ -56,13 +66,29 @@ class Archive:
             metrics.add("archive_lag", done.lag_seconds)
         return asdict(done)
 
+    def _in_turn(self, act: Action) -> Action:
+        """The action, which changes the archive, while nobody else does. Raises Unavailable ``archive_busy``."""
+
+        def run(event: dict[str, Any], has_time: HasTime) -> dict[str, Any]:
+            with alone(self.turns) as is_ours:
+                if not is_ours:
+                    raise Unavailable("archive_busy", "another run is at work: try again in a minute")
+                return act(event, has_time)
+
+        return run
+
     def answer(self, event: dict[str, Any], seconds_left: Callable[[], float]) -> dict[str, Any]:
         """Runs the event's action for about ``seconds``. Raises RejectedInput ``unknown_action``, ``invalid_seconds``
         and whatever the action raises."""
-        actions: dict[str, Callable[[dict[str, Any], HasTime], dict[str, Any]]] = {
+        actions: dict[str, Action] = {
             "run": self.run,
             "list": self.overview.days,
             "verify": self.overview.verify,
+            "search": self.searcher.search,
+            "estimate": self.rehydrator.estimate,
+            "rehydrate": self._in_turn(self.rehydrator.rehydrate),
+            "rehydrations": self.rehydrator.all,
+            "release": self._in_turn(self.rehydrator.release),
         }
         action = event.get("action", "run")
         if action not in actions:
@@ -79,9 +105,13 @@ def _dependencies() -> Archive:
     settings = ArchiveSettings.from_env()
     database = Database(settings.database_url)
     objects = S3Objects(connect_s3(), settings.bucket)
+    reads = PostgresArchiveReads(database)
+    rehydrations = PostgresRehydrations(database)
     return Archive(
-        Archiver(PostgresArchive(database), objects, utc_now, time.sleep),
-        Overview(PostgresArchiveReads(database), objects),
+        Archiver(PostgresArchive(database), objects, utc_now, patiently),
+        Overview(reads, objects),
+        Rehydrator(reads, rehydrations, objects, utc_now, patiently),
+        Searcher(reads, objects, utc_now),
         Database(settings.database_url),
     )
 

@@ -1,9 +1,11 @@
 """Days leave the log table, one after the other, and what has to go leaves the object store."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from typing import Protocol
 
 from sluice.archive.lines import check_content
 from sluice.archive.model import DueDay, OpenDay, Slice
@@ -14,6 +16,23 @@ from sluice.runtime.crash_points import crash_point
 
 LOCK_ATTEMPTS = 20
 _PAUSE_SECONDS = 0.5
+
+
+class Patience(Protocol):
+    """Repeats what readers hold up: they hold a partition for as long as their query runs, and who waits for them makes
+    others wait."""
+
+    def __call__[Result](self, act: Callable[[], Result], /) -> Result: ...
+
+
+def patiently[Result](act: Callable[[], Result], /, sleep: Callable[[float], None] = time.sleep) -> Result:
+    """See Patience. Raises what the last attempt does."""
+    for _ in range(LOCK_ATTEMPTS - 1):
+        try:
+            return act()
+        except Unavailable:
+            sleep(_PAUSE_SECONDS)
+    return act()
 
 
 @dataclass(slots=True)
@@ -38,7 +57,7 @@ class Archiver:
     archive: PostgresArchive
     objects: ObjectStore
     clock: Callable[[], datetime]
-    sleep: Callable[[float], None]
+    patiently: "Patience"
 
     def run(self, has_time: Callable[[], bool]) -> Archiving:
         """Works until nothing is due or time is up; the next run goes on from there. Raises Unavailable and
@@ -60,7 +79,7 @@ class Archiver:
         while opened and has_time():
             wanted = self.archive.announce(opened) if due.is_archived else None
             if wanted is None:
-                row_count = self._patiently(partial(self.archive.drop, opened))
+                row_count = self.patiently(partial(self.archive.drop, opened))
                 if row_count is not None:
                     done.days_dropped += 1
                     done.rows_archived += row_count if due.is_archived else 0
@@ -71,7 +90,7 @@ class Archiver:
                 opened = self._open(due)
 
     def _open(self, due: DueDay) -> OpenDay | None:
-        return self._patiently(partial(self.archive.open, due))
+        return self.patiently(partial(self.archive.open, due))
 
     def _write(self, opened: OpenDay, wanted: Slice, done: Archiving) -> bool:
         """Writes an object and reads it back; False if the day has changed."""
@@ -98,12 +117,3 @@ class Archiver:
                     crash_point("archive.after_delete")
                 self.archive.deleted(object_id)
                 done.objects_deleted += 1
-
-    def _patiently[Result](self, act: Callable[[], Result]) -> Result:
-        """Readers hold a partition for as long as their query runs: we ask again rather than make others wait."""
-        for _ in range(LOCK_ATTEMPTS - 1):
-            try:
-                return act()
-            except Unavailable:
-                self.sleep(_PAUSE_SECONDS)
-        return act()

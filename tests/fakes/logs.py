@@ -1,7 +1,6 @@
 """Stored logs."""
 
 import json
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -13,24 +12,19 @@ from uuid import UUID
 from sluice.entries.model import Record
 from sluice.entries.packing import unpack_records
 from sluice.errors import Unavailable
+from sluice.search import matching
 from sluice.search.counts import ORIGIN, Counts, FacetCounts, FacetQuery, HistogramQuery, SeriesCounts
+from sluice.search.matching import matcher
 from sluice.search.model import (
     EXTRA_FIELDS,
+    FIELDS,
     METADATA,
-    AllOf,
-    AnyOf,
     Condition,
     Cursor,
-    Field,
     Filters,
-    Has,
-    Levels,
     LogQuery,
     Neighbourhood,
-    Not,
-    OfTemplate,
     Page,
-    Text,
     Visible,
 )
 from sluice.streams.model import StreamEntry
@@ -218,26 +212,7 @@ class MemoryLogCounter:
 
 
 def _fits(condition: Condition, log: _Log, visible: Visible) -> bool:
-    match condition:
-        case Text(text, is_prefix):
-            begins = r"(?<!\w)" if re.match(r"\w", text) else ""
-            ends = r"(?!\w)" if re.search(r"\w$", text) and not is_prefix else ""
-            return bool(re.search(begins + re.escape(text) + ends, log.record.message, re.IGNORECASE))
-        case Levels(lowest, highest):
-            return lowest <= log.record.level <= highest
-        case OfTemplate(template_id):
-            return log.template_id == template_id
-        case Has(name):
-            return _text_of(name, log, visible) is not None
-        case Field(name, value, is_prefix):
-            held = _text_of(name, log, visible)
-            return held is not None and (held.startswith(value) if is_prefix else held == value)
-        case Not(negated):
-            return not _fits(negated, log, visible)
-        case AllOf(parts):
-            return all(_fits(part, log, visible) for part in parts)
-        case AnyOf(parts):
-            return any(_fits(part, log, visible) for part in parts)
+    return matcher(condition)(_searchable(log, visible))
 
 
 def _text_of(name: str, log: _Log, visible: Visible) -> str | None:
@@ -251,3 +226,12 @@ def _text_of(name: str, log: _Log, visible: Visible) -> str | None:
     for step in [key] if key in value else key.split("."):
         value = value.get(step) if isinstance(value, dict) else None
     return value if isinstance(value, str) or value is None else json.dumps(value)
+
+
+def _searchable(log: _Log, visible: Visible) -> matching.Log:
+    fields = {name: _text_of(name, log, visible) for name in FIELDS}
+
+    def is_of(template_id: int) -> bool:
+        return log.template_id == template_id
+
+    return matching.Log(log.record.level, log.record.message, log.record.metadata.encode(), fields, is_of)

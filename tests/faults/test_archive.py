@@ -1,6 +1,7 @@
 """The archive killed at every named point: each row is in the log table or in the archive, at every moment."""
 
 import signal
+from collections import Counter
 from collections.abc import Callable
 
 import pytest
@@ -15,6 +16,7 @@ from vault import Vault, always
 pytestmark = pytest.mark.timeout(600)
 
 ARCHIVE_POINTS = [point for point in CRASH_POINTS if point.startswith("archive.")]
+REHYDRATION_POINTS = [point for point in CRASH_POINTS if point.startswith("rehydrate.")]
 MOST_OBJECTS = 20  # of a day of a vault: more kills than that a run cannot survive by what was done before
 
 
@@ -49,6 +51,34 @@ def test_archive_killed(vault: Vault, point: CrashPoint) -> None:
             something_to_delete(vault)
         assert vault.dies(point, vault.run) == signal.SIGKILL
         assert vault.hot() + vault.archived() == vault.expected
+        finish(vault)
+
+
+@pytest.mark.parametrize("point", REHYDRATION_POINTS)
+def test_rehydration_killed(vault: Vault, point: CrashPoint) -> None:
+    """Whatever dies, each archived row is readable at most once, and exactly once when it is over."""
+    event = {"application": vault.name(), "since": "2000-01-01T00:00:00Z", "until": "2100-01-01T00:00:00Z"}
+
+    def release() -> None:
+        for found in vault.rehydrator().all({}, always)["rehydrations"]:
+            vault.rehydrator().release({"id": found["rehydration_id"]}, always)
+
+    def rehydrate() -> None:
+        vault.rehydrator().rehydrate(event, always)
+        release()
+
+    for _ in range(SIZE.rounds_per_point):
+        vault.fill()
+        vault.run()
+        mine = Counter({row: count for row, count in vault.expected.items() if row[0] == vault.applications[0]})
+        assert vault.dies(point, rehydrate) == signal.SIGKILL
+        assert vault.rehydrated() in ({}, mine)
+        vault.rehydrator().rehydrate(event, always)
+        vault.rehydrator().tidy(always)
+        assert vault.rehydrated() == mine
+        assert (vault.hot(), vault.archived()) == ({}, vault.expected)
+        release()
+        assert vault.rehydrated() == {}
         finish(vault)
 
 

@@ -92,3 +92,70 @@ def test_what_the_function_refuses_is_told(platform: Platform, server: Playback)
     answering(server, function_error("RejectedInput", "unknown_application: there is no such application"))
     result = sluice("archive", "list", "--app", "nobody")
     assert (result.exit_code, "unknown_application" in result.stderr) == (1, True)
+
+
+ESTIMATE = {
+    "object_count": 2,
+    "row_count": 20,
+    "byte_count": 9,
+    "text_bytes": 90,
+    "present_count": 0,
+    "dollars_at_most": 0.01,
+}
+LOADING = {
+    "rehydration_id": 3,
+    "application": "shop",
+    "event_from": "a",
+    "event_until": "b",
+    "status": "loading",
+    "expires_at": "2026-12-01T00:00:00+00:00",
+    "row_count": 20,
+    "loaded_rows": 7,
+}
+PROGRESS = {"objects": 2, "rows": 20, "objects_done": 1, "rows_done": 7}
+
+
+def test_logs_come_back_after_an_estimate(platform: Platform, server: Playback) -> None:
+    ready = LOADING | {"status": "ready", "loaded_rows": 20}
+    events = answering(server, ESTIMATE, {"rehydration": LOADING}, {"rehydration": ready})
+    result = sluice("rehydrate", "--app", "shop", "--since", "-90d", "--until", "-80d", "--yes")
+    assert [event["action"] for event in events] == ["estimate", "rehydrate", "rehydrate"]
+    assert (events[1]["days"], events[2]["id"]) == (7, 3)
+    assert "20 logs in 2 objects" in result.stderr
+    assert result.stdout == "20 logs are back until 2026-12-01T00:00:00+00:00, as rehydration 3\n"
+
+
+def test_nobody_brings_logs_back_by_mistake(platform: Platform, server: Playback) -> None:
+    events = answering(server, ESTIMATE)
+    assert sluice("rehydrate", "--app", "shop", "--since", "-90d").exit_code == 2
+    assert len(events) == 1
+
+
+def test_an_estimate_alone(platform: Platform, server: Playback) -> None:
+    answering(server, ESTIMATE)
+    result = sluice("rehydrate", "--app", "shop", "--since", "-90d", "--estimate", "--json")
+    assert json.loads(result.stdout) == ESTIMATE
+
+
+def test_nothing_to_bring_back(platform: Platform, server: Playback) -> None:
+    answering(server, dict.fromkeys(ESTIMATE, 0))
+    assert sluice("rehydrate", "--app", "shop", "--since", "-90d").exit_code == 0
+
+
+def test_what_came_back_is_listed_and_released(platform: Platform, server: Playback) -> None:
+    events = answering(server, {"rehydrations": [LOADING]}, {"released": 3})
+    assert sluice("archive", "rehydrated").stdout.splitlines()[-1].split()[:2] == ["3", "shop"]
+    assert sluice("archive", "release", "3").exit_code == 0
+    assert events[1] == {"action": "release", "id": 3}
+
+
+def test_a_search_reads_on_until_it_has_enough(platform: Platform, server: Playback) -> None:
+    events = answering(
+        server,
+        {"logs": [{"id": "a-0"}], "cursor": "next", "progress": PROGRESS},
+        {"logs": [], "cursor": None, "progress": PROGRESS | {"objects_done": 2}},
+    )
+    result = sluice("archive", "search", "--app", "shop", "--since", "2026-01-01", "level:error")
+    assert result.stdout == '{"id":"a-0"}\n'
+    assert "2 of 2 objects read, 1 logs found" in result.stderr
+    assert (events[0]["q"], events[1]["cursor"], events[1]["limit"]) == ("level:error", "next", 999)

@@ -5,6 +5,7 @@ has no value for is left out. The application and the retention class are in the
 """
 
 import hashlib
+import json
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -15,7 +16,10 @@ from uuid import UUID
 import msgspec
 
 from sluice.archive.model import Content, Place
+from sluice.entries.model import OPTIONAL_FIELDS, Flag, Level
+from sluice.entries.packing import NULL, escape, packed_time
 from sluice.errors import ContractError
+from sluice.search.model import EXTRA_FIELDS
 
 # An object is read and written in one piece by a function with 512 MB.
 MAX_ROWS = 200_000
@@ -142,3 +146,45 @@ def check_content(data: bytes, *, sha256: bytes, row_count: int) -> None:
         count, last = count + 1, order
     if count != row_count:
         raise ContractError("unreadable_object", f"{count} rows instead of {row_count}")
+
+
+COPY_COLUMNS = (
+    *("received_at", "event_at", "template_key", "batch_id", "application_id", "template_id", "position"),
+    *("retention_class", "level", "flags", "severity_number", "original_length", "severity_text", *OPTIONAL_FIELDS),
+    *("message", "metadata"),
+)
+
+
+def copy_row(line: Line, application_id: int, retention_class: int) -> str:
+    """The line as a row of COPY_COLUMNS in COPY's text format, with its line feed."""
+    place = line.place
+    numbers = (line.flags, line.severity_number, line.original_length)
+    texts = (line.severity_text, *(getattr(line, name) for name in OPTIONAL_FIELDS), line.message)
+    fields = (
+        *(packed_time(line.received_at), packed_time(line.timestamp), _number(line.template_key)),
+        *(place.batch_id.hex, str(application_id), _number(line.template_id), str(place.position)),
+        *(str(retention_class), str(Level[line.level].value), *map(_number, numbers)),
+        *(NULL if text is None else escape(text) for text in texts),
+        bytes(line.metadata).decode().replace("\\", "\\\\"),
+    )
+    return "\t".join(fields) + "\n"
+
+
+def document(line: Line, application: str) -> dict[str, Any]:
+    """The log as the API shows it."""
+    values = {
+        "id": line.id,
+        "application": application,
+        "timestamp": line.timestamp.astimezone(UTC).isoformat(),
+        "received_at": line.received_at.astimezone(UTC).isoformat(),
+        "level": line.level,
+        "message": line.message,
+        "metadata": json.loads(bytes(line.metadata)),
+        "flags": Flag(line.flags).names,
+    }
+    extra = {name: getattr(line, name) for name in EXTRA_FIELDS}
+    return values | {name: value for name, value in extra.items() if value is not None}
+
+
+def _number(value: int | None) -> str:
+    return NULL if value is None else str(value)

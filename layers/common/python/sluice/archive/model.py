@@ -77,6 +77,46 @@ class StoredObject:
     received_until: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Family:
+    """What stands for a template in an archived row: ids of those that it is one with, and keys of rows without."""
+
+    template_ids: frozenset[int]
+    template_keys: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What a rehydration would bring back: objects that are not there yet, and those that are."""
+
+    object_count: int
+    row_count: int
+    byte_count: int  # to be read from the archive
+    text_bytes: int  # about what they take in the database, without indexes
+    present_count: int  # objects that other rehydrations have brought back already
+
+
+@dataclass(frozen=True, slots=True)
+class Rehydration:
+    """Logs of an application that came back, or are on their way."""
+
+    rehydration_id: int
+    application: str
+    event_from: datetime
+    event_until: datetime
+    status: str  # loading or ready
+    expires_at: datetime
+    object_count: int
+    row_count: int
+    loaded_objects: int
+    loaded_rows: int
+
+    @property
+    def retention_class(self) -> int:
+        """Of its rows."""
+        return -self.rehydration_id
+
+
 def object_key(opened: OpenDay, application_id: int, number: int) -> str:
     """Where an object lies: a Hive layout, by whose names Athena and DuckDB read no more than they need. Another turn
     of the day, or another state of its rows, makes another key."""

@@ -92,7 +92,7 @@ class PostgresArchive:
         """The day on its way out, from the beginning or where the last run got to; None if it is gone. Raises
         Unavailable, too, while somebody holds the partition."""
         with self._database.transaction() as open_cursor:
-            _limit_waits(open_cursor)
+            limit_waits(open_cursor)
             open_cursor.execute("SELECT open_archive_day(%s::smallint, %s)", (due.retention_class, due.day))
             ((archive_day_id,),) = open_cursor.fetchall()
             if archive_day_id is None:
@@ -156,7 +156,7 @@ class PostgresArchive:
         if __debug__:
             crash_point("archive.after_count")
         with self._database.transaction() as open_cursor:
-            _limit_waits(open_cursor)
+            limit_waits(open_cursor)
             open_cursor.execute("SELECT drop_archive_day(%s, %s)", (opened.archive_day_id, opened.change))
             ((is_dropped,),) = open_cursor.fetchall()
             if __debug__:
@@ -244,5 +244,6 @@ def _next_place(open_cursor: cursor, due: DueDay, last: _LastObject | None) -> t
             return application_id, 0, None
 
 
-def _limit_waits(open_cursor: cursor) -> None:
+def limit_waits(open_cursor: cursor) -> None:
+    """Lets the transaction wait for locks no longer than LOCK_MILLISECONDS: who comes behind it waits, too."""
     open_cursor.execute(f"SET LOCAL lock_timeout = {LOCK_MILLISECONDS}")

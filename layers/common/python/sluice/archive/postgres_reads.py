@@ -1,10 +1,10 @@
 """What the archive holds, and whether it is what the ledger says."""
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
-from sluice.archive.model import StoredObject
+from sluice.archive.model import Family, StoredObject
 from sluice.errors import RejectedInput
 from sluice.runtime.postgres import Database
 
@@ -33,7 +33,7 @@ WHERE day.day >= coalesce(%(since)s, '-infinity'::date) AND day.day <= coalesce(
   AND (%(application_id)s IS NULL OR totals.applications > 0)
 ORDER BY day.day DESC, day.archive_day_id DESC LIMIT %(limit)s) AS found"""
 
-_OBJECT = """
+OBJECT = """
 SELECT object_id, key, day.retention_class, day.day, application_id, row_count, byte_count, text_bytes, sha256,
        event_from, event_until, received_from, received_until
 FROM archive_objects JOIN archive_days day USING (archive_day_id)
@@ -73,6 +73,19 @@ GROUP BY 1, 2, 3, 4, day.archive_day_id
 HAVING coalesce(sum(objects.row_count), 0) <> totals.row_count - totals.erased_count ORDER BY 2, 3"""
 
 
+_BETWEEN = """
+archive_objects.application_id = %s AND archive_objects.event_until >= coalesce(%s, '-infinity'::timestamptz)
+AND archive_objects.event_from < coalesce(%s, 'infinity'::timestamptz)"""
+_COUNT = """
+SELECT count(*), coalesce(sum(row_count), 0), count(*) FILTER (WHERE (day.day, object_id) <= (%s, %s)),
+       coalesce(sum(row_count) FILTER (WHERE (day.day, object_id) <= (%s, %s)), 0)
+FROM archive_objects JOIN archive_days day USING (archive_day_id)
+WHERE archive_objects.status = 'stored' AND day.status = 'dropped'"""
+_FAMILIES = """
+SELECT wanted, family.ids, (SELECT array_agg(template_key) FROM template_keys WHERE template_id = ANY (family.ids))
+FROM unnest(%s::int[]) AS wanted, LATERAL (SELECT template_family(wanted)) AS family (ids)"""
+
+
 class PostgresArchiveReads:
     """The manifest for its readers. Methods raise Unavailable."""
 
@@ -102,6 +115,31 @@ class PostgresArchiveReads:
         """Objects behind the id ``after``, in the order of ids."""
         return self._objects("object_id > %s ORDER BY object_id LIMIT %s", [after, limit])
 
+    def objects_of(
+        self, application_id: int, since: datetime | None, until: datetime | None, after: tuple[date, int], limit: int
+    ) -> list[StoredObject]:
+        """Objects of an application with event times from ``since`` up to ``until``, by day of receipt and id, behind
+        a pair of them."""
+        return self._objects(
+            f"{_BETWEEN} AND (day.day, object_id) > (%s, %s) ORDER BY day.day, object_id LIMIT %s",
+            [application_id, since, until, *after, limit],
+        )
+
+    def count_of(
+        self, application_id: int, since: datetime | None, until: datetime | None, up_to: tuple[date, int]
+    ) -> list[int]:
+        """Of the same objects: how many there are, their rows, and both of those up to a pair of day and id."""
+        with self._database.transaction() as open_cursor:
+            values = [*up_to, *up_to, application_id, since, until]
+            open_cursor.execute(f"{_COUNT} AND {_BETWEEN}", values)
+            return list(map(int, open_cursor.fetchone() or (0, 0, 0, 0)))
+
+    def template_families(self, template_ids: Sequence[int]) -> dict[int, Family]:
+        """What stands for each of these templates in a row: ids, and keys of rows that were stored without one."""
+        with self._database.transaction() as open_cursor:
+            open_cursor.execute(_FAMILIES, (list(template_ids),))
+            return {row[0]: Family(frozenset(row[1] or ()), frozenset(row[2] or ())) for row in open_cursor.fetchall()}
+
     def balance(self, after: date, limit: int) -> list[tuple[date, int, int, int, int]]:
         """Of the next archived days of receipt, by application: day, application id, rows that the ledger says were
         stored, rows in the log table, and rows that left it."""
@@ -117,11 +155,11 @@ class PostgresArchiveReads:
 
     def _objects(self, conditions: str, values: Sequence[Any]) -> list[StoredObject]:
         with self._database.transaction() as open_cursor:
-            open_cursor.execute(f"{_OBJECT} AND {conditions}", values)
-            return [_object(row) for row in open_cursor.fetchall()]
+            open_cursor.execute(f"{OBJECT} AND {conditions}", values)
+            return [read_object(row) for row in open_cursor.fetchall()]
 
 
-def _object(row: Any) -> StoredObject:
+def read_object(row: Any) -> StoredObject:
     object_id, key, retention_class, day, application_id, row_count, byte_count, text_bytes, sha256, *spans = row
     sizes = (row_count, byte_count, text_bytes, bytes(sha256))
     return StoredObject(object_id, key, retention_class, day, application_id, *sizes, *spans)

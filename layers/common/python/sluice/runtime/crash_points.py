@@ -41,6 +41,10 @@ CrashPoint = Literal[
     "dispatch.after_claim",
     "dispatch.after_send",
     "dispatch.after_settle",
+    "rehydrate.before_begin_commit",
+    "rehydrate.before_load_commit",
+    "rehydrate.before_attach_commit",
+    "rehydrate.before_release_commit",
 ]
 CRASH_POINTS: tuple[CrashPoint, ...] = get_args(CrashPoint)
 
