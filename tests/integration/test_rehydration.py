@@ -82,17 +82,15 @@ def test_nothing_counts_twice(vault: Vault) -> None:
     """Statistics count the rows that can be read; the ledger and the census count what was stored, once."""
     database, applications = vault.database("sluice_reader"), set(vault.applications)
     ledger = PostgresLedger(database, applications)
-    before = ledger.settled({})
-    assert audit_census(database, applications, datetime(2000, 1, 1, tzinfo=UTC)) == audit_census(
-        database, applications, datetime(2000, 1, 1, tzinfo=UTC)
-    )
+    always_ago = datetime(2000, 1, 1, tzinfo=UTC)
+    before, audit = ledger.settled({}), audit_census(database, applications, always_ago)
     census = vault.scratch.rows("SELECT sum(record_count) FROM template_counts")
     rehydrate(vault)
     rehydrate(vault)
     visible = Visible({vault.applications[0]: vault.name()})
     stats = PostgresLogCounter(database, visible).stats(parse_filters({}, NOW)).rows
     assert sum(row[2] for row in stats) == 18
-    assert ledger.settled({}) == before
+    assert (ledger.settled({}), audit_census(database, applications, always_ago)) == (before, audit)
     assert vault.scratch.rows("SELECT sum(record_count) FROM template_counts") == census
     assert vault.overview().verify({}, always)["problems"] == []
 
