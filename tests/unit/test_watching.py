@@ -153,6 +153,16 @@ def test_bucket_by_bucket_and_all_at_once_find_the_same() -> None:
     ]
 
 
+def test_what_is_over_stays_as_it_was_told() -> None:
+    later = INCIDENT + 24 * HOUR
+    shop = shop_with(during(0.3, 3, to=lambda _: 900), until=later)
+    for bucket in range(24 * 6 + 1):
+        found = shop.watch(INCIDENT + bucket * BUCKET)
+    (anomaly,) = found
+    assert anomaly.closed_at
+    assert anomaly.closed_at <= INCIDENT + 5 * HOUR
+
+
 def test_another_process_goes_on_where_one_stopped() -> None:
     shop, other = shop_with(bad_deploy), shop_with(bad_deploy)
     shop.watch(INCIDENT + 15 * MINUTE)

@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sluice.anomalies.anomaly import Anomaly, assemble
+from sluice.anomalies.anomaly import QUIET, Anomaly, assemble
 from sluice.anomalies.explain import explain_anomaly
 from sluice.anomalies.feedback import REPEATED, is_muted
-from sluice.anomalies.monitor import LATE, Monitor
+from sluice.anomalies.monitor import LATE, STEP, Monitor
 from sluice.anomalies.ports import Census, Conflict, Evidence, Progress, Template, WatchStore
 from sluice.anomalies.series import BUCKET, Episode, Series, bucket_of
 from sluice.entries.model import Level
@@ -19,7 +19,7 @@ EVALUATION_INTERVAL = BUCKET
 HISTORY = timedelta(days=28)  # that a new application is learnt from
 _READ_AT_ONCE = timedelta(days=1)
 _READ_BY_MINUTE = timedelta(hours=1)
-REMEMBERED = timedelta(hours=1) + LATE  # anomalies that are over, after their end
+REMEMBERED = LATE + 2 * STEP + QUIET  # anomalies that are over: for as long as a monitor may tell their episodes again
 _MAX_REMEMBERED = 64  # applications
 _MAX_TEMPLATES, _MOST_NAMED = 20, 5  # of an anomaly
 _SHARE_NAMED = 0.8  # of what is too much or too little that they make up
