@@ -86,6 +86,7 @@ class Templates:
                     "created_at": member.created_at,
                     "merged_into": member.parent,
                     "merged_by": "person" if member.merged_into else "miner" if member.mined_into else None,
+                    "split": member.is_split,
                 }
                 for member in summary.members
             ],

@@ -45,10 +45,11 @@ def template_paths() -> dict[str, Json]:
     change = operation(
         "administration",
         "changeTemplate",
-        "Name, ignore, merge or part a template",
+        "Name, ignore, merge, part or split a template",
         answers(200, "As it is now.", members({"template": schema("EditedTemplate")}), 400, 404, 409, *READING),
-        description="Stored logs stay as they are: a merged template leads on to the other one. Everything is noted in "
-        "`changes`, with the key that did it.",
+        description="Stored logs stay as they are: a merged template leads on to the other one. A template that is "
+        "split from what the miner merged it into has the logs from before that, and within a minute those that come; "
+        "logs between stay where they are. Everything is noted in `changes`, with the key that did it.",
         requestBody={
             "required": True,
             "content": {
@@ -104,6 +105,7 @@ def template_schemas() -> dict[str, Json]:
         "created_at": TIME,
         "merged_into": or_null(template_id),
         "merged_by": or_null(words(["person", "miner"])),
+        "split": {"type": "boolean", "description": "Somebody keeps it apart from what the miner makes of it."},
     }
     change = {
         "change_id": integer(),
@@ -117,6 +119,11 @@ def template_schemas() -> dict[str, Json]:
         "name": or_null(text(minLength=1, maxLength=MAX_NAME_CHARACTERS)),
         "ignored": {"type": "boolean"},
         "merged_into": or_null(integer(minimum=1, maximum=2**31 - 1, description="null: part from it again.")),
+        "split": {
+            "type": "boolean",
+            "description": "true: a template of its own again, which the miner does not merge; false: as the miner "
+            "had it.",
+        },
     }
     edited = {"id": template_id, "application": text(), "text": text(), **edit}
     return {

@@ -167,6 +167,107 @@ def test_merged_templates_are_one_everywhere_and_part_again(shop: Shop) -> None:
     assert len(shop.get(f"/api/templates/{payment}")["changes"]) == 2
 
 
+WORDS = ("opened", "closed", "reset", "lost", "stale")
+CONNECTION = "connection <*> by user"
+
+
+def test_what_the_miner_merged_can_be_split_and_be_one_again(shop: Shop) -> None:
+    """Ids stay, rows stay, and counts follow: those from before the merge, and those that come."""
+
+    def store(*messages: str) -> None:
+        shop.desk.store(shop.application_id, *messages)
+
+    def counts() -> dict[str, int]:
+        return {found["text"]: found["count"] for found in shop.list(q="connection")}
+
+    for word in WORDS:
+        store(f"connection {word} by user", f"connection {word} by user")
+    assert counts() == {CONNECTION: 10}
+    merged = shop.ids()[CONNECTION]
+    members = {member["text"]: member for member in shop.get(f"/api/templates/{merged}")["members"]}
+    closed = members["connection closed by user"]["id"]
+    assert members["connection closed by user"] | {"created_at": None} == {
+        "id": closed,
+        "text": "connection closed by user",
+        "created_at": None,
+        "merged_into": merged,
+        "merged_by": "miner",
+        "split": False,
+    }
+    store("connection closed by user", "connection opened by user")
+    status, answer = shop.change(closed, split=True)
+    assert (status, answer["template"]["split"], answer["template"]["merged_into"]) == (200, True, None)
+    assert counts() == {CONNECTION: 10, "connection closed by user": 2}
+    store("connection closed by user", "connection opened by user", "connection closed by user")
+    store(*(f"connection {word} by user" for word in ("renewed", "refused", "closed")))
+    assert counts() == {CONNECTION: 13, "connection closed by user": 5}
+    assert len(shop.get("/api/logs", q=f"template:{closed}")["logs"]) == 5
+    (shown,) = shop.get(f"/api/templates/{closed}")["members"]
+    assert (shown["split"], shown["merged_into"], shown["merged_by"]) == (True, None, None)
+    assert shop.change(closed, split=False)[0] == 200
+    assert counts() == {CONNECTION: 18}
+    store("connection closed by user")
+    assert counts() == {CONNECTION: 19}
+    ((stored,),) = shop.desk.scratch.rows(
+        "SELECT count(*) FROM log_entries WHERE application_id = %s AND template_id = %s", shop.application_id, closed
+    )
+    assert stored == 5, "no row is rewritten"
+    changes = shop.get(f"/api/templates/{merged}")["changes"]
+    assert [(change["was"], change["became"]) for change in changes] == [
+        ({"is_split": True}, {"is_split": False}),
+        ({"is_split": False}, {"is_split": True}),
+    ]
+
+
+def test_a_process_forgets_within_a_minute_what_was_split(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    for word in WORDS:
+        shop.desk.store(shop.application_id, f"connection {word} by user")
+    members = shop.get(f"/api/templates/{shop.ids()[CONNECTION]}")["members"]
+    (closed,) = (member["id"] for member in members if member["text"] == "connection closed by user")
+    now = [0.0]
+    clusterer = PostgresClusterer(Database(shop.desk.scratch.url("sluice_writer")), clock=lambda: now[0])
+    monkeypatch.setattr("desk.PostgresClusterer", lambda _: clusterer)
+    shop.desk.store(shop.application_id, "connection closed by user")  # and now it knows that it is one of them
+    shop.change(closed, split=True)
+    for moment, count in ((59.0, 1), (60.0, 2), (61.0, 3)):
+        now[0] = moment
+        shop.desk.store(shop.application_id, "connection closed by user")
+        (found,) = (found for found in shop.list() if found["id"] == closed)
+        assert found["count"] == count
+
+
+def test_a_template_can_be_kept_apart_before_it_is_merged(shop: Shop) -> None:
+    shop.desk.store(shop.application_id, *(f"connection {word} by user" for word in WORDS[:4]))
+    lost = shop.ids()["connection lost by user"]
+    assert shop.change(lost, split=True)[0] == 200
+    shop.desk.store(shop.application_id, *(f"connection {word} by user" for word in ("stale", "renewed", "lost")))
+    assert {found["text"]: found["count"] for found in shop.list(q="connection")} == {
+        CONNECTION: 5,
+        "connection lost by user": 2,
+    }
+
+
+def test_what_cannot_be_split(shop: Shop) -> None:
+    ids = shop.ids()
+    shop.change(ids[PAYMENT], merged_into=ids[ORDER])
+    status, answer = shop.change(ids[PAYMENT], split=True)
+    assert (status, answer["code"]) == (409, "template_merged")
+    for word in WORDS:
+        shop.desk.store(shop.application_id, f"connection {word} by user")
+    merged = shop.ids()[CONNECTION]
+    members = {member["text"]: member["id"] for member in shop.get(f"/api/templates/{merged}")["members"]}
+    reset = members["connection reset by user"]
+    shop.desk.scratch.rows("UPDATE templates SET text = %s WHERE template_id = %s", CONNECTION, reset)
+    status, answer = shop.change(reset, split=True)
+    assert (status, answer["code"]) == (409, "invalid_split")
+    lost = members["connection lost by user"]
+    shop.change(lost, split=True)
+    shop.change(merged, merged_into=lost)
+    status, answer = shop.change(lost, split=False)
+    assert (status, answer["code"]) == (409, "invalid_split")
+    assert shop.change(lost, split="yes")[1]["code"] == "invalid_split"
+
+
 def test_no_circles_and_no_merging_across_applications(shop: Shop) -> None:
     ids = shop.ids()
     shop.change(ids[PAYMENT], merged_into=ids[ORDER])

@@ -215,6 +215,33 @@ def test_too_many_templates_share_the_last_one(workshop: Workshop) -> None:
     assert count == 4
 
 
+def test_lines_beyond_the_limit_wait_for_nobody(workshop: Workshop) -> None:
+    """Chunks of a flood of messages that are all different are stored side by side, with their template."""
+    narrow = workshop.new_clusterer(max_templates=3)
+    workshop.settle(workshop.entry("alpha", "beta", "gamma", "delta"), clusterer=narrow)
+    with Database(workshop.scratch.url("sluice_owner", direct=True)).transaction() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(7583243, %s)", (workshop.application_id,))
+        for clusterer in (narrow, workshop.new_clusterer(max_templates=3)):
+            found = clusterer.cluster([workshop.entry("epsilon", "zeta", "beta")])
+            assert (found.failure, found.learnt_count) == (None, 0)
+            (entry,) = found.entries
+            assert isinstance(entry, StreamEntry)
+            first, second, third = (cluster.template_id for cluster in entry.clusters)
+            assert first == second != third
+    assert workshop.templates() == ["alpha", "beta", "gamma", OVERFLOW_TEXT]
+
+
+def test_too_many_templates_are_noticed_also_by_lines_that_need_no_new_one(workshop: Workshop) -> None:
+    narrow = workshop.new_clusterer(max_templates=3)
+    workshop.settle(workshop.entry("17", "alpha", "beta"), clusterer=narrow)
+    flag = "SELECT overflowed_at IS NOT NULL, version FROM template_sets WHERE application_id = %s"
+    assert workshop.rows(flag) == [(False, 1)]
+    for _ in range(2):
+        workshop.settle(workshop.entry("gamma"), clusterer=workshop.new_clusterer(max_templates=3))
+        assert workshop.rows(flag) == [(True, 2)]
+    assert workshop.templates() == [OVERFLOW_TEXT, "alpha", "beta"]
+
+
 def test_a_chunk_holds_no_count_that_comes_after_what_it_waits_for(workshop: Workshop) -> None:
     received_at, later = datetime.now(UTC), NOON + timedelta(minutes=1)
 

@@ -1,6 +1,7 @@
 """Masks, keys, miner and parameters: what is promised of them, on lines of our own."""
 
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -146,6 +147,71 @@ def test_merged_templates_leave_room_for_others() -> None:
     assert [each.is_overflow for each in assignments] == [False] * 5 + [True]
 
 
+def test_lines_beyond_the_limit_are_found_without_learning() -> None:
+    miner = Miner(max_templates=5)
+    for word in ("ann", "ben", "cid", "dan"):
+        miner.assign(f"session opened for {word}")
+    miner.assign("out of memory")
+    assert miner.find("disk is full") is None, "the template for all the rest is to be made"
+    overflow = miner.assign("disk is full")
+    assert miner.find("queue is empty") == replace(overflow, is_new=False, changed=())
+    assert miner.find("session opened for eve") is None, "that makes five templates one"
+    miner.assign("session opened for eve")
+    assert miner.find("queue is empty") is None, "there is room"
+
+
+def split(miner: Miner, number: int) -> Miner:
+    """The miner after a person split a template from what it was merged into."""
+    return Miner(
+        replace(template, merged_into=None, is_split=True) if template.template_id == number else template
+        for template in miner.templates
+    )
+
+
+def test_a_template_that_was_split_has_its_lines_and_is_merged_with_nothing() -> None:
+    miner = Miner()
+    for word in ("opened", "closed", "reset", "lost", "stale"):
+        miner.assign(f"connection {word} by <*>")
+    assert {template.text for template in miner.templates if not template.merged_into} == {"connection <*> by <*>"}
+    miner = split(miner, 2)
+    for each in (miner, Miner(miner.templates)):
+        assert each.assign("connection closed by <*>").template_id == 2
+        assert each.assign("connection opened by <*>").template_id == 1
+        assert each.assign("connection renewed by <*>").template_id == 1
+    for words in ("was dropped", "got lost", "is stale", "has ended", "will end"):  # values of several words
+        miner.assign(f"connection {words} by <*>")
+    assert miner.assign("connection seems slow by <*>").template_id == 1
+    assert miner.assign("connection closed by <*>").template_id == 2
+    for word in ("mail", "page", "file", "tape", "card"):  # and now the first word is a value, too
+        for verb in ("opened", "closed", "reset", "lost", "stale"):
+            miner.assign(f"{word} {verb} by <*>")
+    assert miner.assign("connection closed by <*>").template_id == 2
+    (kept,) = (template for template in miner.templates if template.template_id == 2)
+    assert (kept.text, kept.merged_into) == ("connection closed by <*>", None)
+
+
+def test_a_template_can_be_kept_before_the_miner_merges_it() -> None:
+    miner = Miner()
+    numbers = [miner.assign(f"session opened for {name}").template_id for name in ("ann", "ben", "cid", "dan")]
+    miner = split(miner, numbers[1])
+    for name in ("eve", "fay"):
+        miner.assign(f"session opened for {name}")
+    assert miner.assign("session opened for ben").template_id == numbers[1]
+    assert miner.assign("session opened for cid").template_id == numbers[0]
+
+
+def test_what_was_split_becomes_one_again() -> None:
+    miner = Miner()
+    for word in ("opened", "closed", "reset", "lost", "stale"):
+        miner.assign(f"connection {word} by <*>")
+    again = Miner(
+        replace(template, merged_into=1, is_split=False) if template.template_id == 2 else template
+        for template in split(miner, 2).templates
+    )
+    assert again.templates == miner.templates
+    assert again.assign("connection closed by <*>").template_id == 1
+
+
 def test_merged_templates_are_bounded_too() -> None:
     miner, words = Miner(max_templates=2), ["en0"] * 60
     miner.assign(f"down: {': '.join(words)}")
@@ -160,7 +226,7 @@ def test_unknown_words_are_alike_only_where_no_template_tells_them_apart() -> No
     for word in ("ab", "cd", "ef", "gh", "<*>"):
         miner.assign(f"wrote core.{word} now")
     assert miner.assign("wrote core.ij now") == Assignment(1, is_new=False, changed=())
-    assert miner.find("wrote core.kl now") == 1
+    assert miner.find("wrote core.kl now") == Assignment(1, is_new=False, changed=())
     assert miner.find("wrote more.kl now") is None
 
 
@@ -177,7 +243,7 @@ def test_free_text_at_the_end_is_any_rest_of_a_line(text: str, line: str, is_fou
     for a, b in zip("abcdefgh", "stuvwxyz", strict=True):
         miner.assign(text.format(f"{a}{a} {b}{b}"))
     for each in (miner, Miner(miner.templates)):
-        assert each.find(line) == (1 if is_found else None)
+        assert each.find(line) == (Assignment(1, is_new=False, changed=()) if is_found else None)
 
 
 def test_a_miner_is_rebuilt_from_what_was_stored() -> None:
@@ -213,5 +279,5 @@ def test_a_line_that_was_found_makes_its_like_cheap() -> None:
         sys.setprofile(count)
         found = miner.find(line)
         sys.setprofile(None)
-        assert found == 1
+        assert found == Assignment(1, is_new=False, changed=())
     assert calls[1] < calls[0] / 2

@@ -123,6 +123,7 @@ app.command(epilog="Example: sluice tail -f 'level:>=warning app:checkout'")(tai
 app.command(epilog="Example: sluice histogram --since -6h 'payment failed' --by application")(histogram.histogram)
 app.command(epilog="Example: sluice templates --since -1h --order first_seen 'payment'")(templates.templates)
 app.command(epilog="Example: sluice template 17")(templates.template)
+app.command(epilog="Example: sluice change-template 17 --split")(templates.change_template)
 app.command(epilog="Example: sluice diff 1.4.2 --against 1.4.1 --app checkout")(diff.diff)
 app.command(epilog="Example: sluice show 01a20deee395dc58b9fc0fd42fbfb249-3 --context 10")(logs.show)
 app.command(epilog="Example: sluice batch 01a20deee395dc58b9fc0fd42fbfb249")(batch.batch)

@@ -48,6 +48,22 @@ TEMPLATES = (
         ("tests/integration/test_diff.py::test_each_log_with_a_version_counts_by_service_version_template_and_hour",),
     ),
     Mutation(
+        "split templates merged again",
+        "what a person split is one again with the next line",
+        f"{_TEMPLATES}/miner.py",
+        "            if not self._templates[other].is_split and _describes(",
+        "            if _describes(",
+        ("tests/unit/test_templates.py::test_a_template_that_was_split_has_its_lines_and_is_merged_with_nothing",),
+    ),
+    Mutation(
+        "lines remembered for ever",
+        "a split takes effect when a process happens to end",
+        f"{_TEMPLATES}/postgres.py",
+        "        if is_changed:\n            self._recent = RecentClusters()\n",
+        "",
+        ("tests/integration/test_template_reads.py::test_a_process_forgets_within_a_minute_what_was_split",),
+    ),
+    Mutation(
         "old counts moved twice",
         "a template comes more often when it is looked at later",
         f"{_TEMPLATES}/postgres_history.py",
@@ -93,8 +109,8 @@ TEMPLATES = (
         "learnt from an old version",
         "two processes make a template of the same line",
         f"{_TEMPLATES}/postgres.py",
-        "    replica.load(open_cursor, dict(open_cursor.fetchall()).get(replica.application_id, 0))\n",
-        "    open_cursor.fetchall()\n",
+        "    replica.load(open_cursor)\n",
+        "",
         (f"{_INTEGRATION}::test_who_waited_for_the_lock_learns_from_what_is_there_by_then",),
     ),
     Mutation(

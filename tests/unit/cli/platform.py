@@ -136,6 +136,10 @@ class Platform:
                 limits = dict.fromkeys(LIMITS) | event.get("limits", {})
                 named = {"name": event.get("name", event["application"]), "status": event.get("status", "active")}
                 return Answer(200, {"application": {**self._application(""), **named, "limits": limits}})
+            case "change_template":
+                return Answer(
+                    200, {"template": {"id": event["id"], "name": event.get("name"), "text": "out of memory"}}
+                )
             case "create_key" if name in self.applications:
                 given = {"scopes": event["scopes"], "expires_at": event["expires_at"], "application": name}
                 return Answer(200, {"key": KEY, "key_id": KEY_ID, "description": event.get("description"), **given})

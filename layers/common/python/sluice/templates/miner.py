@@ -2,11 +2,13 @@
 
 A line that no template describes becomes a template of its own. Templates that differ in one word only are siblings;
 once a place has had more different words than constants would, by their shape and place, it is a variable, and the
-siblings become one template. So clusters only ever grow: nothing is split, and an answer given once stays true.
+siblings become one template. So clusters only ever grow, and an answer given once stays true, until a person splits
+them.
 """
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from heapq import nlargest
 from itertools import combinations
 from operator import attrgetter
@@ -60,7 +62,8 @@ class Miner:
 
     def apply(self, templates: Iterable[Template]) -> None:
         """Takes over what another miner of the same application changed since both were equal: its new templates,
-        whose numbers are higher than all here, and the present state of the others it changed."""
+        whose numbers are higher than all here, and the present state of the others it changed. Where ``is_split``
+        changed, a new miner has to be made."""
         news = {each.template_id: each for each in sorted(templates, key=attrgetter("template_id"))}
         wide, trailing = self._wide & news.keys(), self._trailing & news.keys()
         self._templates |= news
@@ -76,17 +79,26 @@ class Miner:
         for number in sorted({*finals.values()}):
             self._add(number, tokens_of(self._templates[number].text))
 
-    def find(self, masked: str) -> int | None:
+    def find(self, masked: str) -> Assignment | None:
         """The template of a masked line (see ``masks.mask``), if nothing has to change for it."""
         shape = self._shapes.shape(masked)
         if (known := self._shapes.get(shape)) is not None:
-            return known.template_id
+            return known
         tokens = tokens_of(masked)
-        number = self._find(tokens)
-        if number is None or self._joined(number, tokens) != self._active[number]:
+        if (number := self._find(tokens)) is None:
+            return self._find_overflow(tokens)
+        if self._joined(number, tokens) != self._active[number]:
             return None
-        self._shapes.add(shape, Assignment(number, is_new=False, changed=()))
-        return number
+        answer = Assignment(number, is_new=False, changed=())
+        self._shapes.add(shape, answer)
+        return answer
+
+    def _find_overflow(self, tokens: Tokens) -> Assignment | None:
+        """The template for all the rest, for a line that no other describes, nor makes others one."""
+        if not self._is_full() or self._siblings_of(tokens):
+            return None
+        number = self._find(tokens_of(OVERFLOW_TEXT))
+        return None if number is None else Assignment(number, is_new=False, changed=(), is_overflow=True)
 
     def assign(self, masked: str) -> Assignment:
         """The template of a masked line (see ``masks.mask``), and what that changed."""
@@ -156,7 +168,7 @@ class Miner:
         if after == self._active[number]:
             return ()
         self._active[number] = after
-        self._templates[number] = Template(number, "".join(after))
+        self._templates[number] = replace(self._templates[number], text="".join(after))
         return (self._templates[number],)
 
     def _generalised(self, tokens: Tokens, places: Iterable[int], numbers: Iterable[int]) -> Tokens:
@@ -169,7 +181,11 @@ class Miner:
         """The templates that one made of ``numbers`` leaves nothing to describe."""
         is_wide = self._is_wide(tokens, numbers)
         others = self._active if is_wide else self._relatives.get(_outline(tokens), ())
-        return {other for other in others if _describes(tokens, self._active[other], is_wide=is_wide)}
+        return {
+            other
+            for other in others
+            if not self._templates[other].is_split and _describes(tokens, self._active[other], is_wide=is_wide)
+        }
 
     def _is_wide(self, tokens: Tokens, numbers: set[int]) -> bool:
         return bool(numbers & self._wide) or any(len(self._active[other]) != len(tokens) for other in numbers)
@@ -309,8 +325,11 @@ class Miner:
         for label in labels:
             node = node.child(label)
             node.leads_to_wide |= number in self._wide
-        node.number = number
+        if node.number is None or not self._templates[node.number].is_split:
+            node.number = number
         node.is_vague = not any(map(_LETTERS.match, tokens))
+        if self._templates[number].is_split:
+            return
         self._relatives.setdefault(_outline(tokens), set()).add(number)
         for _, key in _places(tokens):
             self._siblings[key] = (*self._siblings.get(key, ()), number)
@@ -325,11 +344,14 @@ class Miner:
         path = [self._tree]
         for label in labels:
             path.append(path[-1].children[label])
-        path[-1].number = None
+        if path[-1].number == number:
+            path[-1].number = None
         for node, label in zip(reversed(path[:-1]), reversed(labels), strict=True):
             if node.children[label].number is not None or node.children[label].children:
                 break
             node.drop(label)
+        if self._templates[number].is_split:
+            return
         self._relatives[_outline(tokens)].remove(number)
         for _, key in _places(tokens):
             if others := tuple(other for other in self._siblings[key] if other != number):

@@ -16,6 +16,7 @@ class Template:
     template_id: int  # counts from 1 within an application
     text: str  # constants and ``<*>``, words separated by one blank
     merged_into: int | None = None  # the template that took its place
+    is_split: bool = False  # a person keeps it apart: it describes its lines, and is merged with nothing
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,10 @@ learnt. A line that none of its templates has to change for is answered by a rep
 else is learnt one after the other, under the application's advisory lock.
 """
 
+import math
+import time
 from collections import OrderedDict, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
@@ -22,17 +24,19 @@ from sluice.templates.keys import template_key
 from sluice.templates.miner import MAX_TEMPLATES, Miner
 from sluice.templates.model import Template
 from sluice.templates.ports import Clustering
+from sluice.templates.postgres_lock import lock_templates
 from sluice.templates.recent import RecentClusters
 
-_LOCK_SPACE = 7_583_243  # of advisory locks; the other half of the key is the application
 _LOCK_SECONDS = 2
+_SPLIT_SECONDS = 60  # between looks at what people split
 _MAX_REPLICAS = 32
 _MAX_REPAIRED = 1_000  # lines at once
 
-_VERSIONS = "SELECT application_id, version FROM template_sets WHERE application_id = ANY (%s)"
-_LOCK = "SELECT pg_advisory_xact_lock(%s, %s)"
+_VERSIONS = """
+SELECT application_id, version, overflowed_at IS NOT NULL FROM template_sets WHERE application_id = ANY (%s)"""
+_SPLITS = "SELECT coalesce(sum(split_count), 0)::bigint FROM template_sets"
 _CHANGED = """
-SELECT t.number, t.template_id, t.text, target.number FROM templates t
+SELECT t.number, t.template_id, t.text, target.number, t.is_split FROM templates t
 LEFT JOIN templates target ON target.template_id = t.mined_into WHERE t.application_id = %s AND t.version > %s"""
 _RAISE_VERSION = """
 INSERT INTO template_sets (application_id, version, overflowed_at)
@@ -72,21 +76,41 @@ class _Replica:
     def __init__(self, application_id: int, max_templates: int) -> None:
         self.application_id, self.version = application_id, 0
         self.ids: dict[int, int] = {}
+        self.is_overflowed = False  # and that is known to the database
+        self._max_templates = max_templates
         self._miner = Miner(max_templates=max_templates)
+        self._split: set[int] = set()
 
-    def load(self, open_cursor: cursor, version: int) -> None:
+    def load(self, open_cursor: cursor) -> None:
         """Takes in what was committed since its version."""
+        open_cursor.execute(_VERSIONS, ([self.application_id],))
+        self.update(open_cursor, *next(((version, flag) for _, version, flag in open_cursor.fetchall()), (0, False)))
+
+    def update(self, open_cursor: cursor, version: int, is_overflowed: bool) -> None:
+        """The same, where it is known what is committed."""
+        self.is_overflowed = is_overflowed
         if version == self.version:
             return
-        open_cursor.execute(_CHANGED, (self.application_id, self.version))
-        rows = open_cursor.fetchall()
-        self._miner.apply([Template(number, text, merged_into) for number, _, text, merged_into in rows])
-        self.ids |= {number: template_id for number, template_id, _, _ in rows}
+        changed = self._read(open_cursor, self.version)
+        split = {template.template_id for template in changed if template.is_split}
+        if split != self._split & {template.template_id for template in changed}:
+            self._miner, self._split = Miner(max_templates=self._max_templates), set()
+            changed = self._read(open_cursor, 0)
+        self._miner.apply(changed)
+        self._split |= {template.template_id for template in changed if template.is_split}
         self.version = version
 
+    def _read(self, open_cursor: cursor, version: int) -> list[Template]:
+        """The templates that changed since a version."""
+        open_cursor.execute(_CHANGED, (self.application_id, version))
+        rows = open_cursor.fetchall()
+        self.ids |= {number: template_id for number, template_id, *_ in rows}
+        return [Template(number, text, merged_into, is_split) for number, _, text, merged_into, is_split in rows]
+
     def find(self, line: str) -> int | None:
-        """The number of the template of a line that changes nothing."""
-        return self._miner.find(line)
+        """The number of the template of a line that changes nothing, also not what is known of the application."""
+        found = self._miner.find(line)
+        return found.template_id if found and (self.is_overflowed or not found.is_overflow) else None
 
     def learn(self, lines: Iterable[str]) -> _Learnt:
         """The miner is ahead of the database from then on, until what it learnt is saved and committed."""
@@ -101,6 +125,7 @@ class _Replica:
 
     def save(self, open_cursor: cursor, learnt: _Learnt) -> None:
         """Writes what changed; the lock is held."""
+        self.is_overflowed |= learnt.is_overflow
         raised = {"application": self.application_id, "is_overflow": learnt.is_overflow}
         open_cursor.execute(_RAISE_VERSION, raised)
         ((self.version,),) = open_cursor.fetchall()
@@ -124,11 +149,19 @@ class _Replica:
 
 class PostgresClusterer:
     """See Clusterer and Repairer. One instance per execution environment: it remembers lines and templates. The
-    database's deadline bounds the time for which a chunk waits for templates."""
+    database's deadline bounds the time for which a chunk waits for templates. ``clock`` counts seconds."""
 
-    def __init__(self, database: Database, *, max_templates: int = MAX_TEMPLATES) -> None:
-        self._database, self._max_templates = database, max_templates
+    def __init__(
+        self,
+        database: Database,
+        *,
+        max_templates: int = MAX_TEMPLATES,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._database, self._max_templates, self._clock = database, max_templates, clock
         self._recent = RecentClusters()
+        self._split_count: int | None = None
+        self._looked_at = -math.inf  # for splits
         self._replicas: OrderedDict[int, _Replica] = OrderedDict()
 
     def cluster(self, entries: Sequence[StreamEntry | UnreadableEntry]) -> Clustering:
@@ -139,11 +172,12 @@ class PostgresClusterer:
         for entry in readable:
             distinct[entry.application_id] |= dict.fromkeys(masked[id(entry)])
         known, missing = self._recall(distinct)
+        is_due = self._clock() >= self._looked_at + _SPLIT_SECONDS
         failure, learnt_count = None, 0
         try:
-            learnt_count = self._mine(missing, known) if missing else 0
+            learnt_count = self._mine(distinct, missing, known, is_due=is_due) if missing or is_due else 0
         except SluiceError as error:
-            failure = error
+            failure = error if missing else None
             for application_id, lines in missing.items():
                 known[application_id] |= {line: unmined_cluster(application_id, line) for line in lines}
         clustered = tuple(
@@ -184,9 +218,14 @@ class PostgresClusterer:
                 missing[application_id] = [line for line, cluster in found.items() if cluster is None]
         return known, missing
 
-    def _mine(self, missing: Mapping[int, Collection[str]], known: _Known) -> int:
-        """Adds the clusters of ``missing`` to ``known``; returns how many lines taught the miner something."""
+    def _mine(
+        self, distinct: Mapping[int, Iterable[str]], missing: dict[int, list[str]], known: _Known, *, is_due: bool
+    ) -> int:
+        """Adds the clusters of ``missing`` to ``known``; returns how many lines taught the miner something. If it is
+        due, and somebody split a template meanwhile, all that is ``distinct`` is missing."""
         with self._mining() as open_cursor:
+            if is_due and self._notices_splits(open_cursor):
+                missing |= {application_id: list(lines) for application_id, lines in distinct.items()}
             learnt_count = self._assign(open_cursor, missing, known)
             if __debug__:
                 crash_point("process_chunk.before_mining_commit")
@@ -196,6 +235,17 @@ class PostgresClusterer:
             for line in lines:
                 self._recent.add((application_id, line), known[application_id][line])
         return learnt_count
+
+    def _notices_splits(self, open_cursor: cursor) -> bool:
+        """Forgets the lines that came lately if some of them may have another template by now."""
+        self._looked_at = self._clock()
+        open_cursor.execute(_SPLITS)
+        ((split_count,),) = open_cursor.fetchall()
+        is_changed = self._split_count not in (None, split_count)
+        self._split_count = split_count
+        if is_changed:
+            self._recent = RecentClusters()
+        return is_changed
 
     @contextmanager
     def _mining(self) -> Iterator[cursor]:
@@ -211,11 +261,11 @@ class PostgresClusterer:
     def _assign(self, open_cursor: cursor, missing: Mapping[int, Collection[str]], known: _Known) -> int:
         """See ``_mine``. Applications come in the order of their ids: who learns in several must not deadlock."""
         open_cursor.execute(_VERSIONS, (list(missing),))
-        versions = dict(open_cursor.fetchall())
+        versions = {application_id: state for application_id, *state in open_cursor.fetchall()}
         learnt_count = 0
         for application_id in sorted(missing):
             replica = self._replica(application_id)
-            replica.load(open_cursor, versions.get(application_id, 0))
+            replica.update(open_cursor, *versions.get(application_id, (0, False)))
             found = {line: replica.find(line) for line in missing[application_id]}
             numbers = {line: number for line, number in found.items() if number is not None}
             if len(numbers) < len(found):
@@ -237,10 +287,9 @@ class PostgresClusterer:
 
 def _learn(open_cursor: cursor, replica: _Replica, lines: Collection[str]) -> _Learnt:
     """What the miner of the committed templates makes of ``lines``."""
-    open_cursor.execute(_LOCK, (_LOCK_SPACE, replica.application_id))
-    open_cursor.execute(_VERSIONS, ([replica.application_id],))
-    replica.load(open_cursor, dict(open_cursor.fetchall()).get(replica.application_id, 0))
+    lock_templates(open_cursor, replica.application_id)
+    replica.load(open_cursor)
     learnt = replica.learn(lines)
-    if learnt.changed:
+    if learnt.changed or (learnt.is_overflow and not replica.is_overflowed):
         replica.save(open_cursor, learnt)
     return learnt

@@ -16,7 +16,7 @@ from sluice.templates.summary import Counted, Known, Summary
 _SECONDS, _EXAMPLE_SECONDS = 10, 3
 _MAX_EXAMPLE_CHARACTERS = 2_000
 _KNOWN = """
-SELECT template_id, application_id, text, name, is_ignored, mined_into, merged_into, created_at FROM templates
+SELECT template_id, application_id, text, name, is_ignored, mined_into, merged_into, created_at, is_split FROM templates
 WHERE application_id = ANY (%s)"""
 _KEYS = "SELECT template_key, template_id FROM template_keys WHERE application_id = ANY (%s)"
 _COUNTS = """

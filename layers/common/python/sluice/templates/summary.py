@@ -22,6 +22,7 @@ class Known:
     mined_into: int | None
     merged_into: int | None
     created_at: datetime
+    is_split: bool  # a person keeps it apart
 
     @property
     def parent(self) -> int | None:
