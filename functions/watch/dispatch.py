@@ -18,7 +18,7 @@ from sluice.notifications.tasks import task_of
 from sluice.runtime.crash_points import crash_point
 from sluice.runtime.observability import Logger, Metrics, keep
 
-LEASE = timedelta(seconds=30)  # longer than deliver may take; it sends nothing after that
+LEASE = timedelta(seconds=15)  # longer than an attempt takes; deliver sends nothing after it
 SENDS_AT_ONCE = 4
 
 
