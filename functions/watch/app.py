@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from sluice.alerts.postgres_lock import only_run
 from sluice.alerts.postgres_source import PostgresLogSource
 from sluice.alerts.postgres_states import PostgresRuleStates
+from sluice.alerts.postgres_unusual import PostgresUnusual
 from sluice.anomalies.postgres_census import PostgresCensus
 from sluice.anomalies.postgres_evidence import PostgresEvidence
 from sluice.anomalies.postgres_watch import PostgresWatchStore
@@ -101,7 +102,8 @@ def _dependencies() -> Watch:
     told, backlog = PostgresDispatch(database), PostgresBacklog(database)
     dispatch = Dispatch(told, backlog, sender, settings.key_pepper, utc_now, logger, metrics, metric_counts)
     watcher = Watcher(PostgresCensus(database), PostgresWatchStore(database), PostgresEvidence(database))
-    anomalies = Anomalies(watcher, queue, utc_now, logger, metrics, metric_counts)
+    unusual = PostgresUnusual(database)
+    anomalies = Anomalies(watcher, unusual, open_source, queue, utc_now, logger, metrics, metric_counts)
     steps = (
         Step("anomalies", 25, anomalies.watch),
         Step("rules", 25, rules.evaluate),
