@@ -23,6 +23,9 @@ VERBS = {
     "query": "sluice_reader",
     "index": "sluice_indexer",
     "admin": "sluice_owner",
+    "watch": "sluice_watcher",
+    "alerts": "sluice_alerts",
+    "deliver": "sluice_reader",  # which it does not use
 }
 SETTINGS = {
     "KEY_PEPPER": PEPPER.hex(),
@@ -44,6 +47,11 @@ SETTINGS = {
     "CHUNK_MAX_BYTES": "8388608",
     "CHUNK_CONCURRENCY": "1",
     "PROCESS_CHUNK_TIMEOUT_SECONDS": "30",
+    "DELIVER_FUNCTION": "deliver",
+    "DELIVER_TIMEOUT_SECONDS": "5",
+    "WEBHOOK_PORTS": "443",
+    "WEBHOOK_ALLOW_LIST": "",
+    "EMAIL_FROM": "",
 }
 
 
@@ -94,6 +102,13 @@ class RealStage:
             return answer["statusCode"], json.loads(answer["body"])
         except ValueError:
             return answer["statusCode"], answer["body"]
+
+    def call(self, function: str, method: str, path: str, body: Any = None, **query: str) -> tuple[int, Any]:
+        """Status and body of the answer of a function with routes."""
+        wire = None if body is None else json.dumps(body).encode()
+        event = rest_event(method, path, wire, headers={"X-API-Key": self.key}, query=query)
+        answer = self.runner.invoke(function, event)
+        return answer["statusCode"], json.loads(answer["body"] or "null")
 
     def get(self, path: str, *, parent: str = "", **query: str) -> tuple[int, Any]:
         """Status and body of query's answer; ``parent`` is the path up to an id at its end."""

@@ -19,7 +19,7 @@ from sluice.archive.postgres_reads import PostgresArchiveReads
 from sluice.archive.postgres_rehydration import PostgresRehydrations
 from sluice.errors import RejectedInput, SluiceError, Unavailable
 from sluice.metrics.model import Sample
-from sluice.runtime.observability import Logger, Metrics, count, keep, utc_now
+from sluice.runtime.observability import Logger, Metrics, count, keep, told, utc_now
 from sluice.runtime.postgres import Database
 from sluice.runtime.settings import ArchiveSettings
 
@@ -124,7 +124,7 @@ def handler(event: dict[str, Any], context: Any) -> Any:
     try:
         answer = _dependencies().answer(event, lambda: context.get_remaining_time_in_millis() / 1000)
     except SluiceError as error:
-        logger.error("archive failed", extra={"code": error.code, "detail": error.detail})
+        logger.error("archive failed", extra=told(error))
         keep(metrics, None, logger, [Sample("errors", 1, {"service": "archive", "code": error.code})])
         raise
     logger.info("archive", extra={"action": event.get("action", "run")})

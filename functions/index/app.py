@@ -19,7 +19,7 @@ from sluice.filters.postgres import PostgresFilterStore
 from sluice.ledger.ports import LedgerSums
 from sluice.ledger.postgres import PostgresLedgerSums
 from sluice.metrics.model import Sample
-from sluice.runtime.observability import Logger, Metrics, count, keep, utc_now
+from sluice.runtime.observability import Logger, Metrics, count, keep, told, utc_now
 from sluice.runtime.postgres import Database
 from sluice.runtime.settings import IndexSettings
 from sluice.templates.ports import CountHistory, Repairer
@@ -95,7 +95,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         summed = sum_up(sums, has_time)
         moved = keep_history(history, utc_now(), has_time)
     except SluiceError as error:
-        logger.error("indexing failed", extra={"code": error.code, "detail": error.detail})
+        logger.error("indexing failed", extra=told(error))
         keep(metrics, None, logger, [Sample("errors", 1, {"service": "index", "code": error.code})])
         raise
     count(metrics, "rows_filtered", total.rows)

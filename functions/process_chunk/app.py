@@ -20,7 +20,7 @@ from sluice.metrics.chunks import chunk_samples
 from sluice.metrics.model import Sample
 from sluice.metrics.redis import metric_store
 from sluice.runtime.crash_points import crash_point
-from sluice.runtime.observability import Logger, Metrics, count, keep
+from sluice.runtime.observability import Logger, Metrics, count, keep, told
 from sluice.runtime.postgres import Database
 from sluice.runtime.redis import connect_redis
 from sluice.runtime.settings import ProcessChunkSettings
@@ -117,7 +117,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, int]:
     try:
         result = _dependencies().run(task)
     except SluiceError as error:
-        logger.error("chunk failed", extra={"code": error.code, "detail": error.detail, "shard": task.shard})
+        logger.error("chunk failed", extra=told(error) | {"shard": task.shard})
         keep(metrics, metric_counts, logger, [Sample("errors", 1, {"service": "process_chunk", "code": error.code})])
         raise
     count(metrics, "stored", result.stored)

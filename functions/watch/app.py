@@ -26,7 +26,7 @@ from sluice.metrics.redis import metric_store
 from sluice.notifications.aws import LambdaSender
 from sluice.notifications.postgres import PostgresDispatch
 from sluice.notifications.postgres_backlog import PostgresBacklog
-from sluice.runtime.observability import Logger, Metrics, count, keep, utc_now
+from sluice.runtime.observability import Logger, Metrics, count, keep, told, utc_now
 from sluice.runtime.postgres import Database
 from sluice.runtime.redis import connect_redis
 from sluice.runtime.settings import WatchSettings
@@ -81,7 +81,7 @@ class Watch:
                     answer[step.name] = step.run(lambda ends_at=ends_at: self.clock() < ends_at)  # type: ignore[misc]
                 except SluiceError as error:
                     failed.append(f"{step.name}: {error}")
-                    logger.error("a step failed", extra={"step": step.name, "code": error.code, "detail": error.detail})
+                    logger.error("a step failed", extra=told(error) | {"step": step.name})
                     sample = Sample("errors", 1, {"service": "watch", "code": error.code})
                     keep(metrics, metric_counts, logger, [sample])
         if failed:

@@ -16,7 +16,7 @@ from sluice.applications.ports import Clock
 from sluice.errors import SluiceError
 from sluice.metrics.model import Sample
 from sluice.metrics.ports import MetricStore
-from sluice.runtime.observability import Logger, Metrics, keep
+from sluice.runtime.observability import Logger, Metrics, keep, told
 from sluice.streams.ports import QueueInspection
 
 RULES_AT_ONCE = 20
@@ -72,7 +72,7 @@ class Rules:
             outcome = evaluate(due, source, complete_until, lambda: str(uuid4()))
             return Settled(due, outcome, [self._tell(due, change, source) for change in outcome.changes])
         except SluiceError as error:
-            extra = {"rule": due.rule.rule_id, "code": error.code, "detail": error.detail}
+            extra = told(error) | {"rule": due.rule.rule_id}
             self.logger.warning("a rule could not be evaluated", extra=extra)
             keep(self.metrics, self.store, self.logger, [Sample("rules_failed", 1, {"code": error.code})])
             return Settled(due, failure=(error.code, error.detail))

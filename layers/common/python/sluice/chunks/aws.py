@@ -58,4 +58,6 @@ def _failure(payload: Any) -> ChunkFailed:
     code, separator, detail = message.partition(": ")
     if separator and _CODE.fullmatch(code):
         return ChunkFailed(code, detail)
-    return ChunkCrashed("chunk_crashed", message)
+    # Of what nobody foresaw only the kind: its message may quote a record.
+    kind = payload.get("errorType") if isinstance(payload, dict) else None
+    return ChunkCrashed("chunk_crashed", str(kind or message))

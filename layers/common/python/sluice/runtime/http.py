@@ -16,7 +16,7 @@ from sluice.applications.credentials import challenge
 from sluice.errors import ContractError, Denied, RejectedInput, Rejection, SluiceError, Throttled, Unavailable
 from sluice.metrics.model import Sample
 from sluice.metrics.ports import MetricStore
-from sluice.runtime.observability import Logger, Metrics, Recurrences, keep
+from sluice.runtime.observability import Logger, Metrics, Recurrences, keep, told
 
 _View = Callable[[Request], Response]
 _JSON = "application/json"
@@ -138,7 +138,7 @@ class HttpApi:
 
 def _told(request: Request, error: SluiceError) -> dict[str, Any]:
     """What a line about a failed request says."""
-    return {"code": error.code, "detail": error.detail, "gateway_request_id": _gateway_id(request)}
+    return told(error) | {"gateway_request_id": _gateway_id(request)}
 
 
 def _gateway_id(request: Request) -> str:

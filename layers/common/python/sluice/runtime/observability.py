@@ -1,7 +1,11 @@
-"""One logger and one metrics object per function. The logger is Powertools', which reads its own variables."""
+"""One logger and one metrics object per function. The logger is Powertools', which reads its own variables.
+
+Nothing that customers sent may be in what they write.
+"""
 
 import sys
 import time
+import traceback
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable
 from datetime import UTC, datetime
@@ -9,19 +13,42 @@ from functools import wraps
 from typing import Any
 
 import msgspec
-from aws_lambda_powertools.logging import Logger
+from aws_lambda_powertools.logging import Logger as PowertoolsLogger
+from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 
-from sluice.errors import SluiceError
+from sluice.errors import Poison, SluiceError
 from sluice.metrics.model import Sample
 from sluice.metrics.ports import MetricStore
 from sluice.metrics.registry import METRICS, MetricName
 from sluice.runtime.settings import metric_dimensions
 
-__all__ = ["Logger", "Metrics", "Recurrences", "count", "keep", "utc_now", "with_context"]
+__all__ = ["Logger", "Metrics", "Recurrences", "count", "keep", "told", "utc_now", "with_context"]
 
 type Handler = Callable[[Any, Any], Any]
 _MAX_KINDS = 10_000
 _encode = msgspec.json.Encoder().encode
+
+
+class _Formatter(LambdaPowertoolsFormatter):
+    """Of an exception, its kind and where it happened: its message may quote what somebody sent."""
+
+    def _extract_log_exception(self, log_record: Any) -> tuple[Any, Any, None]:
+        if not log_record.exc_info:
+            return None, None, None
+        kind, _, where = log_record.exc_info
+        return "".join(traceback.format_tb(where)), kind.__name__, None
+
+
+class Logger(PowertoolsLogger):
+    """Powertools', with exceptions that tell no more than they should."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"logger_formatter": _Formatter(serialize_stacktrace=False), **options})
+
+
+def told(error: SluiceError) -> dict[str, Any]:
+    """What a line says of an error. The database's words about a record that it refuses quote the record."""
+    return {"code": error.code} | ({} if isinstance(error, Poison) else {"detail": error.detail})
 
 
 class Metrics:

@@ -1,0 +1,203 @@
+"""What the functions say of themselves: nothing of what customers sent, and little."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import redis
+
+from aws import FunctionRunner, load_app
+from own_lines import OwnLines, own_lines
+from real_stage import RealStage
+from samples import poison, record, submission, submission_of
+from scratch import Scratch
+from sluice.entries.packing import pack_record
+from sluice.streams.redis import RedisQueue
+
+CANARY = "kanarienvogel"
+LOG = {
+    "message": f"{CANARY} sings 17 times",
+    "metadata": {CANARY: CANARY, "a": {"b": CANARY}},
+    **dict.fromkeys(("trace_id", "span_id", "session_id", "logger", "host", "service", "version"), CANARY),
+    CANARY: CANARY,
+}
+BAD_LOGS: list[Any] = [
+    LOG | {"level": CANARY},
+    LOG | {"level": [CANARY]},
+    LOG | {"timestamp": CANARY},
+    LOG | {"metadata": CANARY},
+    {CANARY: CANARY},
+    CANARY,
+    LOG | {"message": None},
+    LOG | {"severity_number": CANARY, "severity_text": CANARY},
+]
+BAD_BODIES = [
+    f'{{"{CANARY}',
+    f'{{"message": "{CANARY}"}} {CANARY}',
+    f'{{"message": "{CANARY}\\ud800\\u0000"}}',
+    f"\udcff{CANARY}",
+    CANARY,
+    f'[{{"{CANARY}": {"[" * 600}',
+    f'{{"logs": {{"{CANARY}": 1}}}}',
+    f'{{"{CANARY}": 1{"0" * 500}}}',
+]
+BAD_HEADERS = [
+    {"X-API-Key": CANARY},
+    {"Content-Type": f"{CANARY}/{CANARY}"},
+    {"Content-Type": "text/plain"},
+    {"Content-Encoding": CANARY},
+    {"Content-Encoding": "gzip"},
+    {"Idempotency-Key": CANARY},
+    {"Idempotency-Key": CANARY * 50},
+    {"traceparent": CANARY, "User-Agent": CANARY, "Cookie": f"sluice_session={CANARY}"},
+    {"Authorization": f"Bearer {CANARY}", "X-API-Key": ""},
+]
+QUERIES: list[tuple[str, dict[str, str]]] = [
+    ("/api/logs", {"q": CANARY}),
+    ("/api/logs", {"q": f"{CANARY}:("}),
+    ("/api/logs", {"cursor": CANARY}),
+    ("/api/logs", {"since": CANARY}),
+    ("/api/logs", {"application": CANARY}),
+    ("/api/logs", {f"metadata.{CANARY}": CANARY}),
+    ("/api/logs", {CANARY: CANARY}),
+    ("/api/histogram", {"q": CANARY, "by": "template"}),
+    ("/api/facets", {"field": f"metadata.{CANARY}"}),
+    ("/api/facets", {"field": CANARY}),
+    ("/api/stats", {"text": CANARY}),
+    ("/api/templates", {"q": CANARY}),
+    ("/api/tail", {"cursor": CANARY}),
+    ("/api/diff", {"version": CANARY}),
+]
+RULE = {
+    "name": CANARY,
+    "kind": "threshold",
+    "query": CANARY,
+    "window_seconds": 60,
+    "for_seconds": 0,
+    "above": 0,
+    "severity": "warning",
+    "labels": {"team": CANARY},
+}
+CHANNEL = {"name": CANARY, "kind": "webhook", "target": {"url": f"https://{CANARY}.invalid/{CANARY}"}}
+
+
+@pytest.fixture
+def stage(
+    scratch: Scratch,
+    redis_url: str,
+    redis_client: redis.Redis,
+    function_runner: FunctionRunner,
+    monkeypatch: pytest.MonkeyPatch,
+) -> RealStage:
+    return RealStage(scratch, redis_url, redis_client, function_runner, monkeypatch)
+
+
+@pytest.fixture
+def lines(stage: RealStage, capsys: pytest.CaptureFixture[str]) -> Iterator[OwnLines]:
+    with own_lines(capsys) as lines:
+        yield lines
+
+
+def check(lines: OwnLines) -> None:
+    told = [line for line in lines.text.splitlines() if CANARY in line.lower()]
+    assert told == []
+
+
+def test_nothing_of_a_request_is_told(stage: RealStage, lines: OwnLines) -> None:
+    assert stage.post([LOG] * 3 + BAD_LOGS)[0] == 202
+    for body in BAD_BODIES:
+        for path in ("/api/ingest", "/v1/logs"):
+            for kind in ("application/json", "application/x-ndjson", "application/x-protobuf"):
+                headers = {"Content-Type": kind}
+                stage.post(body.encode("utf-8", "surrogateescape"), path=path, headers=headers)
+    statuses = [stage.post([LOG], headers=headers)[0] for headers in BAD_HEADERS]
+    assert {202, 400, 401, 415} <= set(statuses)
+    assert len(lines.text.splitlines()) > 50
+    check(lines)
+
+
+def test_nothing_of_a_log_is_told_on_its_way(stage: RealStage, lines: OwnLines, redis_client: redis.Redis) -> None:
+    queue = RedisQueue(redis_client, shard_count=1, backlog_limit_bytes=10**9)
+    bad = [
+        poison(1).replace(b"checkout", CANARY.encode()),
+        b"far out\t" + CANARY.encode() + b"\n",
+        CANARY.encode() + b"\n",
+    ]
+    sent = submission_of([pack_record(record(0, CANARY)), *bad], application_id=stage.application_id)
+    queue.submit(sent)
+    reused = submission(
+        [record(0, CANARY)], application_id=stage.application_id, batch_id=sent.batch_id, body_hash=b"x" * 16
+    )
+    queue.submit(reused)
+    redis_client.xadd("logs:queue:{0}", {CANARY: CANARY, "batch": CANARY, "application": CANARY})
+    stage.post([LOG] * 20)
+    for _ in range(2):
+        stage.drain()
+    for _ in range(2):
+        stage.runner.invoke("index", {})
+    assert stage.call("admin", "GET", "/api/dead-letters", reason=CANARY)[0] == 200
+    stage.call("admin", "POST", "/api/dead-letters/redrive", {"application": stage.application})
+    stage.call("admin", "POST", "/api/dead-letters/redrive", {"reason": CANARY, "status": CANARY})
+    found = lines.text
+    assert '"chunk stored"' in found
+    assert '"records dead-lettered"' in found
+    check(lines)
+
+
+def test_nothing_of_a_search_or_a_rule_is_told(stage: RealStage, lines: OwnLines) -> None:
+    stage.post([LOG | {"level": "error"}] * 20)
+    stage.drain()
+    for path, query in QUERIES:
+        stage.get(path, **query)
+    for parent in ("/api/logs/", "/api/templates/", "/api/batches/"):
+        assert stage.get(f"{parent}{CANARY}", parent=parent)[0] in (400, 404)
+    body = {"application": stage.application} | RULE
+    assert stage.call("alerts", "POST", "/api/rules", body)[0] == 201
+    assert stage.call("alerts", "POST", "/api/rules", body | {"query": f"{CANARY}:("})[0] == 400
+    stage.call("alerts", "POST", "/api/channels", {"application": stage.application} | CHANNEL)
+    for _ in range(2):
+        stage.runner.invoke("watch", {})
+    check(lines)
+
+
+def test_nothing_of_an_unexpected_error_is_told(
+    stage: RealStage, lines: OwnLines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Messages of exceptions quote what they stumbled over."""
+
+    def stumbles(*_: object, **__: object) -> Any:
+        try:
+            raise ValueError(CANARY)
+        except ValueError as error:
+            error.add_note(CANARY)
+            raise LookupError(CANARY) from error
+
+    stage.post([LOG])
+    chunk = load_app("process_chunk")
+    monkeypatch.setattr(chunk._dependencies().clusterer.__class__, "cluster", stumbles)
+    stage.drain()
+    assert [line["exception_name"] for line in lines.about('"clustering failed"')] == ["LookupError"]
+    assert "test_own_logs.py" in lines.about('"clustering failed"')[0]["exception"], "where it happened is told"
+    stage.post([LOG])
+    monkeypatch.setattr(chunk._dependencies().store.__class__, "store", stumbles)
+    stage.drain()
+    assert [line["code"] for line in lines.about('"chunk failed"')] == ["chunk_crashed"]
+    monkeypatch.setattr(load_app("ingest"), "_dependencies", stumbles)
+    monkeypatch.setattr(load_app("query"), "_dependencies", stumbles)
+    assert stage.post([LOG])[0] == stage.get("/api/stats")[0] == 500
+    assert len(lines.about('"unexpected error"')) == 2
+    check(lines)
+
+
+# Bytes of own log for a million stored ones, by how many come in a request; the logs themselves are 200 MB.
+@pytest.mark.parametrize(("batch", "budget"), [(1_000, 1_000_000), (100, 5_000_000), (1, 450_000_000)])
+def test_own_logs_have_a_budget(stage: RealStage, lines: OwnLines, batch: int, budget: int) -> None:
+    requests = min(20_000 // batch, 300)
+    for number in range(requests):
+        stage.post([{"message": f"order {number} of {position}", "level": "error"} for position in range(batch)])
+    stage.drain()
+    stage.runner.invoke("index", {})
+    stored = sum(line["stored"] for line in lines.about('"chunk stored"') if "stored" in line)
+    assert stored == requests * batch
+    written = len(lines.text.encode())
+    assert written / stored * 1_000_000 < budget
