@@ -12,6 +12,7 @@ from sluice.metrics.exposition import exposition
 from sluice.metrics.model import Distribution, Sample
 from sluice.metrics.ports import MetricStore
 from sluice.metrics.postgres import PgBouncerPools
+from sluice.metrics.postgres_analysis import PostgresAnalysis
 from sluice.metrics.redis import RedisMemory
 from sluice.metrics.registry import METRICS, Kind, MetricName, Place
 from sluice.notifications.postgres_backlog import PostgresBacklog
@@ -56,6 +57,7 @@ class Scrape:
             "queue": self._queue,
             "counts": lambda: self._counts(distributions),
             "dead_letters": self._dead_letters,
+            "analysis": PostgresAnalysis(self.database).read,
             "notifications": self._notifications,
             "redis": self.memory.read,
             "pgbouncer": self.pools.read,

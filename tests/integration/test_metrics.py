@@ -80,7 +80,7 @@ def test_a_source_that_is_away_takes_only_its_own(
     monkeypatch.setattr(app, "_dependencies", lambda: replace(desk.use_case, scrape=crippled))
     found = page(desk, scraper)
     up = {re.findall('"(.*)"', series)[0]: value for series, value in found.items() if "source_up" in series}
-    ours = {"ledger": 0, "dead_letters": 0, "notifications": 0}
+    ours = {"ledger": 0, "dead_letters": 0, "analysis": 0, "notifications": 0}
     assert up == {**ours, "queue": 1, "counts": 1, "redis": 1, "pgbouncer": 1}
     assert "sluice_backlog_entries" in found
     assert not [series for series in found if series.startswith("sluice_stored")]
