@@ -43,20 +43,32 @@ def ledger(operator_environment: dict[str, str], prometheus: Prometheus, url: st
         assert send.post(f"{url}/api/ingest", data="{", timeout=30).status_code == 400
         time.sleep(1)
     environment = operator_environment | {"SLUICE_API_KEY": key}
-    subprocess.run([SLUICE, "drain", "--until-empty"], env=environment, check=True, capture_output=True)
+    load = ["load", "--rate", "40", "--batch", "25", "--duration", "4", "--gzip"]
+    for command in (load, ["drain", "--until-empty"], ["invoke", "watch"]):
+        subprocess.run([SLUICE, *command], env=environment, check=True, capture_output=True)
     (entry,) = send.get(f"{url}/api/ledger", timeout=30).json()["applications"]
     found: dict[str, Any] = entry
     return found
 
 
 def test_prometheus_and_the_ledger_agree_to_the_log(prometheus: Prometheus, ledger: dict[str, Any]) -> None:
-    assert ledger["stored"] >= 150
+    assert ledger["stored"] >= 4_150
     label = f'application="{ledger["application"]}"'
     prometheus.wait_for(f"sluice_stored_total{{{label}}} == {ledger['stored']}")
     for name in ("accepted", "stored", "duplicate", "dead_lettered", "in_flight", "unaccounted"):
         ((labels, value),) = prometheus.query(f'{{__name__=~"sluice_{name}(_total)?", {label}}}')
         assert value == ledger[name], name
         assert labels["stage"] == STAGE
+
+
+def test_nothing_was_unaccounted_at_any_moment(prometheus: Prometheus, ledger: dict[str, Any]) -> None:
+    """It was scraped each second, also while logs came in and were stored."""
+    label = f'application="{ledger["application"]}"'
+    assert prometheus.query(f"max_over_time(sluice_unaccounted{{{label}}}[5m])")[0][1] == 0
+    assert prometheus.query(f"count_over_time(sluice_unaccounted{{{label}}}[5m])")[0][1] >= 5
+    ((_, most),) = prometheus.query(f"max_over_time(sluice_accepted_total{{{label}}}[5m])")
+    ((_, least),) = prometheus.query(f"min_over_time(sluice_accepted_total{{{label}}}[5m])")
+    assert most - least > 1_000, "it was looked at under load"
 
 
 def test_what_was_refused_is_counted_by_code(prometheus: Prometheus, ledger: dict[str, Any]) -> None:

@@ -7,9 +7,20 @@ import pytest
 import redis
 
 from desk import Desk, app
-from samples import record, submission
+from samples import poison, record, submission, submission_of
+from sluice.entries.packing import pack_record
 from sluice.metrics.model import Sample
 from sluice.runtime.postgres import Database
+
+STATES = [
+    """INSERT INTO alert_rules (application_id, name, kind, spec, severity, failure_code)
+       VALUES ({id}, 'a', 'threshold', '{{}}', 'info', NULL), ({id}, 'b', 'threshold', '{{}}', 'info', 'timed_out')""",
+    """INSERT INTO incidents (application_id, fingerprint, status, severity, rule_name, kind, title, sentence, query,
+                              window_from, window_until, opened_at)
+       VALUES ({id}, 'f{id}', 'firing', 'critical', 'a', 'threshold', 't', 's', 'q', now(), now(), now())""",
+    "INSERT INTO unmined_lines VALUES ({id}, 1, 'm')",
+    "UPDATE template_sets SET overflowed_at = now() WHERE application_id = {id}",
+]
 
 
 @pytest.fixture
@@ -31,6 +42,10 @@ def page(desk: Desk, key: str) -> dict[str, float]:
 def test_the_ledger_per_application(desk: Desk, scraper: str) -> None:
     application_id, name = desk.new_application()
     desk.store(application_id, "a", "b", "c")
+    bad = submission_of([pack_record(record(0)), poison(1)], application_id=application_id)
+    for _ in range(2):  # the second time it is a duplicate
+        desk.queue.submit(bad)
+        desk.store(application_id, "d")
     desk.queue.submit(submission([record(0), record(1)], application_id=application_id))
     found = page(desk, scraper)
     label = f'{{application="{name}"}}'
@@ -38,20 +53,21 @@ def test_the_ledger_per_application(desk: Desk, scraper: str) -> None:
         series.removeprefix("sluice_").removesuffix(label): value for series, value in found.items() if label in series
     }
     assert shown == {
-        "accepted_total": 5,
-        "stored_total": 3,
-        "duplicate_total": 0,
-        "dead_lettered_total": 0,
+        "accepted_total": 11,
+        "stored_total": 6,
+        "duplicate_total": 2,
+        "dead_lettered_total": 1,
         "in_flight": 2,
         "unaccounted": 0,
+        "templates": 5,
     }
     (ledger,) = [
         entry
         for entry in desk.get("/api/ledger", desk.new_key(name, "read"))[1]["applications"]
         if entry["application"] == name
     ]
-    assert shown["accepted_total"] == ledger["accepted"]
-    assert shown["stored_total"] == ledger["stored"]
+    for name in ("accepted", "stored", "duplicate", "dead_lettered", "in_flight", "unaccounted"):
+        assert shown.get(f"{name}_total", shown.get(name)) == ledger[name], name
 
 
 def test_the_queue_the_servers_and_the_kept_counts(desk: Desk, scraper: str) -> None:
@@ -70,6 +86,23 @@ def test_the_queue_the_servers_and_the_kept_counts(desk: Desk, scraper: str) -> 
     assert sum(found[f'sluice_pool_connections{{state="{state}"}}'] for state in ("active", "idle", "used")) > 0
     assert found["sluice_clients_waiting"] == found["sluice_pool_wait_seconds"] == 0
     assert {value for series, value in found.items() if series.startswith("sluice_source_up")} == {1}
+
+
+def test_templates_rules_incidents_and_anomalies(desk: Desk, scraper: str) -> None:
+    application_id, name = desk.new_application()
+    before = page(desk, scraper)
+    assert before[f'sluice_templates{{application="{name}"}}'] == 0
+    desk.store(application_id, "paid 17 euros", "paid 18 euros", "user bob left")
+    for statement in STATES:
+        desk.scratch.rows(statement.format(id=application_id))
+    found = page(desk, scraper)
+    grown = {series: value - before.get(series, 0) for series, value in found.items()}
+    assert found[f'sluice_templates{{application="{name}"}}'] == 2
+    assert (grown["sluice_rules_enabled"], grown["sluice_rules_failing"]) == (2, 1)
+    firing = {severity: grown[f'sluice_incidents_firing{{severity="{severity}"}}'] for severity in ("info", "critical")}
+    assert firing == {"info": 0, "critical": 1}
+    assert (grown["sluice_unmined_lines"], grown["sluice_templates_overflowed"]) == (1, 1)
+    assert 'sluice_anomalies_open{kind="burst"}' in found
 
 
 def test_a_source_that_is_away_takes_only_its_own(

@@ -13,6 +13,7 @@ MetricName = Literal[
     "admin_actions",
     "alert_transitions",
     "anomalies_found",
+    "anomalies_open",
     "archive_lag",
     "archives",
     "backlog",
@@ -137,6 +138,7 @@ METRICS: dict[MetricName, Metric] = {
     "admin_actions": Metric(_COUNTER, _COUNT, _CLOUDWATCH, "Requests and invocations of the admin function."),
     "alert_transitions": Metric(_COUNTER, _COUNT, _KEPT, "What there was to tell of incidents.", ("kind",)),
     "anomalies_found": Metric(_COUNTER, _COUNT, _KEPT, "Anomalies that were opened."),
+    "anomalies_open": Metric(_GAUGE, _COUNT, _SCRAPED, "Anomalies that go on, muted ones aside.", ("kind",)),
     "archive_lag": Metric(
         _GAUGE, _SECONDS, _CLOUDWATCH, "By how much the oldest day in the log table has outstayed its retention."
     ),
