@@ -200,6 +200,64 @@ class Api:
         path = f"/api/incidents/{quote(incident_id, safe='')}/acknowledge"
         return self._call("POST", path, READ_POLICY, json={"note": note})
 
+    def channels(self, application: str | None = None) -> Iterator[JsonObject]:
+        """Channels, page by page."""
+        query = {"limit": "500", **({"application": application} if application else {})}
+        while True:
+            page = self._call("GET", "/api/channels", READ_POLICY, params=query)
+            yield from page["channels"]
+            if not page["next_cursor"]:
+                return
+            query["cursor"] = page["next_cursor"]
+
+    def create_channel(self, members: JsonObject) -> JsonObject:
+        """A new channel; only this answer has a webhook's signing secret."""
+        return self._call("POST", "/api/channels", READ_POLICY, json=members)
+
+    def change_channel(self, channel_id: str, members: JsonObject) -> JsonObject:
+        """A channel, changed."""
+        return self._call("PATCH", f"/api/channels/{quote(channel_id, safe='')}", READ_POLICY, json=members)
+
+    def delete_channel(self, channel_id: str) -> JsonObject:
+        """What the channel was."""
+        return self._call("DELETE", f"/api/channels/{quote(channel_id, safe='')}", READ_POLICY)
+
+    def test_channel(self, channel_id: str) -> JsonObject:
+        """How an attempt to send a test ended; there is no second one."""
+        return self._call("POST", f"/api/channels/{quote(channel_id, safe='')}/test", _ONCE, json={})
+
+    def rotate_channel(self, channel_id: str) -> JsonObject:
+        """A channel with a new signing secret, which only this answer has."""
+        return self._call("POST", f"/api/channels/{quote(channel_id, safe='')}/rotate", _ONCE, json={})
+
+    def silences(self, query: Mapping[str, str]) -> JsonObject:
+        """Silences, the one that ends last first."""
+        return self._call("GET", "/api/silences", READ_POLICY, params=dict(query))
+
+    def create_silence(self, members: JsonObject) -> JsonObject:
+        """A new silence."""
+        return self._call("POST", "/api/silences", _ONCE, json=members)
+
+    def expire_silence(self, silence_id: str) -> JsonObject:
+        """A silence, ended."""
+        return self._call("DELETE", f"/api/silences/{quote(silence_id, safe='')}", READ_POLICY)
+
+    def windows(self, query: Mapping[str, str]) -> JsonObject:
+        """Maintenance windows that are not over."""
+        return self._call("GET", "/api/maintenance-windows", READ_POLICY, params=dict(query))
+
+    def create_window(self, members: JsonObject) -> JsonObject:
+        """A new maintenance window."""
+        return self._call("POST", "/api/maintenance-windows", _ONCE, json=members)
+
+    def delete_window(self, window_id: str) -> JsonObject:
+        """What the maintenance window was."""
+        return self._call("DELETE", f"/api/maintenance-windows/{quote(window_id, safe='')}", READ_POLICY)
+
+    def deliveries(self, query: Mapping[str, str]) -> JsonObject:
+        """What became of events on their channels, the newest first."""
+        return self._call("GET", "/api/deliveries", READ_POLICY, params=dict(query))
+
     def tail(self, filters: Mapping[str, str], cursor: str | None = None) -> JsonObject:
         """What was stored since the answer with this cursor, as soon as there is something, or after 20 s."""
         query = {**filters, **({"cursor": cursor} if cursor else {})}

@@ -14,6 +14,7 @@ from sluice_cli.commands import (
     apps,
     archive,
     batch,
+    channels,
     diff,
     dlq,
     drain,
@@ -23,6 +24,7 @@ from sluice_cli.commands import (
     ledger,
     load,
     logs,
+    mutings,
     queue,
     retention,
     send,
@@ -112,6 +114,9 @@ app.add_typer(apps.app, name="apps")
 app.add_typer(keys.app, name="keys")
 app.add_typer(dlq.app, name="dlq")
 app.add_typer(alerts.app, name="alerts")
+app.add_typer(channels.app, name="channels")
+app.add_typer(mutings.silences, name="silences")
+app.add_typer(mutings.maintenance, name="maintenance")
 app.add_typer(archive.app, name="archive")
 app.add_typer(retention.app, name="retention")
 app.command(epilog="Example: sluice rehydrate --app checkout --since 2026-03-01 --until 2026-03-08")(archive.rehydrate)

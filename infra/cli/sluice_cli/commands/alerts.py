@@ -51,6 +51,17 @@ class Status(StrEnum):
     all = "all"
 
 
+class DeliveryStatus(StrEnum):
+    """What may become of an event on a channel."""
+
+    pending = "pending"
+    delivered = "delivered"
+    failed = "failed"
+    held = "held"
+    silenced = "silenced"
+    skipped = "skipped"
+
+
 @app.command("list", epilog="Example: sluice alerts list --status all --since -1d")
 def list_(
     context: typer.Context,
@@ -345,6 +356,34 @@ def _labels(given: list[str] | None) -> dict[str, str]:
         if not (name and equals and value):
             raise SettingsError(f"{name!r} is no label", "Write --label team=payments.")
     return {name: value for name, _, value in pairs}
+
+
+@app.command("deliveries", epilog="Example: sluice alerts deliveries --status failed")
+def deliveries(
+    context: typer.Context,
+    incident: Annotated[str | None, typer.Option(help="Only of this incident: its id.")] = None,
+    status: Annotated[DeliveryStatus | None, typer.Option(help="Only with this status.")] = None,
+    application: Application = None,
+    limit: Annotated[int, typer.Option(help="At most so many.", min=1, max=500)] = 50,
+    json: AsJson = False,
+) -> None:
+    """Show what became of events on their channels, the newest first: who was told, who was not, and why."""
+    from sluice_cli import channels_view, render
+
+    api = open_api(context)
+    asked = {"limit": str(limit)}
+    asked |= {"incident": _whole_id(api, incident)} if incident else {}
+    asked |= {"status": status.value} if status else {}
+    asked |= {"application": application} if application else {}
+    found = api.deliveries(asked)["deliveries"]
+    console = render.output()
+    if json or not console.is_terminal:
+        for delivery in found:
+            render.write_json(console, delivery)
+    elif found:
+        console.print(channels_view.delivery_table(found))
+    else:
+        render.write_line(render.messages(), "Nothing was to be told. The channels: sluice channels list")
 
 
 def _report(rule: dict[str, Any], json: bool, done: str) -> None:
