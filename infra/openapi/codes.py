@@ -12,7 +12,7 @@ _FIELDS = (
     "description direction enabled ends_at expires_at factor fields for_seconds format group_by hot_days id ids "
     "ignored incident is_archived key_id kind labels learning_seconds level levels limit metadata min_count "
     "min_score min_severity muted name of_query order overlap_seconds per query reason resolve_above resolve_below "
-    "retention_class rule service session_id severity since starts_at status steady target text trace_id until"
+    "retention_class rule service session_id severity since starts_at status steady target text trace_id until "
     "version wait window_seconds"
 )
 # Raised under a name that is data where it is raised.
