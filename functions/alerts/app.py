@@ -262,7 +262,7 @@ def _dependencies() -> Alerts:
     open_rules = partial(PostgresRules, database)
     open_source = partial(PostgresLogSource, database, has_census=settings.templates, seconds=BACKTEST_SECONDS)
     backtest = Backtest(sight, open_rules, open_source, utc_now)
-    rules = Rules(sight, open_rules)
+    rules = Rules(sight, open_rules, utc_now)
     incidents = Incidents(sight, partial(PostgresIncidents, database), utc_now)
     sender = LambdaSender(settings.deliver_function, timeout_seconds=settings.deliver_timeout_seconds)
     policy = AddressPolicy(settings.webhook_ports, settings.webhook_allow_list)

@@ -2,13 +2,18 @@
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from sluice.alerts.evaluate import LATEST
+from sluice.alerts.model import Spec
 from sluice.alerts.parse import members_of, read_rule, read_spec
 from sluice.alerts.postgres_rules import PostgresRules, unknown_rule
+from sluice.alerts.windows import last_end
 from sluice.applications.model import KeyRecord
+from sluice.applications.ports import Clock
 from sluice.errors import RejectedInput
-from sluice.search.parse import check_names, parse_limit
+from sluice.search.parse import check_names, parse_limit, parse_moment
 
 if TYPE_CHECKING:
     from functions.alerts.sight import DEFAULT_LIMIT, MAX_LIMIT, Sight, cursor_text, read_cursor
@@ -24,6 +29,7 @@ class Rules:
 
     sight: Sight
     open_rules: Callable[[Collection[int] | None], PostgresRules]
+    now: Clock
 
     def list(self, key: KeyRecord, parameters: Mapping[str, str]) -> dict[str, Any]:
         """A page of rules, the oldest first."""
@@ -37,10 +43,12 @@ class Rules:
         return {"rules": [document(rule) for rule in shown], "next_cursor": more}
 
     def create(self, key: KeyRecord, members: Mapping[str, Any]) -> dict[str, Any]:
-        """A new rule, of ``application`` or the key's own."""
-        form = read_rule(members, "application")
+        """A new rule, of ``application`` or the key's own; judged from ``since`` on, by default from the next
+        window."""
+        form = read_rule(members, "application", "since")
         application_id = self.sight.application_id(key, members.get("application"))
-        return {"rule": document(self._rules(key).create(application_id, form, key.key_id))}
+        begun_at = self._begun_at(form.spec, members.get("since"))
+        return {"rule": document(self._rules(key).create(application_id, form, key.key_id, begun_at))}
 
     def show(self, key: KeyRecord, text: str) -> dict[str, Any]:
         """One rule."""
@@ -68,6 +76,15 @@ class Rules:
         known = rules.find(rule_id)
         rules.delete(rule_id)
         return {"deleted": document(known)}
+
+    def _begun_at(self, spec: Spec, since: Any) -> datetime | None:
+        now = self.now()
+        if since is not None and not isinstance(since, str):
+            raise RejectedInput("invalid_since", "since must be text")
+        moment = parse_moment("since", since, now)
+        if moment is not None and not now - LATEST <= moment <= now:
+            raise RejectedInput("invalid_since", "since must lie within the last day")
+        return last_end(moment, spec.step) if moment else None
 
     def _rules(self, key: KeyRecord) -> PostgresRules:
         return self.open_rules(self.sight.visible(key))

@@ -20,7 +20,7 @@ from sluice.runtime.observability import Logger, Metrics, keep, told
 from sluice.streams.ports import QueueInspection
 
 RULES_AT_ONCE = 20
-EVALUATED = tuple(kind for kind in Kind if kind is not Kind.ANOMALY)
+EVALUATED = tuple(kind for kind in Kind if kind is not Kind.ANOMALY)  # window by window
 
 
 @dataclass(frozen=True, slots=True)

@@ -293,8 +293,14 @@ def alert_schemas() -> dict[str, Json]:
     return {
         "Rule": members(shown, optional=said),
         "NewRule": members(
-            {"application": text(description="Its name; by default the key's own."), **changeable},
-            optional=(set(changeable) | {"application"}) - {"name"},
+            {
+                "application": text(description="Its name; by default the key's own."),
+                "since": text(
+                    description="Judges what is stored from here on, at most a day back; by default nothing."
+                ),
+                **changeable,
+            },
+            optional=(set(changeable) | {"application", "since"}) - {"name"},
             description="Which members go with which kind is described in the README; the others are refused.",
         ),
         "NewRuleTest": members(

@@ -46,7 +46,7 @@ class Office(Desk):
         database = Database(scratch.url("sluice_alerts"))
         lookup = KeyLookup(PostgresKeyStore(database), None, PEPPER, lambda: datetime.now(UTC))
         sight = alerts_app.Sight(partial(limits_by_name, database))
-        rules = alerts_app.Rules(sight, partial(PostgresRules, database))
+        rules = alerts_app.Rules(sight, partial(PostgresRules, database), lambda: self.now)
         open_source = partial(PostgresLogSource, database)
         backtest = alerts_app.Backtest(
             sight, partial(PostgresRules, database), open_source, lambda: self.now + SETTLING
@@ -188,7 +188,9 @@ def test_a_window_waits_for_what_is_still_queued(office: Office) -> None:
             return State()
 
     rules = office.rules()
-    behind = watch_app.Rules(rules.states, rules.open_source, Behind(), rules.now, rules.logger, rules.metrics)
+    behind = watch_app.Rules(
+        rules.states, rules.anomalies, rules.open_source, Behind(), rules.now, rules.logger, rules.metrics
+    )
     answer = office.watch(NOON + 5 * MINUTE, behind)
     assert (answer["windows"], answer["lag_seconds"], office.events()) == (0, 602.0, [])
     assert office.watch(NOON + 6 * MINUTE)["firing"] == 1
@@ -416,6 +418,20 @@ def test_a_rule_that_cannot_be_judged_says_so_and_stops_no_other(office: Office)
     assert len(office.incidents()) == 2
 
 
+def test_a_new_rule_can_judge_the_last_day(office: Office) -> None:
+    office.now = NOON
+    office.make(since="-2h")
+    office.watch(NOON)
+    assert office.events() == []
+    office.errors(20, -60.5)
+    office.errors(20, -180.5)
+    office.watch()
+    assert office.events() == [("corrected", "resolved")]
+    for wrong in ("-2d", "2027-01-01T00:00:00Z", 5):
+        status, problem = office.call("POST", "/api/rules", {**ERRORS, "name": "x", "since": wrong})
+        assert (status, problem["code"]) == (400, "invalid_since")
+
+
 def test_who_waited_comes_first_when_time_is_short(office: Office) -> None:
     ids = [office.make(name=f"rule {number}") for number in range(3)]
     office.watch(NOON)
@@ -425,7 +441,7 @@ def test_who_waited_comes_first_when_time_is_short(office: Office) -> None:
         office.now += MINUTE
         times = iter([True, True, False])
         office.rules().evaluate(lambda times=times: next(times, False))  # time for one rule
-        sql = "SELECT rule_id FROM alert_rules WHERE attempted_at = %s"
+        sql = "SELECT rule_id FROM alert_rules WHERE attempted_at = %s AND kind <> 'anomaly'"
         judged += [rule_id for (rule_id,) in office.scratch.rows(sql, office.now)]
     assert set(ids) <= set(judged)
     assert len(judged) == len(set(judged)) == 6

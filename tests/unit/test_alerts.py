@@ -39,7 +39,7 @@ class Watched:
 
     def __init__(self, spec: Spec, evaluated_until: datetime | None = NOON) -> None:
         rule = Rule(7, 1, "shop", "Errors", spec)
-        self.due = Due(rule, evaluated_until)
+        self.due = Due(rule, evaluated_until, NOON - timedelta(days=9))
         self.source = MemoryLogSource()
         self.told: list[tuple[str, str | None]] = []
         self._ids = count(1)
@@ -241,6 +241,17 @@ class TestLateLogs:
     def test_logs_of_yesterday_are_too_late(self, watched: Watched) -> None:
         watched.errors(-1440, 9)
         assert watched.run(NOON + 60 * MINUTE, NOON - 1441 * MINUTE).changes == []
+
+
+def test_what_is_older_than_the_rule_is_no_business_of_it() -> None:
+    watched = Watched(MORE_THAN_5)
+    watched.due = replace(watched.due, begun_at=NOON)
+    watched.run(NOON + 5 * MINUTE)
+    watched.errors(0, 9)
+    watched.errors(1, 9)
+    watched.run(NOON + 5 * MINUTE, NOON - MINUTE, NOON)
+    assert watched.told == [("corrected", "ok")]
+    assert watched.due.incidents[0].opened_at == NOON + MINUTE
 
 
 def observed(spec: Spec, source: MemoryLogSource, points: Sequence[datetime], group: Group = ()) -> list[Observation]:

@@ -50,7 +50,8 @@ def evaluate(due: Due, source: LogSource, watermark: datetime, new_id: Callable[
         return Outcome(newest)
     reached = max(due.evaluated_until, newest - LATEST)
     evaluation = _Evaluation(due, source, reached, new_id)
-    for first, last in touched_ends(due.late_minutes, spec.window, spec.step, reached - LATEST, reached):
+    began_at = max(reached - LATEST, due.begun_at or due.evaluated_until)
+    for first, last in touched_ends(due.late_minutes, spec.window, spec.step, began_at, reached):
         evaluation.look_again(first, last)
     fresh = ends(reached, newest, spec.step)[:MAX_POINTS]
     if fresh:

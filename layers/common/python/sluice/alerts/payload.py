@@ -73,6 +73,17 @@ def _is(field: str, value: str) -> Condition:
     return parse_condition(f"level:{value}") if field == "level" else Field(field, value)
 
 
+def labels_of(rule: Rule, group: Mapping[str, str] | None = None) -> dict[str, str]:
+    """What silences and routes match: what Sluice says of an incident comes before its owner's labels."""
+    own = {
+        "application": rule.application,
+        "rule": rule.name,
+        "kind": rule.spec.kind.value,
+        "severity": rule.severity.value,
+    }
+    return {**rule.labels, **(group or {}), **own}
+
+
 def tell(
     rule: Rule, change: Change, samples: Sequence[Mapping[str, Any]] = (), template_text: str | None = None
 ) -> Told:
@@ -82,19 +93,13 @@ def tell(
     is_good = change.kind is EventKind.RESOLVED or change.is_withdrawn
     window = {"from": seen.at - rule.spec.window, "until": seen.at}
     group = dict(group_of(rule.spec, incident.group))
-    labels = {
-        "application": rule.application,
-        "rule": rule.name,
-        "kind": rule.spec.kind.value,
-        "severity": rule.severity.value,
-    }
     columns = {
         "application_id": rule.application_id,
         "rule_id": rule.rule_id,
         "fingerprint": fingerprint(rule.rule_id, incident.group),
         "status": status.value,
         "severity": rule.severity.value,
-        "labels": {**rule.labels, **group, **labels},
+        "labels": labels_of(rule, group),
         "group_values": list(incident.group),
         "rule_name": rule.name,
         "kind": rule.spec.kind.value,

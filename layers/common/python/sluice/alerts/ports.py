@@ -61,12 +61,14 @@ class KnownIncident:
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A rule that is to be evaluated, and where it stands. ``evaluated_until`` is None before its first window.
+    """A rule that is to be evaluated, and where it stands. ``evaluated_until`` is None before its first window, and
+    ``begun_at`` is where that began: what comes late of before is no business of this rule's.
     ``late_minutes`` are those between ``late_id`` and ``latest_id``, which it has not looked at again. ``incidents``
     are its own: those that fire, and of the last days."""
 
     rule: Rule
     evaluated_until: datetime | None
+    begun_at: datetime | None = None
     late_id: int = 0
     latest_id: int = 0
     late_minutes: tuple[datetime, ...] = ()

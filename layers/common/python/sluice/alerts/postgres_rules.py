@@ -21,14 +21,17 @@ changed_by,
        coalesce((SELECT min(s.status) FROM alert_states s WHERE s.rule_id = r.rule_id), 'ok') AS state
 FROM alert_rules r JOIN applications a USING (application_id)"""
 _CREATE = """
-INSERT INTO alert_rules (application_id, name, kind, spec, severity, labels, is_enabled, changed_by)
-VALUES (%s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (application_id, name) DO NOTHING RETURNING rule_id"""
+INSERT INTO alert_rules (application_id, name, kind, spec, severity, labels, is_enabled, changed_by, evaluated_until,
+                         begun_at, late_id)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, coalesce((SELECT max(late_id) FROM late_minutes), 0)) ON CONFLICT
+(application_id, name) DO NOTHING RETURNING rule_id"""
 _CHANGE = """
 UPDATE alert_rules SET name = %s, kind = %s, spec = %s, severity = %s, labels = %s, is_enabled = %s, changed_by = %s,
        changed_at = now(), version = version + 1 WHERE rule_id = %s"""
 # It begins anew with the next window.
 _BEGIN_ANEW = """
-UPDATE alert_rules SET evaluated_until = NULL, late_id = coalesce((SELECT max(late_id) FROM late_minutes), late_id),
+UPDATE alert_rules SET evaluated_until = NULL, begun_at = NULL, late_id = coalesce((SELECT max(late_id) FROM
+late_minutes), late_id),
        groups_cut = false, failure_code = NULL, failure_detail = NULL, failed_at = NULL WHERE rule_id = %s"""
 _FIRING = """
 SELECT incident_id::text, i.application_id, rule_id, fingerprint, severity, labels, group_values, rule_name, kind,
@@ -61,8 +64,11 @@ class PostgresRules:
             show_applications(open_cursor, self._visible)
             return _rule(open_cursor, rule_id)
 
-    def create(self, application_id: int, form: RuleForm, key_id: str) -> dict[str, Any]:
-        """A new rule. Raises RejectedInput ``rule_exists``, ``too_many_rules`` (409)."""
+    def create(
+        self, application_id: int, form: RuleForm, key_id: str, begun_at: datetime | None = None
+    ) -> dict[str, Any]:
+        """A new rule; its first window begins at ``begun_at``, by default with the next run. Raises RejectedInput
+        ``rule_exists``, ``too_many_rules`` (409)."""
         with self._database.transaction() as open_cursor:
             show_applications(open_cursor, self._visible)
             open_cursor.execute("SELECT count(*) FROM alert_rules WHERE application_id = %s", (application_id,))
@@ -70,7 +76,7 @@ class PostgresRules:
             if count >= MAX_RULES:
                 detail = f"an application has at most {MAX_RULES} rules: delete one, or group by a field"
                 raise RejectedInput("too_many_rules", detail, status=409)
-            open_cursor.execute(_CREATE, (application_id, *_columns(form), key_id))
+            open_cursor.execute(_CREATE, (application_id, *_columns(form), key_id, begun_at, begun_at))
             created = open_cursor.fetchone()
             if created is None:
                 raise _name_taken(form.name)

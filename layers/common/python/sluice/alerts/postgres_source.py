@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
@@ -40,6 +40,7 @@ WHERE application_id = %s AND created_at >= %s AND created_at < %s AND coalesce(
     AND coalesce(m.merged_into, m.mined_into) = t.template_id)
 ORDER BY created_at, template_id LIMIT {_MAX_NOVELTIES}"""
 _TEXT = "SELECT coalesce(name, text) FROM templates WHERE application_id = %s AND template_id = %s"
+_ROLLED_UP = "SELECT received_before FROM template_rollups WHERE application_id = %s"
 _LEARNT = "SELECT min(created_at) FROM templates WHERE application_id = %s"
 
 
@@ -56,7 +57,7 @@ class PostgresLogSource:
     def series(self, query: str, group_by: Sequence[str], since: datetime, until: datetime, step: timedelta) -> Series:
         """See LogSource.series."""
         condition = parse_condition(query)
-        if self._has_census and is_in_census(condition, group_by, step):
+        if self._has_census and is_in_census(condition, group_by, step) and since >= self._counted_since:
             return Series(self._census(condition, group_by, since, until, step))
         counter = PostgresLogCounter(self._database, self._visible, self._budget)
         filters = Filters(condition, since=since, until=until)
@@ -109,6 +110,12 @@ class PostgresLogSource:
 
     def _root(self, template_id: int) -> int:
         return root_of(template_id, self._parents) if template_id else 0
+
+    @cached_property
+    def _counted_since(self) -> datetime:
+        """From where on the census has minutes; before, it has hours or days."""
+        rows = self._rows(_ROLLED_UP, self._application_id)
+        return rows[0][0] if rows else datetime.min.replace(tzinfo=UTC)
 
     @cached_property
     def _parents(self) -> dict[int, int]:

@@ -49,7 +49,7 @@ DELETE FROM late_minutes m WHERE noted_at < now() - %s OR NOT EXISTS (
 _STEP = """make_interval(secs => least((spec->>'window_seconds')::int,
                                     greatest(60, (spec->>'window_seconds')::int / 60)))"""
 _DUE = f"""
-SELECT rule_id, application_id, a.name, r.name, spec, severity, labels, version, evaluated_until, late_id
+SELECT rule_id, application_id, a.name, r.name, spec, severity, labels, version, evaluated_until, begun_at, late_id
 FROM alert_rules r JOIN applications a USING (application_id)
 WHERE is_enabled AND a.status = 'active' AND r.kind = ANY (%(kinds)s)
   AND (attempted_at IS NULL OR attempted_at < %(began_at)s)
@@ -69,7 +69,8 @@ WHERE rule_id = ANY (%s) AND NOT is_withdrawn AND (status = 'firing' OR resolved
 # Only where nobody else evaluated or changed the rule meanwhile.
 _SETTLE = """
 UPDATE alert_rules r SET evaluated_until = now_at.evaluated_until, late_id = now_at.late_id, attempted_at = %s,
-       groups_cut = now_at.is_cut, failure_code = NULL, failure_detail = NULL, failed_at = NULL
+       begun_at = coalesce(r.begun_at, now_at.evaluated_until), groups_cut = now_at.is_cut, failure_code = NULL,
+       failure_detail = NULL, failed_at = NULL
 FROM unnest(%s::bigint[], %s::int[], %s::timestamptz[], %s::bigint[], %s::timestamptz[], %s::bigint[], %s::boolean[])
     AS now_at (rule_id, version, was_until, was_late_id, evaluated_until, late_id, is_cut)
 WHERE r.rule_id = now_at.rule_id AND r.version = now_at.version AND r.late_id = now_at.was_late_id
@@ -242,11 +243,14 @@ def _by_rule(open_cursor: cursor, sql: str, *values: Any) -> Mapping[int, list[A
 
 
 def _due(row: Sequence[Any], late: list[Any], states: list[Any], incidents: list[Any]) -> Due:
-    rule_id, application_id, application, name, spec, severity, labels, version, evaluated_until, late_id = row
+    rule_id, application_id, application, name, spec, severity, labels, version, evaluated_until, begun_at, late_id = (
+        row
+    )
     rule = Rule(rule_id, application_id, application, name, read_spec(spec), Severity(severity), labels, version)
     return Due(
         rule,
         evaluated_until,
+        begun_at,
         late_id,
         max((one for one, _ in late), default=late_id),
         tuple(sorted({minute for _, minute in late})),
