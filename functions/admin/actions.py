@@ -13,6 +13,7 @@ from sluice.deadletters.select import read_selection
 from sluice.errors import RejectedInput
 from sluice.retention.parse import CLASS_MEMBERS, read_class_change, read_class_name, read_retention_change
 from sluice.retention.postgres import PostgresRetention
+from sluice.schema.model import PHASES, Phase
 from sluice.schema.postgres import SchemaOwner
 from sluice.schema.postgres_roles import provision
 from sluice.templates.edits import EDITS, read_template_edit
@@ -74,8 +75,9 @@ class Admin:
         return {"roles": provision(parse.read_text(event, "administrator_url"), passwords)}
 
     def migrate(self, event: Members) -> dict[str, Any]:
-        """Applies pending migrations and creates the partitions of the days ahead."""
-        applied = self.schema.migrate()
+        """Applies pending migrations, of ``phases`` if they are named, and creates the partitions of the days ahead."""
+        parse.refuse_others(event, "phases")
+        applied = self.schema.migrate(_phases(event))
         self.schema.create_partitions(self.clock().date())
         return {"applied": applied, "version": self.schema.version()}
 
@@ -205,3 +207,10 @@ class Admin:
         if selection.application is not None:
             self.applications.find(selection.application)
         return selection
+
+
+def _phases(event: Members) -> tuple[Phase, ...]:
+    phases = event.get("phases", list(PHASES))
+    if not isinstance(phases, list) or not phases or not all(phase in PHASES for phase in phases):
+        raise RejectedInput("invalid_phases", f"phases must be a list of {' and '.join(PHASES)}")
+    return tuple(phases)

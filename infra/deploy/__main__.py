@@ -16,7 +16,7 @@ from botocore.exceptions import (
     NoRegionError,
 )
 
-from deploy import build, bundles, connections, invocations, record, replaced, servers, stack, web
+from deploy import ahead, build, bundles, connections, invocations, record, replaced, servers, stack, web
 from deploy.errors import DeployError
 from deploy.progress import console, step
 from deploy.target import BUILD, LOCAL_STAGE, SHELL_VARIABLES, Target, resolve, write_variable
@@ -141,13 +141,22 @@ def _undo_development(directory: Path) -> None:
 
 def _deploy(target: Target, template: Path, parameters: dict[str, str], wanted: str) -> stack.Stack:
     client = boto3.client("cloudformation")
+    deployed = stack.describe(client, target.stack_name)
+    migrations = ahead.migrations_hash()
+    if (
+        deployed
+        and "AdminFunctionName" in deployed.outputs
+        and not record.has_migrations(target.outputs, deployed, migrations)
+    ):
+        with step("migrate ahead") as current:
+            functions = boto3.client("lambda", config=invocations.ONCE)
+            ahead.migrate(functions, deployed.outputs["AdminFunctionName"], build.ARTIFACTS, current)
     with step("deploy") as current:
-        deployed = stack.describe(client, target.stack_name)
         if deployed and record.is_current(target.outputs, deployed, wanted):
             current.note = "unchanged"
             return deployed
         deployed = stack.deploy(client, target.stack_name, template, parameters, current, target.log)
-        record.write(target.outputs, deployed, wanted)
+        record.write(target.outputs, deployed, wanted, migrations)
         current.note = target.stack_name
         return deployed
 

@@ -1,7 +1,7 @@
 """What a deployment has the new functions do: databases are private, so only functions reach them."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from botocore.config import Config
@@ -29,9 +29,12 @@ def provision(
     current.note = f"{len(answer['roles'])} roles"
 
 
-def migrate(functions: "LambdaClient", function_name: str, current: Step) -> None:
+def migrate(
+    functions: "LambdaClient", function_name: str, current: Step, phases: Sequence[str] = ("pre", "post")
+) -> None:
     """Invoke the admin function's `migrate`; raises DeployError with its error."""
-    response = functions.invoke(FunctionName=function_name, Payload=json.dumps({"action": "migrate"}))
+    event = {"action": "migrate"} | ({} if set(phases) == {"pre", "post"} else {"phases": list(phases)})
+    response = functions.invoke(FunctionName=function_name, Payload=json.dumps(event))
     answer = json.loads(response["Payload"].read())
     if "FunctionError" in response:
         raise DeployError(f"the migration failed: {answer.get('errorMessage', answer)}")

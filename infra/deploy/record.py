@@ -21,7 +21,18 @@ def is_current(file: Path, stack: Stack | None, wanted: str) -> bool:
     return bool(known.get("fingerprint") == wanted and known.get("revision") == stack.revision)
 
 
-def write(file: Path, stack: Stack, deployed: str) -> None:
+def has_migrations(file: Path, stack: Stack, wanted: str) -> bool:
+    """Whether `stack` was deployed from here with these migrations (their hash), and nobody has changed it since."""
+    known = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    return bool(known.get("migrations") == wanted and known.get("revision") == stack.revision)
+
+
+def write(file: Path, stack: Stack, deployed: str, migrations: str) -> None:
     """Record the outputs, and what they came from."""
-    content = {"outputs": dict(stack.outputs), "fingerprint": deployed, "revision": stack.revision}
+    content = {
+        "outputs": dict(stack.outputs),
+        "fingerprint": deployed,
+        "migrations": migrations,
+        "revision": stack.revision,
+    }
     file.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")

@@ -112,7 +112,7 @@ def test_a_deployment_is_current_until_anything_changes(tmp_path: Path) -> None:
     file = tmp_path / "outputs.json"
     deployed = Stack("UPDATE_COMPLETE", "id at noon", {"ApiUrl": ENDPOINT})
     assert not record.is_current(file, deployed, "sources")
-    record.write(file, deployed, "sources")
+    record.write(file, deployed, "sources", "migrations")
     assert record.is_current(file, deployed, "sources")
     assert not record.is_current(file, deployed, "other sources")
     assert not record.is_current(file, Stack("UPDATE_COMPLETE", "id at one", {}), "sources")

@@ -26,6 +26,7 @@ MIN_IDLE_SECONDS = 3 * PROCESS_CHUNK_TIMEOUT_SECONDS
 # the time after which their entries are handed out again.
 TIMEOUTS = {"ingest": 15.0, "drain": 30.0, "process_chunk": 2.5, "query": 15.0, "admin": 30.0}
 TICK_SECONDS = 0.5
+_LIMITS = ("BACKLOG_LIMIT_BYTES", "REQUESTS_PER_SECOND", "BYTES_PER_SECOND", "BYTES_PER_DAY", "BURST_SECONDS")
 _PAUSE_SECONDS = 0.05
 
 
@@ -129,10 +130,11 @@ def running_platform(
     *,
     functions_redis_url: str | None = None,
     functions_database_url: Callable[[str], str] | None = None,
+    kind: type[Lambdas] = Lambdas,
     **settings: str,
 ) -> Iterator[Platform]:
     """A platform on an empty Redis database. The functions may be sent to other addresses than the oracle: to proxies
-    in between. ``settings`` are environment variables of drain and ingest."""
+    in between. ``kind`` runs them. ``settings`` are environment variables of drain and ingest."""
     database_url = functions_database_url or database.url
     shared = {"SHARD_COUNT": "1", "KEY_PEPPER": PEPPER}
 
@@ -182,10 +184,13 @@ def running_platform(
             "process_chunk": shared
             | queue_user("process_chunk")
             | {"DATABASE_URL": database_url("sluice_writer"), "TEMPLATES": "on"},
-            "query": shared | queue_user("query") | {"DATABASE_URL": database_url("sluice_reader")},
+            "query": shared
+            | queue_user("query")
+            | {name: ingest[name] for name in _LIMITS}
+            | {"DATABASE_URL": database_url("sluice_reader"), "TAIL_SEATS": "5", "DRAIN_MODE": "wake"},
             "admin": shared | {"DATABASE_URL": database.url("sluice_owner", direct=True), "TEMPLATES": "on"},
         }
-        lambdas = Lambdas(environ, TIMEOUTS, database.stack.state / "functions.log")
+        lambdas = kind(environ, TIMEOUTS, database.stack.state / "functions.log")
         queue = RedisQueue(client, shard_count=1, backlog_limit_bytes=10**9)
         platform = Platform(database, redis_url, lambdas, Oracle(database, redis_url), queue, client)
         try:

@@ -12,7 +12,8 @@ from typing import Literal, cast
 
 from sluice.errors import ContractError
 
-Phase = Literal["pre", "post"]
+Phase = Literal["pre", "post"]  # before and after the functions of a release
+PHASES: tuple[Phase, ...] = ("pre", "post")
 _FILE_NAME = re.compile(r"(?P<version>\d{4})_[a-z0-9_]+\.(?P<phase>pre|post)\.sql")
 
 

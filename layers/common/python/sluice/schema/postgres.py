@@ -6,7 +6,7 @@ from importlib.resources import files
 from psycopg2.extensions import cursor
 
 from sluice.runtime.postgres import Database
-from sluice.schema.model import Migration, Phase, pending_migrations, read_migrations
+from sluice.schema.model import PHASES, Migration, Phase, pending_migrations, read_migrations
 
 PARTITION_DAYS_AHEAD = 7
 _LOCK = 7_583_243_001  # any number that nobody else locks
@@ -25,7 +25,7 @@ class SchemaOwner:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def migrate(self, phases: tuple[Phase, ...] = ("pre", "post")) -> list[str]:
+    def migrate(self, phases: tuple[Phase, ...] = PHASES) -> list[str]:
         """Applies what is pending of ``phases``, each file in a transaction of its own; returns the file names.
 
         Callers at the same time wait for each other. What was applied before a failure stays.

@@ -1,0 +1,114 @@
+"""A new release beside the one before, under load, with the schema's change in between: no error, nothing lost."""
+
+import itertools
+import json
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aws import rest_event
+from faults.harness.load import Background, log_body
+from faults.harness.platform import TICK_SECONDS, Platform, running_platform
+from faults.harness.releases import PREVIOUS, MixedLambdas, check_out
+from faults.harness.sizes import SIZE
+from scratch import Scratch
+
+LOGS_PER_REQUEST = 100
+CLIENTS, BEAT_SECONDS = 4, 0.2  # 2,000 logs a second
+PHASE_SECONDS = {"smoke": 2.0, "ci": 10.0, "nightly": 60.0}[SIZE.name]
+
+
+@pytest.fixture(scope="module")
+def previous(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    found = check_out(PREVIOUS, tmp_path_factory.mktemp("previous"))
+    if found is None:
+        pytest.skip(f"this clone does not have the commit {PREVIOUS}: git fetch --unshallow")
+    return found
+
+
+@pytest.fixture
+def mixed(empty_database: Callable[[], Scratch], fault_redis_url: str) -> Iterator[Platform]:
+    """A platform on an empty database."""
+    with running_platform(empty_database(), fault_redis_url, kind=MixedLambdas) as platform:
+        yield platform
+
+
+def lambdas_of(platform: Platform) -> MixedLambdas:
+    assert isinstance(platform.lambdas, MixedLambdas)
+    return platform.lambdas
+
+
+def versions(platform: Platform) -> int:
+    return len(platform.database.rows("SELECT 1 FROM schema_migrations"))
+
+
+def test_a_release_replaces_another_without_an_error(mixed: Platform, previous: Path) -> None:
+    lambdas = lambdas_of(mixed)
+    errors: Counter[str] = Counter()
+    turns = itertools.count()
+
+    lambdas.choose = lambda verb: previous
+    lambdas.invoke("admin", {"action": "migrate"})
+    before = versions(mixed)
+    application = mixed.create_application()
+
+    def send() -> None:
+        answer = mixed.post(application.key, log_body(LOGS_PER_REQUEST))
+        if answer.status != 202 or answer.body["rejected_count"]:
+            errors[f"ingest {answer.status} {answer.body}"] += 1
+
+    def read() -> None:
+        event = rest_event("GET", "/api/logs", None, headers={"X-API-Key": application.key})
+        answer: dict[str, Any] = lambdas.invoke("query", event)
+        if answer["statusCode"] != 200 or json.loads(answer["body"]).get("partial"):
+            errors[f"query {answer['statusCode']} {answer['body'][:200]}"] += 1
+
+    def drain() -> None:
+        report = mixed.drain()
+        if report["chunks_failed"]:
+            errors[f"drain {report}"] += 1
+
+    def phase(choose: Callable[[str], Path | None]) -> None:
+        lambdas.choose = choose
+        time.sleep(PHASE_SECONDS)
+
+    with ExitStack() as running:
+        running.enter_context(Background(drain, TICK_SECONDS))
+        running.enter_context(Background(read, TICK_SECONDS))
+        for _ in range(CLIENTS):
+            running.enter_context(Background(send, BEAT_SECONDS))
+        phase(lambda verb: previous)
+        lambdas.choose = lambda verb: None if verb == "admin" else previous
+        applied = lambdas.invoke("admin", {"action": "migrate", "phases": ["pre"]})["applied"]
+        phase(lambda verb: None if verb == "admin" else previous)
+        phase(lambda verb: previous if next(turns) % 2 else None)
+        phase(lambda verb: None)
+        lambdas.invoke("admin", {"action": "migrate", "phases": ["post"]})
+        phase(lambda verb: None)
+    mixed.drain_until_empty()
+
+    assert not errors
+    assert applied
+    assert versions(mixed) > before
+    mixed.oracle.assert_settled(mixed.oracle.judge())
+    sent = mixed.statuses[202] * LOGS_PER_REQUEST
+    assert mixed.database.rows("SELECT count(*) FROM log_entries") == [(sent,)]
+
+
+def test_what_the_release_before_queued_is_stored_by_this_one(mixed: Platform, previous: Path) -> None:
+    """And the other way round, after a deployment that was taken back."""
+    lambdas = lambdas_of(mixed)
+    lambdas.invoke("admin", {"action": "migrate"})
+    application = mixed.create_application()
+    for first, second in ((previous, None), (None, previous)):
+        lambdas.choose = lambda verb, root=first: root  # type: ignore[misc]
+        batch = mixed.post(application.key, log_body(3)).body["batch_id"]
+        lambdas.choose = lambda verb, root=second: root  # type: ignore[misc]
+        mixed.drain()
+        mixed.wait_until_stored([batch])
+    mixed.oracle.assert_settled(mixed.oracle.judge())
