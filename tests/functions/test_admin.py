@@ -14,7 +14,7 @@ from sluice.applications.keys import hash_secret, mint_key, read_key
 from sluice.applications.lookup import KeyLookup
 from sluice.applications.model import KeyRecord, Scope
 from sluice.applications.sessions import sign_session
-from sluice.errors import ContractError, Denied
+from sluice.errors import ContractError, Denied, RejectedInput
 
 app = load_app("admin")
 APPLICATION, KEYS = "/api/applications/{name}", "/api/applications/{name}/keys"
@@ -245,3 +245,10 @@ def test_a_session_administers_from_our_own_page_only(office: Office) -> None:
     office.clock.advance(13)
     status, problem = office.call("GET", "/api/applications", headers=cookie)
     assert (status, problem["code"]) == (401, "invalid_session")
+
+
+@pytest.mark.parametrize("phases", [[], ["before"], "pre", ["pre", 1], {}])
+def test_phases_of_migrations_are_named(phases: Any) -> None:
+    admin = app.Admin(None, None, None, PEPPER, None, None, None)
+    with pytest.raises(RejectedInput, match="invalid_phases"):
+        admin.run({"action": "migrate", "phases": phases})
