@@ -77,7 +77,8 @@ class Admin:
     def migrate(self, event: Members) -> dict[str, Any]:
         """Applies pending migrations, of ``phases`` if they are named, and creates the partitions of the days ahead."""
         parse.refuse_others(event, "phases")
-        applied = self.schema.migrate(_phases(event))
+        phases = _phases(event)
+        applied = self.schema.migrate(phases)
         self.schema.create_partitions(self.clock().date())
         return {"applied": applied, "version": self.schema.version()}
 
