@@ -1,5 +1,6 @@
 """/api/rules and /api/incidents: what is to be watched for, and what came of it; /api/channels, /api/silences,
-/api/maintenance-windows and /api/deliveries: who is told, who is not, and whether it arrived.
+/api/maintenance-windows and /api/deliveries: who is told, who is not, and whether it arrived; what people say of
+anomalies, and backtests of them.
 
 Trigger: HTTP. A key with the scope alerts reads and changes what belongs to its application, one with read may look,
 one with admin does both for all. Promise: a change is one transaction, with the events that tell of it; repeating one
@@ -15,6 +16,8 @@ from chalice.app import Request, Response
 from sluice.alerts.postgres_incidents import PostgresIncidents
 from sluice.alerts.postgres_rules import PostgresRules
 from sluice.alerts.postgres_source import PostgresLogSource
+from sluice.anomalies.postgres_census import PostgresCensus
+from sluice.anomalies.postgres_people import PostgresPeople
 from sluice.applications.lookup import KeyLookup
 from sluice.applications.model import KeyRecord, Scope
 from sluice.applications.postgres import PostgresKeyStore, limits_by_name
@@ -32,6 +35,7 @@ from sluice.runtime.redis import connect_redis
 from sluice.runtime.settings import AlertsSettings
 
 if TYPE_CHECKING:  # several functions have such files, which only the type checker sees together
+    from functions.alerts.anomalies import Anomalies
     from functions.alerts.backtest import Backtest
     from functions.alerts.channels import Channels
     from functions.alerts.deliveries import Deliveries
@@ -40,6 +44,7 @@ if TYPE_CHECKING:  # several functions have such files, which only the type chec
     from functions.alerts.rules import Rules
     from functions.alerts.sight import Sight
 else:
+    from anomalies import Anomalies
     from backtest import Backtest
     from channels import Channels
     from deliveries import Deliveries
@@ -71,6 +76,7 @@ class Alerts:
     channels: Channels
     mutings: Mutings
     deliveries: Deliveries
+    anomalies: Anomalies
 
 
 def _reading(request: Request) -> tuple[Alerts, KeyRecord]:
@@ -252,6 +258,20 @@ def list_deliveries(request: Request) -> Response:
     return json_response(alerts.deliveries.list(key, _parameters(request)))
 
 
+@api.route("PUT", "/api/anomalies/{id}/feedback")
+def judge_anomaly(request: Request) -> Response:
+    """What somebody says of an anomaly."""
+    alerts, key = _writing(request)
+    return json_response(alerts.anomalies.judge(key, _id(request), json_body(request)))
+
+
+@api.route("POST", "/api/anomalies/backtest")
+def backtest_anomalies(request: Request) -> Response:
+    """What would have been found."""
+    alerts, key = _reading(request)
+    return json_response(alerts.anomalies.backtest(key, json_body(request)))
+
+
 @cache
 def _dependencies() -> Alerts:
     settings = AlertsSettings.from_env()
@@ -270,7 +290,8 @@ def _dependencies() -> Alerts:
     channels = Channels(sight, open_channels, policy, sender, settings.key_pepper, utc_now)
     mutings = Mutings(sight, partial(PostgresMutings, database), utc_now)
     deliveries = Deliveries(sight, partial(PostgresDeliveries, database))
-    return Alerts(lookup, rules, backtest, incidents, channels, mutings, deliveries)
+    anomalies = Anomalies(sight, PostgresCensus(database), partial(PostgresPeople, database), utc_now)
+    return Alerts(lookup, rules, backtest, incidents, channels, mutings, deliveries, anomalies)
 
 
 @logger.inject_lambda_context

@@ -11,6 +11,12 @@ from sluice.entries.model import Level
 _ID = path("id", "Of the anomaly.", integer(minimum=1, maximum=2**31 - 1))
 _SCORE = {"type": "number", "minimum": 0, "maximum": 1}
 
+_FEEDBACK = or_null(words(list(Feedback)))
+
+
+def _body(shape: Json, example: Json) -> Json:
+    return {"required": True, "content": {"application/json": {"schema": shape, "example": example}}}
+
 
 def anomaly_paths() -> dict[str, Json]:
     """All routes of anomalies."""
@@ -42,9 +48,32 @@ def anomaly_paths() -> dict[str, Json]:
         answers(200, "With the rate that led to it.", schema("AnomalyDetail"), 404, *READING),
         description="`series` begins six hours before the onset and ends an hour after it was last seen.",
     )
+    judge = operation(
+        "alerts",
+        "judgeAnomaly",
+        "Say that an anomaly was useful, or noise",
+        answers(200, "What is noted.", members({"id": integer(minimum=1), "feedback": _FEEDBACK}), 400, 404, *READING),
+        description="After noise, anomalies led by one of the same rates in the same direction are muted for a month, "
+        "and for three months where it is said again, unless they are more than twice as strong: they open no "
+        "incident, and are listed with `muted=yes` alone. `useful` ends that; null takes a verdict back. It takes "
+        "effect within ten minutes, on open anomalies, too. Needs the scope alerts, or admin.",
+        requestBody=_body(members({"verdict": _FEEDBACK}), {"verdict": "noise"}),
+    )
+    backtest = operation(
+        "alerts",
+        "backtestAnomalies",
+        "What would have been found",
+        answers(200, "As far as it is.", schema("AnomalyBacktest"), 400, 404, *READING),
+        description="Learns from four weeks before `since`, then judges up to four weeks. A request works for about "
+        "twelve seconds: while `is_complete` is false, send its `id` to go on. Kept for a day. Feedback does not "
+        "count. Needs the scope read, alerts or admin.",
+        requestBody=_body(schema("AnomalyBacktestRequest"), {"since": "-7d"}),
+    )
     return {
         "/api/anomalies": {"get": listing},
+        "/api/anomalies/backtest": {"post": backtest},
         "/api/anomalies/{id}": {"parameters": [_ID], "get": shown},
+        "/api/anomalies/{id}/feedback": {"parameters": [_ID], "put": judge},
     }
 
 
@@ -53,7 +82,7 @@ def anomaly_schemas() -> dict[str, Json]:
     span = {"from": TIME, "until": TIME}
     template = {"id": integer(minimum=1), "text": text()}
     anomaly = {
-        "id": integer(minimum=1),
+        "id": or_null(integer(minimum=1)),
         "application": text(),
         "kind": words(list(Kind)),
         "level": or_null(words([level.name for level in Level])),
@@ -72,7 +101,7 @@ def anomaly_schemas() -> dict[str, Json]:
         "query": text(description="`q` of `GET /api/logs` that shows the logs; empty: all."),
         "version": or_null(text(description="Of the logs; it began when they did.")),
         "samples": array(text(), description="Ids of a few of the logs."),
-        "feedback": or_null(words(list(Feedback))),
+        "feedback": _FEEDBACK,
         "corrected": {"type": "boolean", "description": "Logs that came late showed that there was nothing."},
         "muted": {"type": "boolean", "description": "It is like one that was called noise, so nobody is told."},
     }
@@ -81,7 +110,27 @@ def anomaly_schemas() -> dict[str, Json]:
         "observed": array(COUNT),
         "expected": array({"type": "number", "minimum": 0}),
     }
+    request = {
+        "id": text(format="uuid", description="Of one that was begun: nothing else is given then."),
+        "application": text(description="By default the key's own."),
+        "since": text(description="As for `GET /api/logs`."),
+        "until": text(description="By default now."),
+    }
+    backtest = {
+        "id": text(format="uuid"),
+        "application": text(),
+        "since": TIME,
+        "until": TIME,
+        "judged_until": TIME,
+        "progress": _SCORE | {"description": "Share of the work that is done."},
+        "is_complete": {"type": "boolean"},
+        "anomalies": array(
+            schema("Anomaly"), description="So far, the latest onset first. Their `id` and `feedback` are null."
+        ),
+    }
     return {
+        "AnomalyBacktestRequest": members(request, optional=request),
+        "AnomalyBacktest": members(backtest),
         "Anomaly": members(anomaly),
         "Anomalies": members({"anomalies": array(schema("Anomaly")), "next_cursor": or_null(text())}),
         "AnomalyDetail": members({"anomaly": schema("Anomaly"), "series": members(series)}),

@@ -13,7 +13,7 @@ _FIELDS = (
     "ignored incident is_archived key_id kind labels learning_seconds level levels limit metadata min_count "
     "min_score min_severity muted name of_query order overlap_seconds per query reason resolve_above resolve_below "
     "retention_class rule service session_id severity since starts_at status steady target text trace_id until "
-    "version wait window_seconds"
+    "verdict version wait window_seconds"
 )
 # Raised under a name that is data where it is raised.
 _BY_NAME = {"all_records_rejected", "byte_rate_exceeded", "daily_quota_exceeded", "request_rate_exceeded"}

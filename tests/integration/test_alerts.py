@@ -53,7 +53,7 @@ class Office(Desk):
         )
         incidents = alerts_app.Incidents(sight, partial(PostgresIncidents, database), lambda: datetime.now(UTC))
         monkeypatch.setattr(
-            alerts_app, "_dependencies", lambda: alerts_app.Alerts(lookup, rules, backtest, incidents, *[None] * 3)
+            alerts_app, "_dependencies", lambda: alerts_app.Alerts(lookup, rules, backtest, incidents, *[None] * 4)
         )
 
     def call(

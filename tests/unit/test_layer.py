@@ -21,7 +21,7 @@ from deploy.target import REPOSITORY
 LIMIT_MEGABYTES = 20
 # Modules that importing each function loads. A number may be raised, for a reason that its commit gives.
 MODULES = {
-    "alerts": 374,
+    "alerts": 397,
     "watch": 394,
     "ingest": 338,
     "drain": 522,

@@ -416,6 +416,8 @@ def test_routes() -> None:
         ("get", "/api/diff"),
         ("get", "/api/anomalies"),
         ("get", "/api/anomalies/{id}"),
+        ("put", "/api/anomalies/{id}/feedback"),
+        ("post", "/api/anomalies/backtest"),
         ("post", "/api/dead-letters/drop"),
         ("get", "/api/rules"),
         ("post", "/api/rules"),

@@ -153,6 +153,22 @@ class Api:
         """What a version changed."""
         return self._call("GET", "/api/diff", READ_POLICY, params=dict(query))
 
+    def anomalies(self, query: Mapping[str, str]) -> JsonObject:
+        """What was unusual."""
+        return self._call("GET", "/api/anomalies", READ_POLICY, params=dict(query))
+
+    def anomaly(self, anomaly_id: int) -> JsonObject:
+        """One anomaly, and what it looked like."""
+        return self._call("GET", f"/api/anomalies/{anomaly_id}", READ_POLICY)
+
+    def judge_anomaly(self, anomaly_id: int, verdict: str | None) -> JsonObject:
+        """Says that it was useful or noise; None takes that back."""
+        return self._call("PUT", f"/api/anomalies/{anomaly_id}/feedback", READ_POLICY, json={"verdict": verdict})
+
+    def backtest_anomalies(self, asked: JsonObject) -> JsonObject:
+        """What would have been found, as far as it is."""
+        return self._call("POST", "/api/anomalies/backtest", READ_POLICY, json=asked)
+
     def template(self, template_id: int, query: Mapping[str, str]) -> JsonObject:
         """One template, and what stands in its places."""
         return self._call("GET", f"/api/templates/{template_id}", READ_POLICY, params=dict(query))

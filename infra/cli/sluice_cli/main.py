@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 from sluice_cli import environment
 from sluice_cli.commands import (
     alerts,
+    anomalies,
     apps,
     archive,
     batch,
@@ -129,6 +130,7 @@ app.command(epilog="Example: sluice histogram --since -6h 'payment failed' --by 
 app.command(epilog="Example: sluice templates --since -1h --order first_seen 'payment'")(templates.templates)
 app.command(epilog="Example: sluice template 17")(templates.template)
 app.command(epilog="Example: sluice change-template 17 --split")(templates.change_template)
+app.add_typer(anomalies.app, name="anomalies")
 app.command(epilog="Example: sluice diff 1.4.2 --against 1.4.1 --app checkout")(diff.diff)
 app.command(epilog="Example: sluice show 01a20deee395dc58b9fc0fd42fbfb249-3 --context 10")(logs.show)
 app.command(epilog="Example: sluice batch 01a20deee395dc58b9fc0fd42fbfb249")(batch.batch)

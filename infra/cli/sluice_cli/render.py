@@ -222,6 +222,22 @@ def span_lines(diff: JsonObject) -> list[str]:
     return lines
 
 
+def anomaly_table(anomalies: Iterable[JsonObject]) -> Table:
+    """Anomalies, as they come."""
+    rows = [
+        (
+            "" if anomaly["id"] is None else str(anomaly["id"]),
+            anomaly["application"],
+            minute(anomaly["onset"]),
+            anomaly["status"] + (" (corrected)" if anomaly["corrected"] else ""),
+            f"{anomaly['score']:.2f}",
+            anomaly["sentence"] + (f" [{anomaly['feedback']}]" if anomaly["feedback"] else ""),
+        )
+        for anomaly in anomalies
+    ]
+    return make_table(("id", "application", "since", "status", "score", "what was unusual"), rows)
+
+
 def change_table(diff: JsonObject) -> Table:
     """What a version changed, the strongest of each kind first."""
     rows = [

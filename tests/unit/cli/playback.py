@@ -84,7 +84,7 @@ def running() -> Iterator[Playback]:
             self.end_headers()
             self.wfile.write(content)
 
-        do_GET = do_POST = do_PATCH = do_DELETE = _serve  # noqa: N815  # http.server's names
+        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _serve  # noqa: N815  # http.server's names
 
         @override
         def log_message(self, format: str, *args: object) -> None:

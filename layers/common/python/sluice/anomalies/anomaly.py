@@ -1,8 +1,9 @@
 """What is told of an incident: episodes in several series of an application that belong together."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
+from typing import Any, Self
 
 from sluice.anomalies.model import Kind
 from sluice.anomalies.series import ALL, BUCKET, Episode, EpisodeKey, Series
@@ -12,6 +13,7 @@ from sluice.search.model import Levels, OfTemplate, any_of
 
 TOGETHER = 2 * BUCKET  # between the onsets of what is one incident
 QUIET = timedelta(hours=1)  # after which the same series begins another incident
+_TIMES = ("opened_at", "closed_at")
 _MOST_MEMBERS = 50
 _MOST_QUERIED = 5  # templates
 
@@ -41,6 +43,18 @@ class Anomaly:
     @property
     def is_open(self) -> bool:
         return self.closed_at is None
+
+    def to_state(self) -> dict[str, Any]:
+        """JSON-able."""
+        state = {each.name: getattr(self, each.name) for each in fields(self)}
+        times = {name: state[name] and state[name].isoformat() for name in _TIMES}
+        return state | times | {"members": [member.to_state() for member in self.members]}
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> Self:
+        times = {name: state[name] and datetime.fromisoformat(state[name]) for name in _TIMES}
+        rest = {"template_ids": tuple(state["template_ids"]), "samples": tuple(state["samples"])}
+        return cls(**{**state, **times, **rest, "members": tuple(map(Episode.from_state, state["members"]))})
 
     @property
     def onset(self) -> datetime:
