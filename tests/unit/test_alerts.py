@@ -225,6 +225,17 @@ class TestLateLogs:
         (incident,) = watched.due.incidents
         assert (incident.opened_at, incident.resolved_at) == (NOON + 12 * MINUTE, NOON + 13 * MINUTE)
 
+    def test_what_fired_right_before_the_late_logs_stays(self) -> None:
+        """It was pending before the windows that are looked at again."""
+        watched = Watched(replace(MORE_THAN_5, window_seconds=120, for_seconds=60))
+        watched.errors(25, 9)
+        watched.run(NOON + 60 * MINUTE)
+        told = [("firing", None), ("resolved", None)]
+        assert watched.told == told
+        watched.errors(27, 1)
+        watched.run(NOON + 60 * MINUTE, NOON + 26 * MINUTE)
+        assert watched.told == told
+
     def test_an_end_that_never_came_is_taken_back(self) -> None:
         """Between its limits the value stays there to the present: one window decides all that follow."""
         watched = Watched(replace(MORE_THAN_5, resolve_below=3))

@@ -92,20 +92,21 @@ class _Evaluation:
         self.states = states
 
     def look_again(self, first: datetime, last: datetime) -> None:
-        """Judges again the windows that end from ``first`` to ``last``, and as many around them as what is pending may
-        reach. If the verdict at the end is another one than was told, it goes on to where the rule is."""
-        start = last_end(first - self._lasting, self._spec.step)
+        """Judges again the windows that end from ``first`` to ``last``, and those behind them that what is pending
+        reaches. If the verdict at the end is another one than was told, it goes on to where the rule is."""
         end = min(last_end(last + self._lasting, self._spec.step), self._reached)
-        if not self._try_again(start, end) and end < self._reached:
-            self._try_again(start, self._reached)
+        if not self._try_again(first, end) and end < self._reached:
+            self._try_again(first, self._reached)
 
-    def _try_again(self, start: datetime, end: datetime) -> bool:
+    def _try_again(self, first: datetime, end: datetime) -> bool:
+        start = last_end(first - self._lasting, self._spec.step)  # from where on something may be pending at first
         points = ends(start - self._spec.step, end, self._spec.step)
-        told = {group: [one for one in known if _touches(one, start, end)] for group, known in self._told.items()}
-        observations = self._judge(points, {*self.states, *(group for group, known in told.items() if known)})
+        told = {group: [one for one in known if _touches(one, first, end)] for group, known in self._told.items()}
+        judged = self._judge(points, {*self.states, *(group for group, known in told.items() if known)})
+        observations = {group: [one for one in seen if one.at >= first] for group, seen in judged.items()}
         replayed = {
-            group: run(group, _state_before(told.get(group, ()), start), seen, self._lasting)
-            for group, seen in observations.items()
+            group: run(group, self._state_before(told.get(group, ()), seen, first), observations[group], self._lasting)
+            for group, seen in judged.items()
         }
         if end < self._reached and any(
             (state is not None and state.is_firing) != _is_told(told.get(group, ()), end)
@@ -119,6 +120,17 @@ class _Evaluation:
                 if state is not None:
                     self.states[group] = state
         return True
+
+    def _state_before(
+        self, told: Sequence[KnownIncident], seen: Sequence[Observation], first: datetime
+    ) -> GroupState | None:
+        """The state before the window that ends at ``first``: firing if that was told, else what was pending, which the
+        windows before it tell."""
+        before = next((one for one in told if one.opened_at < first), None)
+        if before is not None:
+            return GroupState(before.opened_at, is_firing=True)
+        state, _ = run((), None, [one for one in seen if one.at < first], self._lasting)
+        return None if state is None else replace(state, is_firing=False)
 
     def _judge(
         self, points: Sequence[datetime], known: Mapping[Group, object] | set[Group]
@@ -186,13 +198,6 @@ def _touches(incident: KnownIncident, start: datetime, end: datetime) -> bool:
 def _is_told(told: Sequence[KnownIncident], at: datetime) -> bool:
     """Whether it was said to fire at that window."""
     return any(one.opened_at <= at and (one.resolved_at is None or one.resolved_at > at) for one in told)
-
-
-def _state_before(told: Sequence[KnownIncident], start: datetime) -> GroupState | None:
-    """What was told of the window before the one that ends at ``start``. What was pending then comes out of the windows
-    that are judged again."""
-    before = next((one for one in told if one.opened_at < start), None)
-    return None if before is None else GroupState(before.opened_at, is_firing=True)
 
 
 def _overlap(incident: KnownIncident, episode: Episode) -> bool:
