@@ -188,9 +188,7 @@ def test_a_window_waits_for_what_is_still_queued(office: Office) -> None:
             return State()
 
     rules = office.rules()
-    behind = watch_app.Rules(
-        rules.states, rules.anomalies, rules.open_source, Behind(), rules.now, rules.logger, rules.metrics
-    )
+    behind = watch_app.Rules(rules.states, rules.open_source, Behind(), rules.now, rules.logger, rules.metrics)
     answer = office.watch(NOON + 5 * MINUTE, behind)
     assert (answer["windows"], answer["lag_seconds"], office.events()) == (0, 602.0, [])
     assert office.watch(NOON + 6 * MINUTE)["firing"] == 1
