@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from typing import Any, Self
 
 from sluice.anomalies.catalogue import Catalogue
-from sluice.anomalies.rates import ALARM_SURPRISE
 from sluice.anomalies.series import ALL, BUCKET, Cell, Episode, Series, bucket_of, series_of
 from sluice.anomalies.tracks import Counts, Track
 from sluice.entries.model import Level
@@ -15,6 +14,7 @@ from sluice.entries.model import Level
 LATE = timedelta(hours=6)  # that logs may come after their events, to be judged
 STEP = timedelta(hours=2)  # between two states that are kept
 MAX_TEMPLATES = 200  # with a rate of their own, the most frequent ones
+_ALARM_SURPRISE = 11.0  # of all rates together, -ln of a probability: weeks without a false alarm, minutes gained
 _LEAST_WEEKLY = 30.0  # logs of a template, to have one
 _STILL_WEEKLY = 10.0  # to keep it
 _MUCH = 0.2  # of a rate
@@ -38,7 +38,7 @@ class Monitor:
         self._minutes: dict[datetime, Counter[Series]] = defaultdict(Counter)  # of buckets that are not judged yet
         self._catalogue = Catalogue(start)
         self._settled_catalogue = self._catalogue.to_state()
-        alarm_surprise = ALARM_SURPRISE + math.log(1 + len(Level))
+        alarm_surprise = _ALARM_SURPRISE + math.log(1 + len(Level))
         series = [ALL, *(Series(level) for level in Level)]
         self._tracks = {each: Track(each, start, alarm_surprise, is_minor=_is_minor(each.level)) for each in series}
         self._is_changed = False  # a bucket that is judged already
@@ -197,7 +197,7 @@ class Monitor:
     def _start(self, template_id: int) -> None:
         """A rate of its own for a template, as far back as counts are at hand."""
         series = Series(0, template_id)
-        alarm_surprise = ALARM_SURPRISE + math.log(1 + len(self._tracks))
+        alarm_surprise = _ALARM_SURPRISE + math.log(1 + len(self._tracks))
         track = self._tracks[series] = Track(
             series, self.settled_until, alarm_surprise, is_minor=_is_minor(self.level_of(template_id))
         )

@@ -97,7 +97,7 @@ class RateDetector:
         factor = self._baseline.factor(bucket)
         finding = self._look(count, factor)
         is_again = self._comes_again(bucket, count, finding)
-        if self._recurrence and self._is_spike(finding):
+        if self._recurrence and self._is_spike(count, finding):
             self._recurrence.remember(bucket, count)
         incident = self._incident
         if incident:
@@ -194,12 +194,14 @@ class RateDetector:
         self._scan.add(count, expected, self._baseline.variance(expected))
         return self._scan.find(_DOUBT * _DOUBT + self._doubt * self._doubt)
 
-    def _is_spike(self, finding: Finding) -> bool:
-        return finding.observed > finding.expected and finding.surprise >= self._alarm_surprise
+    def _is_spike(self, count: float, finding: Finding) -> bool:
+        """Not what takes hours to stand out."""
+        is_short = finding.buckets <= _SHORT_IF_FAR or count >= finding.observed / 2
+        return is_short and finding.observed > finding.expected and finding.surprise >= self._alarm_surprise
 
     def _comes_again(self, bucket: datetime, count: float, finding: Finding) -> bool:
         """Whether it is a spike as there were before."""
-        if not self._recurrence or not self._is_spike(finding):
+        if not self._recurrence or not self._is_spike(count, finding):
             return False
         largest = max(count, finding.observed / finding.buckets)
         return self._recurrence.expects(bucket, largest, is_minor=self._is_minor)
