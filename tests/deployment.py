@@ -9,7 +9,8 @@ import os
 import secrets
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -44,12 +45,9 @@ else:
 
         def stop_ticking() -> None:
             """Ingest alone has the queue drained: what the schedule would find, it would hide."""
-            session = boto3.Session("test", "test", region_name="us-east-1")
-            events: Any = session.client("events", endpoint_url=stack.environment["AWS_ENDPOINT_URL"])
-            for rule in events.list_rules()["Rules"]:
-                targets = events.list_targets_by_rule(Rule=rule["Name"])["Targets"]
-                if any("ticks" in json.loads(target.get("Input", "{}")) for target in targets):
-                    events.disable_rule(Name=rule["Name"])
+            events = _events(stack.environment)
+            for rule in _rules(events, lambda target: "ticks" in json.loads(target.get("Input", "{}"))):
+                events.disable_rule(Name=rule)
 
         path = f"{ENVIRONMENT}{os.pathsep}{os.environ['PATH']}"
         deploying = os.environ | {"PYTHONPATH": str(REPOSITORY / "infra"), "PATH": path} | stack.environment
@@ -59,6 +57,37 @@ else:
         url = run(*command, environment=deploying)
         stop_ticking()
         return deploying | {"SLUICE_URL": url.splitlines()[-1]}
+
+
+@pytest.fixture(scope="session")
+def pause(operator_environment: dict[str, str]) -> Callable[[str], AbstractContextManager[None]]:
+    """Within the context no schedule starts the function; of the embedded stack alone."""
+
+    @contextmanager
+    def paused(function: str) -> Iterator[None]:
+        if "AWS_ENDPOINT_URL" not in operator_environment:
+            yield
+            return
+        events = _events(operator_environment)
+        rules = _rules(events, lambda target: target["Arn"].endswith(f"-{function}"))
+        for rule in rules:
+            events.disable_rule(Name=rule)
+        yield
+        for rule in rules:
+            events.enable_rule(Name=rule)
+
+    return paused
+
+
+def _events(environment: dict[str, str]) -> Any:
+    session = boto3.Session("test", "test", region_name="us-east-1")
+    return session.client("events", endpoint_url=environment["AWS_ENDPOINT_URL"])
+
+
+def _rules(events: Any, has_target: Callable[[dict[str, Any]], bool]) -> list[str]:
+    """Names of the rules with such a target."""
+    names = (rule["Name"] for rule in events.list_rules()["Rules"])
+    return [name for name in names if any(map(has_target, events.list_targets_by_rule(Rule=name)["Targets"]))]
 
 
 @pytest.fixture(scope="session")
