@@ -4,7 +4,7 @@ import json
 import os
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -21,7 +21,6 @@ from receiver import Received, Receiver, receiving
 from samples import PEPPER
 from scratch import Scratch
 from sluice.alerts.postgres_incidents import PostgresIncidents
-from sluice.alerts.postgres_rules import PostgresRules
 from sluice.applications.lookup import KeyLookup
 from sluice.applications.postgres import PostgresKeyStore, limits_by_name
 from sluice.notifications.addresses import AddressPolicy, Origin
@@ -69,16 +68,17 @@ class Bureau(Desk):
         database = Database(scratch.url("sluice_alerts"))
         lookup = KeyLookup(PostgresKeyStore(database), None, PEPPER, lambda: datetime.now(UTC))
         sight = alerts_app.Sight(partial(limits_by_name, database))
-        self.alerts = alerts_app.Alerts(
-            lookup,
-            alerts_app.Rules(sight, partial(PostgresRules, database)),
-            alerts_app.Incidents(sight, partial(PostgresIncidents, database), lambda: self.now),
-            alerts_app.Channels(
+        ours = {
+            "lookup": lookup,
+            "incidents": alerts_app.Incidents(sight, partial(PostgresIncidents, database), lambda: self.now),
+            "channels": alerts_app.Channels(
                 sight, partial(PostgresChannels, database), self.policy, self, PEPPER, lambda: self.now
             ),
-            alerts_app.Mutings(sight, partial(PostgresMutings, database), lambda: self.now),
-            alerts_app.Deliveries(sight, partial(PostgresDeliveries, database)),
-        )
+            "mutings": alerts_app.Mutings(sight, partial(PostgresMutings, database), lambda: self.now),
+            "deliveries": alerts_app.Deliveries(sight, partial(PostgresDeliveries, database)),
+        }
+        others = {member.name: None for member in fields(alerts_app.Alerts)}
+        self.alerts = alerts_app.Alerts(**others | ours)
         monkeypatch.setattr(alerts_app, "_dependencies", lambda: self.alerts)
 
     def deliver(self) -> Any:
@@ -399,6 +399,22 @@ def test_a_late_failure_changes_nothing(bureau: Bureau, receiver: Receiver) -> N
     assert slow.settle(claim, Outcome(Result.REFUSED, "gone"), bureau.now) is False
     assert bureau.statuses() == [("firing", "delivered")]
     assert len(receiver.taken()) == 1
+
+
+def test_a_late_failure_is_none_of_the_next_attempts_business(bureau: Bureau, receiver: Receiver) -> None:
+    bureau.channel(receiver.url)
+    bureau.fire()
+    slow, next_one = (PostgresDispatch(Database(bureau.scratch.url("sluice_watcher"))) for _ in range(2))
+    slow.route(bureau.now)
+    (claim,) = slow.claim(bureau.now, LEASE, 4)
+    later = bureau.now + LEASE + timedelta(seconds=1)
+    (second,) = next_one.claim(later, LEASE, 4)
+    assert (second.message_id, second.attempt) == (claim.message_id, 2)
+    assert slow.settle(claim, Outcome(Result.REFUSED, "gone"), later) is False
+    assert slow.claim(later, LEASE, 4) == []
+    assert bureau.statuses() == [("firing", "pending")]
+    next_one.settle(second, Outcome(Result.DELIVERED, "delivered"), later)
+    assert bureau.statuses() == [("firing", "delivered")]
 
 
 def silence(bureau: Bureau, minutes: int = 30, **matchers: str) -> str:

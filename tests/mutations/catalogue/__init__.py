@@ -5,9 +5,21 @@ from mutations.catalogue.archive import ARCHIVE
 from mutations.catalogue.dead_letters import DEAD_LETTERS
 from mutations.catalogue.delivery import DELIVERY
 from mutations.catalogue.limits import LIMITS
+from mutations.catalogue.notifications import NOTIFICATIONS
 from mutations.catalogue.queue import QUEUE
 from mutations.catalogue.reading import READING
 from mutations.catalogue.storage import STORAGE
 from mutations.catalogue.templates import TEMPLATES
 
-MUTATIONS = (*QUEUE, *DELIVERY, *STORAGE, *DEAD_LETTERS, *ACCESS, *ARCHIVE, *LIMITS, *TEMPLATES, *READING)
+MUTATIONS = (
+    *QUEUE,
+    *DELIVERY,
+    *STORAGE,
+    *DEAD_LETTERS,
+    *ACCESS,
+    *ARCHIVE,
+    *LIMITS,
+    *TEMPLATES,
+    *READING,
+    *NOTIFICATIONS,
+)
