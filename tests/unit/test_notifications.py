@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import json
 import re
+import time
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
@@ -15,6 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from deploy.target import REPOSITORY
 from sluice.errors import ContractError
 from sluice.notifications.messages import (
     MAX_EVENTS,
@@ -292,6 +294,23 @@ def test_each_channel_and_version_has_a_secret_of_its_own() -> None:
     new, old = signing_secret(b"p" * 32, A, 2), signing_secret(b"p" * 32, A, 1)
     both = signature_headers("m", 1, b"", [new, old])["webhook-signature"].split(" ")
     assert both == [signature_headers("m", 1, b"", [secret])["webhook-signature"] for secret in (new, old)]
+
+
+def test_the_readme_verifies_signatures() -> None:
+    """What it tells receivers to write."""
+    readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    (code,) = (block for block in re.findall(r"```python\n(.*?)```", readme, re.DOTALL) if "def is_genuine" in block)
+    names: dict[str, Any] = {}
+    exec(code, names)
+    is_genuine, body = names["is_genuine"], b'{"type":"alert.firing"}'
+    new, old, other = (signing_secret(b"p" * 32, A, version) for version in (2, 1, 3))
+    headers = signature_headers("m1", int(time.time()), body, [new, old])
+    assert is_genuine(new, headers, body)
+    assert is_genuine(old, headers, body)
+    assert not is_genuine(other, headers, body)
+    assert not is_genuine(new, headers, body + b" ")
+    assert not is_genuine(new, headers | {"webhook-id": "m2"}, body)
+    assert not is_genuine(new, signature_headers("m1", int(time.time()) - 600, body, [new]), body)
 
 
 def message(*events: Event, kind: str = "firing") -> Message:
