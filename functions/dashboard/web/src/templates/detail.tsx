@@ -53,9 +53,10 @@ interface Props {
 
 function Detail({ detail, reload }: Props) {
   const { template, parameters, examples, members, changes } = detail;
+  const isSplit = members.some(({ id, split }) => id === template.id && split);
   return (
     <>
-      <Head template={template} reload={reload} />
+      <Head template={template} isSplit={isSplit} reload={reload} />
       <section class="card panel" aria-label="Count">
         <Facts template={template} />
         <TimeChart
@@ -85,7 +86,14 @@ function Detail({ detail, reload }: Props) {
   );
 }
 
-function Head({ template, reload }: { template: Template; reload: Props["reload"] }) {
+interface HeadProps {
+  template: Template;
+  /** Somebody took it out of what the miner had merged it into. */
+  isSplit: boolean;
+  reload: Props["reload"];
+}
+
+function Head({ template, isSplit, reload }: HeadProps) {
   const [asked, setAsked] = useState<"rename" | "merge" | null>(null);
   const close = () => setAsked(null);
 
@@ -94,6 +102,16 @@ function Head({ template, reload }: { template: Template; reload: Props["reload"
       await changeTemplate(template.id, { ignored: !template.ignored });
       await reload();
       toast(template.ignored ? "It is shown again." : "It is ignored: lists leave it out. Its logs stay.");
+    } catch (error) {
+      toastProblem(error);
+    }
+  }
+
+  async function join() {
+    try {
+      await changeTemplate(template.id, { split: false });
+      await reload();
+      toast("It is what the miner makes of it again.");
     } catch (error) {
       toastProblem(error);
     }
@@ -111,6 +129,7 @@ function Head({ template, reload }: { template: Template; reload: Props["reload"
         <p class="badges">
           <span class="badge">{template.application}</span>
           {template.ignored && <span class="badge caution">ignored</span>}
+          {isSplit && <span class="badge caution">split off</span>}
           <span class="hint">template {template.id}</span>
         </p>
       </div>
@@ -123,7 +142,11 @@ function Head({ template, reload }: { template: Template; reload: Props["reload"
           <>
             <Button onClick={() => setAsked("rename")}>Rename</Button>
             <Button onClick={ignore}>{template.ignored ? "Show again" : "Ignore"}</Button>
-            <Button onClick={() => setAsked("merge")}>Merge</Button>
+            {isSplit ? (
+              <Button onClick={join}>Join again</Button>
+            ) : (
+              <Button onClick={() => setAsked("merge")}>Merge</Button>
+            )}
           </>
         )}
       </div>

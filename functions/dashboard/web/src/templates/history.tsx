@@ -11,9 +11,9 @@ interface MembersProps {
 
 /** Which templates count as this one, and who said so. */
 export function Members({ root, members, reload }: MembersProps) {
-  async function part(id: number) {
+  async function part({ id, merged_by }: Member) {
     try {
-      await changeTemplate(id, { merged_into: null });
+      await changeTemplate(id, merged_by === "person" ? { merged_into: null } : { split: true });
       await reload();
       toast(`Template ${id} counts by itself again.`);
     } catch (error) {
@@ -47,11 +47,11 @@ export function Members({ root, members, reload }: MembersProps) {
           {
             title: "Actions",
             head: null,
-            cell: ({ id, merged_by }) =>
+            cell: (member) =>
               isAdmin.value &&
-              merged_by === "person" && (
+              member.merged_by && (
                 <div class="row-actions">
-                  <Button onClick={() => part(id)}>Part</Button>
+                  <Button onClick={() => part(member)}>{member.merged_by === "person" ? "Part" : "Split off"}</Button>
                 </div>
               ),
           },
@@ -96,6 +96,11 @@ function sentences({ template_id, was, became }: Changed) {
   }
   if ("is_ignored" in became) {
     done.push(became.is_ignored ? "ignored it" : "showed it again");
+  }
+  if ("is_split" in became) {
+    done.push(
+      became.is_split ? `split template ${template_id} off` : `left template ${template_id} to the miner again`,
+    );
   }
   if ("merged_into" in became) {
     done.push(<Merged id={template_id} was={was} became={became} />);

@@ -44,6 +44,8 @@ export interface Member {
   created_at: string;
   merged_into: number | null;
   merged_by: "person" | "miner" | null;
+  /** Somebody keeps it apart from what the miner makes of it. */
+  split: boolean;
 }
 
 export interface Changed {
@@ -67,6 +69,7 @@ export interface TemplateDetail extends Span {
 export interface Edit {
   name?: string | null;
   is_ignored?: boolean;
+  is_split?: boolean;
   merged_into?: number | null;
 }
 
@@ -74,6 +77,7 @@ export interface TemplateChange {
   name?: string | null;
   ignored?: boolean;
   merged_into?: number | null;
+  split?: boolean;
 }
 
 const BUCKETS = 60;
