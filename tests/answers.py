@@ -64,6 +64,7 @@ _MEMBER = {
     "created_at": "2026-11-20T12:00:00Z",
     "merged_into": None,
     "merged_by": None,
+    "split": False,
 }
 _CHANGE = {
     "change_id": 1,
@@ -281,7 +282,23 @@ RULES = [
     RULE | {"id": 6, "name": "Something unusual", "kind": "anomaly", "min_score": 0.5, "query": "", "state": "ok"},
 ]
 _DAYS = [f"2026-11-{18 + at // 4:02}T{at % 4 * 6:02}:00:00Z" for at in range(32)]
-COUNTED = {
+BACKTEST = {
+    "rule": {},
+    "would_fire": [
+        {"from": f"2026-11-2{day}T06:00:00Z", "until": f"2026-11-2{day}T12:00:00Z", "observed": 412, "group": {}}
+        for day in (1, 3, 5)
+    ],
+    "timeline": [
+        {"until": until, "observed": 7 * (at % 4 + 1) + 400 * (at in (14, 22, 30)), "fires": False}
+        for at, until in enumerate(_DAYS)
+    ],
+    "evaluations": 10_080,
+    "evaluated_until": "2026-11-26T00:00:00Z",
+    "truncated": False,
+    "groups_cut": False,
+    "next_cursor": None,
+}
+COUNTED: dict[str, Any] = {
     "since": _DAYS[0],
     "until": "2026-11-26T00:00:00Z",
     "interval_seconds": 21_600,
@@ -331,6 +348,124 @@ DIFF = {
     ],
     "left_out": 3,
 }
+
+ANOMALY: dict[str, Any] = {
+    "id": 60,
+    "application": "shop",
+    "kind": "spike",
+    "level": "ERROR",
+    "templates": [{"id": 45, "text": TEMPLATE["text"]}, {"id": 46, "text": "order <*> could not be priced"}],
+    "onset": "2026-11-25T06:00:00Z",
+    "last_seen": "2026-11-25T11:59:00Z",
+    "status": "open",
+    "score": 0.97,
+    "observed": 412.0,
+    "expected": 7.31,
+    "window": {"from": "2026-11-25T06:00:00Z", "until": "2026-11-25T06:05:00Z"},
+    "baseline": {"from": "2026-11-18T06:00:00Z", "until": "2026-11-25T06:00:00Z"},
+    "sentence": f"error logs: 412 in 5 minutes, where about 7 were expected: a sudden spike {SCRIPT}",
+    "query": "level:error",
+    "samples": ["1", "2"],
+    "feedback": None,
+    "corrected": False,
+    "muted": False,
+    "version": None,
+    "opened_at": "2026-11-25T06:02:00Z",
+    "closed_at": None,
+}
+ANOMALIES = [
+    ANOMALY,
+    ANOMALY
+    | {
+        "id": 61,
+        "application": "search",
+        "kind": "silence",
+        "status": "closed",
+        "onset": _DAYS[20],
+        "last_seen": _DAYS[22],
+        "score": 0.61,
+        "sentence": "all logs: 0 in 30 minutes, where about 1,200 were expected: silence, since 2026-11-23 00:00",
+        "feedback": "noise",
+        "corrected": True,
+        "muted": True,
+    },
+    ANOMALY
+    | {
+        "id": 62,
+        "kind": "new_template",
+        "status": "closed",
+        "onset": _DAYS[13],
+        "last_seen": _DAYS[14],
+        "score": 0.8,
+        "sentence": "“payment provider <*> refused the connection” (error) was never seen before: twice",
+        "feedback": "useful",
+        "version": "2.0",
+    },
+]
+_SERIES = {"starts": _DAYS, "observed": COUNTED["series"][0]["counts"]}
+ANOMALY_DETAIL = {"anomaly": ANOMALY, "series": _SERIES | {"expected": [7 * (at % 4 + 1) for at in range(32)]}}
+LOG = {
+    "id": "1",
+    "application": "shop",
+    "timestamp": "2026-11-25T06:00:59Z",
+    "received_at": "2026-11-25T06:01:00Z",
+    "level": "ERROR",
+    "message": f"payment failed {SCRIPT}\u202e\n  at pay.py line 88",
+    "metadata": {},
+    "flags": [],
+}
+_CHANNEL = {
+    "id": "01a20dee-e395-7c58-b9fc-0fd42fbfb270",
+    "application": "shop",
+    "name": f"On call {SCRIPT}",
+    "kind": "webhook",
+    "target": "https://hooks.example.com/…",
+    "min_severity": "critical",
+    "enabled": True,
+    "old_secret_until": None,
+    "last_attempt": {"result": "delivered", "code": "delivered", "at": "2026-11-25T06:02:00Z"},
+    "created_at": "2026-11-25T06:02:00Z",
+    "created_by": "fiy3m3i2ismrok4p",
+}
+_OTHER = {"kind": "email", "target": "o…@example.com", "name": "Mail", "min_severity": "info", "enabled": False}
+_FAILED = {"result": "failed", "code": "timeout", "at": "2026-11-25T06:02:00Z"}
+CHANNELS = [
+    _CHANNEL,
+    _CHANNEL | _OTHER | {"id": "01a20dee-e395-7c58-b9fc-0fd42fbfb271", "last_attempt": _FAILED},
+    _CHANNEL | _OTHER | {"id": "01a20dee-e395-7c58-b9fc-0fd42fbfb272", "application": "search", "last_attempt": None},
+]
+_ATTEMPT = {"result": "delivered", "code": "delivered", "detail": None, "status": 204, "at": "2026-11-25T06:02:03Z"}
+_DELIVERY = {
+    "event": 1,
+    "kind": "firing",
+    "channel": {"id": _CHANNEL["id"], "name": _CHANNEL["name"], "kind": "webhook"},
+    "status": "delivered",
+    "reason": None,
+    "attempts": 1,
+    "last_attempt": _ATTEMPT,
+    "decided_at": "2026-11-25T06:02:00Z",
+}
+DELIVERIES = [
+    _DELIVERY,
+    _DELIVERY | {"event": 2, "status": "failed", "attempts": 9, "last_attempt": _ATTEMPT | {"code": "timeout"}},
+    _DELIVERY | {"event": 3, "status": "silenced", "reason": "maintenance", "attempts": 0, "last_attempt": None},
+]
+_SILENCE = {
+    "id": "01a20dee-e395-7c58-b9fc-0fd42fbfb280",
+    "application": "shop",
+    "status": "active",
+    "matchers": [{"label": "rule", "is": "=", "value": SCRIPT}, {"label": "host", "is": "=~", "value": "web-.*"}],
+    "starts_at": "2026-11-25T06:02:00Z",
+    "ends_at": "2026-11-29T06:02:00Z",
+    "comment": f"the bank is down {SCRIPT}",
+    "created_by": "fiy3m3i2ismrok4p",
+}
+SILENCES = [_SILENCE, _SILENCE | {"id": "01a20dee-e395-7c58-b9fc-0fd42fbfb281", "status": "expired"}]
+_WEEKLY = {"weekdays": ["monday", "sunday"], "start": "02:00", "duration_minutes": 60, "time_zone": "Europe/Berlin"}
+WINDOWS = [
+    _SILENCE | {"matchers": [], "weekly": _WEEKLY, "starts_at": None, "ends_at": None},
+    _SILENCE | {"id": "01a20dee-e395-7c58-b9fc-0fd42fbfb291", "weekly": None},
+]
 
 
 def answer(visitor: Visitor, pattern: str, body: Any, status: int = 200) -> list[dict[str, Any]]:

@@ -10,19 +10,28 @@ from playwright.sync_api import Route
 
 from answers import (
     ALERTING,
+    ANOMALIES,
+    ANOMALY,
+    ANOMALY_DETAIL,
+    BACKTEST,
     BROKEN,
+    CHANNELS,
     COUNTED,
     DEAD_LETTERS,
+    DELIVERIES,
     DIFF,
     FIRING,
     INCIDENT,
     INCIDENT_DETAIL,
     LETTER,
+    LOG,
     OVERFLOWED,
     RESOLVED,
     RULES,
+    SILENCES,
     TEMPLATE,
     TEMPLATE_DETAIL,
+    WINDOWS,
     answer,
 )
 from visitor import NARROW, Visitor
@@ -158,6 +167,34 @@ def logs_export(visitor: Visitor, place: Place) -> None:
     visitor.button("Export").click()
 
 
+def alerts_channels(visitor: Visitor, place: Place) -> None:
+    answer(visitor, "**/api/channels?*", {"channels": CHANNELS, "next_cursor": None})
+    visitor.go("alerts/channels")
+    visitor.page.get_by_role("table").wait_for()
+
+
+def alerts_no_channels(visitor: Visitor, place: Place) -> None:
+    answer(visitor, "**/api/channels?*", {"channels": [], "next_cursor": None})
+    visitor.go("alerts/channels")
+    visitor.page.get_by_role("heading", name="Nobody is told yet").wait_for()
+    visitor.button("New channel").click()
+
+
+def alerts_silences(visitor: Visitor, place: Place) -> None:
+    answer(visitor, "**/api/silences?*", {"silences": SILENCES, "next_cursor": None})
+    answer(visitor, "**/api/maintenance-windows", {"maintenance_windows": WINDOWS})
+    visitor.go("alerts/silences")
+    visitor.page.get_by_role("table", name="Maintenance windows").wait_for()
+
+
+def alerts_window(visitor: Visitor, place: Place) -> None:
+    answer(visitor, "**/api/silences?*", {"silences": [], "next_cursor": None})
+    answer(visitor, "**/api/maintenance-windows", {"maintenance_windows": []})
+    visitor.go("alerts/silences")
+    visitor.page.get_by_role("heading", name="No maintenance is planned").wait_for()
+    visitor.button("New window").click()
+
+
 def templates(visitor: Visitor, place: Place) -> None:
     visitor.go("templates?since=-30d")
     visitor.page.get_by_role("table").wait_for()
@@ -206,6 +243,7 @@ def template_unknown(visitor: Visitor, place: Place) -> None:
 def home(visitor: Visitor, place: Place) -> None:
     answer(visitor, "**/api/incidents?status=firing*", {"incidents": FIRING, "next_cursor": None})
     answer(visitor, "**/api/incidents?status=resolved*", {"incidents": RESOLVED, "next_cursor": None})
+    answer(visitor, "**/api/anomalies?*", {"anomalies": ANOMALIES[:1], "next_cursor": None})
     visitor.go("home")
     visitor.page.get_by_role("region", name="Unusual").get_by_role("listitem").first.wait_for()
     home_has_counted(visitor)
@@ -214,6 +252,7 @@ def home(visitor: Visitor, place: Place) -> None:
 def home_calm(visitor: Visitor, place: Place) -> None:
     answer(visitor, "**/api/incidents?status=firing*", {"incidents": [], "next_cursor": None})
     answer(visitor, "**/api/incidents?status=resolved*", {"incidents": RESOLVED[:1], "next_cursor": None})
+    answer(visitor, "**/api/anomalies?*", {"anomalies": [], "next_cursor": None})
     answer(visitor, "**/api/templates?*", OVERFLOWED)
     visitor.go("home")
     visitor.page.get_by_role("heading", name="Nothing unusual since").wait_for()
@@ -230,6 +269,28 @@ def home_failed(visitor: Visitor, place: Place) -> None:
 def home_has_counted(visitor: Visitor) -> None:
     visitor.page.get_by_role("table", name="Volume by application").wait_for()
     visitor.page.get_by_text("accepted =").wait_for()
+
+
+def anomalies(visitor: Visitor, place: Place) -> None:
+    answer(visitor, "**/api/anomalies?*", {"anomalies": ANOMALIES, "next_cursor": "more"})
+    answer(visitor, "**/api/histogram?*", COUNTED)
+    visitor.go("anomalies?since=-7d")
+    visitor.page.get_by_role("region", name="Found").get_by_role("listitem").first.wait_for()
+    visitor.page.locator("canvas").wait_for()
+
+
+def anomalies_none(visitor: Visitor, place: Place) -> None:
+    answer(visitor, "**/api/anomalies?*", {"anomalies": [], "next_cursor": None})
+    visitor.go("anomalies")
+    visitor.page.get_by_role("heading", name="Nothing unusual").wait_for()
+
+
+def anomaly(visitor: Visitor, place: Place) -> None:
+    answer(visitor, f"**/api/anomalies/{ANOMALY['id']}", ANOMALY_DETAIL)
+    answer(visitor, "**/api/logs/*?*", {"log": LOG, "before": [], "after": []})
+    visitor.go(f"anomalies/{ANOMALY['id']}")
+    visitor.page.locator("canvas").wait_for()
+    visitor.page.get_by_role("region", name="Samples").get_by_role("listitem").first.wait_for()
 
 
 def alerts(visitor: Visitor, place: Place) -> None:
@@ -254,6 +315,7 @@ def alerts_failed(visitor: Visitor, place: Place) -> None:
 def alerts_incident(visitor: Visitor, place: Place) -> None:
     answer(visitor, "**/api/incidents/*", INCIDENT_DETAIL)
     answer(visitor, "**/api/histogram?*", COUNTED)
+    answer(visitor, "**/api/deliveries?*", {"deliveries": DELIVERIES, "next_cursor": None})
     visitor.go(f"alerts/incidents/{INCIDENT['id']}")
     visitor.page.locator("canvas").wait_for()
 
@@ -266,8 +328,10 @@ def alerts_rules(visitor: Visitor, place: Place) -> None:
 
 def alerts_rule(visitor: Visitor, place: Place) -> None:
     answer(visitor, "**/api/rules/2", {"rule": RULES[1]})
+    answer(visitor, "**/api/rules/test", BACKTEST)
     visitor.go("alerts/rules/2")
-    visitor.page.get_by_role("form", name="Rule").wait_for()
+    visitor.button("Try it").click()
+    visitor.page.get_by_text("Would have fired 3 times").wait_for()
 
 
 def alerts_rule_refused(visitor: Visitor, place: Place) -> None:
@@ -413,6 +477,9 @@ SCENES: list[Scene] = [
     home,
     home_calm,
     home_failed,
+    anomalies,
+    anomalies_none,
+    anomaly,
     alerts,
     alerts_none,
     alerts_failed,
@@ -420,6 +487,10 @@ SCENES: list[Scene] = [
     alerts_rules,
     alerts_rule,
     alerts_rule_refused,
+    alerts_channels,
+    alerts_no_channels,
+    alerts_silences,
+    alerts_window,
     templates,
     templates_none_found,
     templates_overflowed,

@@ -54,7 +54,7 @@ def test_a_key_is_shown_once(visit: Visit, administrator: Administrator) -> None
     visitor.button("New key").first.click()
     visitor.page.get_by_label("Description").fill(SCRIPT)
     visitor.button("Create key").click()
-    key = visitor.dialog().locator(".applications-secret code").inner_text()
+    key = visitor.dialog().locator(".secret code").inner_text()
     assert key.startswith("slc_")
     visitor.button("Copy the key").click()
     assert visitor.page.evaluate("() => navigator.clipboard.readText()") == key
@@ -73,7 +73,7 @@ def test_rotating_and_revoking(visitor: Visitor, administrator: Administrator, n
     visitor.button("Rotate").click()
     visitor.page.get_by_label("The old key stays good for").select_option("1 hour")
     visitor.button("Rotate", visitor.dialog()).click()
-    successor = visitor.dialog().locator(".applications-secret code").inner_text()
+    successor = visitor.dialog().locator(".secret code").inner_text()
     visitor.button("I have kept it").click()
     for key in (old["key"], successor):
         assert requests.get(f"{visitor.url}/api/usage", headers={"X-API-Key": key}, timeout=30).ok

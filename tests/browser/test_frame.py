@@ -8,7 +8,7 @@ from playwright.sync_api import Response, expect
 from administrator import Administrator, Sender
 from visitor import NARROW, WIDE, Visit, Visitor
 
-PAGES = ("home", "logs", "alerts", "alerts/rules", "templates", "applications", "pipeline")
+PAGES = ("home", "logs", "anomalies", "alerts", "alerts/rules", "templates", "applications", "pipeline")
 FOCUSABLE = "a[href], button, input, select, textarea, summary, [tabindex='0']"
 # Every control, each with a number of its own; rows share one place in the order of the Tab key.
 NUMBERED = f"""() => {{
@@ -92,6 +92,7 @@ def test_shortcuts_lead_everywhere_and_are_listed(visitor: Visitor, admin_key: s
         ("a", "Applications"),
         ("h", "Home"),
         ("e", "Alerts"),
+        ("n", "Anomalies"),
         ("t", "Templates"),
         ("p", "Pipeline"),
         ("l", "Logs"),

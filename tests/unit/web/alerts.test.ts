@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { matchersOf, matcherText, weeklyText } from "../../../functions/dashboard/web/src/alerts/muting.ts";
 import type { Rule } from "../../../functions/dashboard/web/src/alerts/model.ts";
 import {
   described,
@@ -67,4 +68,16 @@ test("rules are described in words", () => {
       "an anomaly with a score of 0.5 or more",
     ],
   );
+});
+
+test("matchers are read from lines and written as they were", () => {
+  const lines = ["rule=More than 50 errors (host=web-1)", "severity!=critical", "host=~web-.*", "empty="];
+  assert.deepEqual(matchersOf(lines.join("\n")).map(matcherText), lines);
+  assert.deepEqual(matchersOf(" a = b \n\n")[0], { label: "a", is: "=", value: "b" });
+  assert.deepEqual(matchersOf("nonsense"), [{ label: "nonsense", is: "=", value: "" }]);
+});
+
+test("weekly windows are told in words", () => {
+  const weekly = { weekdays: ["monday", "sunday"], start: "02:00", duration_minutes: 60, time_zone: "Europe/Berlin" };
+  assert.equal(weeklyText(weekly), "mon, sun at 02:00 for 60 min, Europe/Berlin");
 });

@@ -2,6 +2,7 @@
 import type { ComponentType } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { AlertsPage } from "./alerts";
+import { AnomaliesPage } from "./anomalies";
 import { ApplicationsPage } from "./applications";
 import { HomePage } from "./home";
 import { LogsPage } from "./logs";
@@ -17,6 +18,7 @@ import { Button, EmptyState, Icon, Toasts, toastProblem, useScrollHint } from ".
 const PAGES: { path: string; title: string; key: string; page: ComponentType }[] = [
   { path: "home", title: "Home", key: "h", page: HomePage },
   { path: "logs", title: "Logs", key: "l", page: LogsPage },
+  { path: "anomalies", title: "Anomalies", key: "n", page: AnomaliesPage },
   { path: "alerts", title: "Alerts", key: "e", page: AlertsPage },
   { path: "templates", title: "Templates", key: "t", page: TemplatesPage },
   { path: "applications", title: "Applications", key: "a", page: ApplicationsPage },

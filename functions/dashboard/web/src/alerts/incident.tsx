@@ -21,8 +21,10 @@ import {
   toast,
 } from "../ui";
 import { zone } from "../zone";
+import { Deliveries } from "./deliveries";
 import { acknowledge, type Incident, type IncidentDetail, type IncidentEvent, showIncident } from "./model";
 import { IncidentState, lasted } from "./pieces";
+import { SilenceDialog } from "./silences";
 
 const REFRESH_SECONDS = 15;
 const BUCKETS = 72;
@@ -46,12 +48,14 @@ export function IncidentPage({ id }: { id: string }) {
       <Drawn incident={incident} />
       <Samples events={events} />
       <Events events={events} />
+      <Deliveries incident={incident.id} events={events.length} />
     </>
   );
 }
 
 function Head({ incident, reload }: { incident: Incident; reload: () => Promise<void> }) {
-  const [isAsked, setAsked] = useState(false);
+  const [asked, setAsked] = useState<"acknowledge" | "silence" | null>(null);
+  const close = () => setAsked(null);
   const { title, sentence, severity, application, status, acknowledged_at, rule } = incident;
   return (
     <div class="page-head">
@@ -87,10 +91,19 @@ function Head({ incident, reload }: { incident: Incident; reload: () => Promise<
           </a>
         )}
         {canAlert.value && status === "firing" && !acknowledged_at && (
-          <Button onClick={() => setAsked(true)}>Acknowledge</Button>
+          <Button onClick={() => setAsked("acknowledge")}>Acknowledge</Button>
         )}
+        {canAlert.value && status === "firing" && <Button onClick={() => setAsked("silence")}>Silence</Button>}
       </div>
-      {isAsked && <AcknowledgeDialog incident={incident} reload={reload} onClose={() => setAsked(false)} />}
+      {asked === "acknowledge" && <AcknowledgeDialog incident={incident} reload={reload} onClose={close} />}
+      {asked === "silence" && (
+        <SilenceDialog
+          application={application}
+          matchers={`rule=${incident.labels.rule ?? rule.name}`}
+          reload={reload}
+          onClose={close}
+        />
+      )}
     </div>
   );
 }

@@ -2,10 +2,12 @@
 import type { ComponentType } from "preact";
 import { link, route } from "../router";
 import { Tabs } from "../ui";
+import { ChannelList } from "./channels";
 import { IncidentPage } from "./incident";
 import { IncidentLists } from "./incidents";
 import { RuleEditor } from "./ruleeditor";
 import { RuleList } from "./rules";
+import { SilenceLists } from "./silences";
 import "./alerts.css";
 
 interface Tab {
@@ -18,6 +20,8 @@ interface Tab {
 const TABS: Tab[] = [
   { path: "incidents", title: "Incidents", list: IncidentLists, one: IncidentPage },
   { path: "rules", title: "Rules", list: RuleList, one: RuleEditor },
+  { path: "channels", title: "Channels", list: ChannelList },
+  { path: "silences", title: "Silences", list: SilenceLists },
 ];
 
 export function AlertsPage() {

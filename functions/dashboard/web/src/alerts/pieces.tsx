@@ -1,3 +1,5 @@
+import type { ComponentChildren } from "preact";
+import { canAlert, session } from "../session";
 import type { Incident } from "./model";
 
 /** How it stands, in one word. */
@@ -25,4 +27,15 @@ function stateOf({ status, withdrawn, acknowledged_at }: Incident): [string, str
 export function lasted({ opened_at, resolved_at }: Incident): number {
   const end = resolved_at ? Date.parse(resolved_at) : Date.now();
   return Math.max(0, (end - Date.parse(opened_at)) / 1_000);
+}
+
+/** What only a key that may change alerts sees; others are told which key that would be. */
+export function OnlyWriters({ children }: { children: ComponentChildren }) {
+  return canAlert.value ? (
+    <>{children}</>
+  ) : (
+    <span class="hint">
+      To change this, sign in with a key of {session.value?.application} that has the scope alerts.
+    </span>
+  );
 }

@@ -2,9 +2,11 @@ import { useState } from "preact/hooks";
 import { asProblem, type Problem } from "../api";
 import { useLoaded } from "../load";
 import { link, navigate } from "../router";
-import { canAlert, isAdmin, session } from "../session";
+import { canAlert, session } from "../session";
 import { Button, Confirm, ErrorState, Loading, toast } from "../ui";
+import { ofApplication } from "./applicationchoice";
 import { changeRule, createRule, deleteRule, type Rule, showRule } from "./model";
+import { Preview } from "./preview";
 import { type Draft, described, draftOf, newDraft, ruleOf } from "./rule";
 import { RuleFields } from "./rulefields";
 
@@ -37,8 +39,7 @@ function Editor({ rule, reload }: { rule: Rule | null; reload: () => Promise<voi
         await reload();
         toast("The rule is saved; it is judged so from the next window on.");
       } else {
-        const application = isAdmin.value ? { application: draft.application } : {};
-        const created = await createRule({ ...application, ...ruleOf(draft) });
+        const created = await createRule({ ...ofApplication(draft.application), ...ruleOf(draft) });
         toast(`“${created.rule.name}” watches from the next window on.`);
         navigate(link(`alerts/rules/${created.rule.id}`), { replace: true });
       }
@@ -74,6 +75,7 @@ function Editor({ rule, reload }: { rule: Rule | null; reload: () => Promise<voi
             <p class="hint">To change rules, sign in with a key that has the scope alerts.</p>
           )}
         </form>
+        <Preview draft={draft} />
       </div>
     </>
   );

@@ -1,9 +1,8 @@
 import type { ComponentChildren } from "preact";
 import type { Problem } from "../api";
-import { readUsage } from "../applications/model";
-import { useLoaded } from "../load";
-import { canAlert, isAdmin } from "../session";
+import { canAlert } from "../session";
 import { Field } from "../ui";
+import { ApplicationChoice } from "./applicationchoice";
 import { KINDS, SEVERITIES } from "./model";
 import { type Draft, KIND_TITLES, ofKind } from "./rule";
 
@@ -33,7 +32,9 @@ export function RuleFields({ draft, setDraft, isNew, problem }: Props) {
   return (
     <fieldset class="alerts-fields" disabled={!canAlert.value}>
       {input("name", "Name", "name", { placeholder: "Payments fail" })}
-      {isNew && isAdmin.value && <ApplicationChoice draft={draft} setDraft={setDraft} />}
+      {isNew && (
+        <ApplicationChoice application={draft.application} choose={(application) => setDraft({ application })} />
+      )}
       <Field label="Watch for">
         {(attributes) => (
           <select
@@ -127,26 +128,6 @@ function Text({ draft, setDraft, problem, name, label, member, hint, placeholder
 }
 
 const Row = ({ children }: { children: ComponentChildren }) => <div class="alerts-row">{children}</div>;
-
-function ApplicationChoice({ draft, setDraft }: { draft: Draft; setDraft: Change }) {
-  const usage = useLoaded(readUsage, []);
-  const names = [...new Set([draft.application, ...(usage.value?.keys() ?? [])])].sort();
-  return (
-    <Field label="Application">
-      {(attributes) => (
-        <select
-          {...attributes}
-          value={draft.application}
-          onChange={(event) => setDraft({ application: event.currentTarget.value })}
-        >
-          {names.map((name) => (
-            <option key={name}>{name}</option>
-          ))}
-        </select>
-      )}
-    </Field>
-  );
-}
 
 interface KindProps {
   draft: Draft;

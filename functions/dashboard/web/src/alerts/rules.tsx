@@ -1,7 +1,7 @@
 import { useState } from "preact/hooks";
 import { useLoaded } from "../load";
 import { link, navigate } from "../router";
-import { canAlert, session } from "../session";
+import { canAlert } from "../session";
 import { useShortcuts } from "../shortcuts";
 import {
   type Column,
@@ -16,6 +16,7 @@ import {
   toastProblem,
 } from "../ui";
 import { changeRule, listRules, type Rule } from "./model";
+import { OnlyWriters } from "./pieces";
 import { described } from "./rule";
 
 const NEW = "alerts/rules/new";
@@ -39,15 +40,11 @@ export function RuleList() {
           value={filter}
           onInput={(event) => setFilter(event.currentTarget.value)}
         />
-        {canAlert.value ? (
+        <OnlyWriters>
           <a class="button primary" href={link(NEW)}>
             New rule
           </a>
-        ) : (
-          <span class="hint">
-            To change rules, sign in with a key of {session.value?.application} that has the scope alerts.
-          </span>
-        )}
+        </OnlyWriters>
       </div>
       {rules.value ? (
         shown.length > 0 ? (

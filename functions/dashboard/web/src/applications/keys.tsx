@@ -4,13 +4,12 @@ import { useShortcuts } from "../shortcuts";
 import {
   Button,
   Confirm,
-  CopyButton,
-  Dialog,
   EmptyState,
   ErrorState,
   Field,
   Loading,
   RelativeTime,
+  SecretDialog,
   Table,
   toast,
 } from "../ui";
@@ -53,7 +52,11 @@ export function Keys({ name }: { name: string }) {
       {asked?.what === "create" && <CreateDialog name={name} onCreated={show} onClose={close} />}
       {asked?.what === "rotate" && <RotateDialog old={asked.key} onCreated={show} onClose={close} />}
       {asked?.what === "revoke" && <RevokeDialog doomed={asked.key} reload={keys.reload} onClose={close} />}
-      {created && asked === null && <CreatedDialog created={created} onClose={() => setCreated(null)} />}
+      {created && asked === null && (
+        <SecretDialog what="key" secret={created.key} onClose={() => setCreated(null)}>
+          It is shown this once: Sluice itself keeps only a hash of it.
+        </SecretDialog>
+      )}
     </section>
   );
 }
@@ -237,21 +240,4 @@ function RevokeDialog({ doomed, reload, onClose }: { doomed: Key; reload: () => 
 
 function KeyName({ of: { key_id, description } }: { of: Key }) {
   return <strong class="applications-key-name">{description ? `${description} (${key_id})` : key_id}</strong>;
-}
-
-function CreatedDialog({ created, onClose }: { created: CreatedKey; onClose: () => void }) {
-  return (
-    <Dialog title="Keep this key now" dismissible={false} onClose={onClose}>
-      <p>It is shown this once: Sluice itself keeps only a hash of it.</p>
-      <div class="applications-secret">
-        <code>{created.key}</code>
-        <CopyButton text={created.key} label="Copy the key" />
-      </div>
-      <div class="actions">
-        <Button primary onClick={onClose}>
-          I have kept it
-        </Button>
-      </div>
-    </Dialog>
-  );
 }

@@ -1,34 +1,74 @@
 import { type Incident, listIncidents } from "../alerts/model";
+import { type Anomaly, kindTitle, listAnomalies } from "../anomalies/model";
 import type { Problem } from "../api";
-import { counted } from "../figures";
+import { counted, figure } from "../figures";
 import type { Loaded } from "../load";
 import { link } from "../router";
 import type { Templates } from "../templates/model";
 import { ErrorState, Icon, Loading, RelativeTime, SafeText, SeverityBadge } from "../ui";
 
 const SHOWN = 20;
+const ASKED = 100;
 const BY_SEVERITY: Record<string, number> = { critical: 0, warning: 1, info: 2 };
 
+/** An incident, or an anomaly that is none. */
+interface Item {
+  key: string;
+  href: string;
+  severity: string;
+  title: string;
+  sentence: string;
+  since: string;
+  /** Somebody is on it, or does not want to hear of it. */
+  quiet: "acknowledged" | "silenced" | "noise" | null;
+}
+
 export interface UnusualNow {
-  incidents: Incident[];
-  /** The last one that is over, where none fires. */
+  items: Item[];
+  /** The last incident that is over. */
   last: Incident | undefined;
 }
 
 export async function readUnusual(signal: AbortSignal): Promise<UnusualNow> {
-  const [firing, resolved] = await Promise.all([
-    listIncidents({ status: "firing", limit: 100 }, signal),
+  const [firing, resolved, open] = await Promise.all([
+    listIncidents({ status: "firing", limit: ASKED }, signal),
     listIncidents({ status: "resolved", limit: 1 }, signal),
+    listAnomalies({ status: "open", since: "-30d", limit: ASKED }, signal),
   ]);
-  const incidents = firing.incidents.toSorted(
-    (one, other) =>
-      Number(isQuiet(one)) - Number(isQuiet(other)) || BY_SEVERITY[one.severity]! - BY_SEVERITY[other.severity]!,
-  );
-  return { incidents, last: resolved.incidents[0] };
+  // Anomalies say more than the incidents that a rule makes of them.
+  const incidents = firing.incidents.filter(({ source }) => source === "rule").map(ofIncident);
+  const items = [...incidents, ...open.anomalies.map(ofAnomaly)];
+  return { items: items.toSorted(byUrgency), last: resolved.incidents[0] };
 }
 
-/** Somebody is on it, or does not want to hear of it. */
-const isQuiet = ({ acknowledged_at, silenced }: Incident) => acknowledged_at !== null || silenced;
+const byUrgency = (one: Item, other: Item) =>
+  Number(one.quiet !== null) - Number(other.quiet !== null) ||
+  BY_SEVERITY[one.severity]! - BY_SEVERITY[other.severity]!;
+
+function ofIncident(incident: Incident): Item {
+  const { id, severity, title, sentence, opened_at, acknowledged_at, silenced } = incident;
+  return {
+    key: id,
+    href: link(`alerts/incidents/${id}`),
+    severity,
+    title,
+    sentence,
+    since: opened_at,
+    quiet: acknowledged_at ? "acknowledged" : silenced ? "silenced" : null,
+  };
+}
+
+function ofAnomaly({ id, application, kind, sentence, onset, feedback }: Anomaly): Item {
+  return {
+    key: `anomaly ${id}`,
+    href: link(`anomalies/${id}`),
+    severity: "warning",
+    title: `${application}: ${kindTitle(kind)}`,
+    sentence,
+    since: onset,
+    quiet: feedback === "noise" ? "noise" : null,
+  };
+}
 
 interface Props {
   unusual: Loaded<UnusualNow>;
@@ -37,7 +77,7 @@ interface Props {
 
 export function Unusual({ unusual, templates }: Props) {
   const { value, problem, reload } = unusual;
-  const isCalm = value?.incidents.length === 0;
+  const isCalm = value?.items.length === 0;
   if (!value || (isCalm && !templates.value && !templates.problem)) {
     return (
       <section class="card" aria-label="Unusual">
@@ -45,20 +85,21 @@ export function Unusual({ unusual, templates }: Props) {
       </section>
     );
   }
-  const { incidents, last } = value;
+  const { items, last } = value;
   if (isCalm) {
     return <Calm last={last} templates={templates.value} problem={problem ?? templates.problem} />;
   }
   return (
     <section class="card" aria-label="Unusual">
       <ul class="home-unusual">
-        {incidents.slice(0, SHOWN).map((incident) => (
-          <Firing key={incident.id} incident={incident} />
+        {items.slice(0, SHOWN).map((item) => (
+          <UnusualItem key={item.key} item={item} />
         ))}
       </ul>
-      {incidents.length > SHOWN && (
+      {items.length > SHOWN && (
         <p class="home-more">
-          <a href={link("alerts")}>{counted(incidents.length - SHOWN, "more incident")}</a>
+          {figure(items.length - SHOWN)} more among the <a href={link("alerts")}>alerts</a> and{" "}
+          <a href={link("anomalies")}>anomalies</a>
         </p>
       )}
       {problem && <p class="home-more field-error">Not up to date: {problem.detail}</p>}
@@ -66,13 +107,12 @@ export function Unusual({ unusual, templates }: Props) {
   );
 }
 
-function Firing({ incident }: { incident: Incident }) {
-  const { id, title, sentence, severity, opened_at, acknowledged_by, silenced } = incident;
+function UnusualItem({ item: { href, severity, title, sentence, since, quiet } }: { item: Item }) {
   return (
-    <li class={`home-firing ${isQuiet(incident) ? "is-quiet" : ""}`}>
+    <li class={`home-firing ${quiet ? "is-quiet" : ""}`}>
       <SeverityBadge severity={severity} />
       <div>
-        <a href={link(`alerts/incidents/${id}`)}>
+        <a href={href}>
           <SafeText text={title} />
         </a>
         <p>
@@ -80,9 +120,8 @@ function Firing({ incident }: { incident: Incident }) {
         </p>
       </div>
       <span class="hint">
-        <RelativeTime at={opened_at} />
-        {acknowledged_by && ", acknowledged"}
-        {silenced && ", silenced"}
+        <RelativeTime at={since} />
+        {quiet && `, ${quiet}`}
       </span>
     </li>
   );

@@ -9,6 +9,7 @@ export { LogSamples } from "./logsamples";
 export { Meter } from "./meter";
 export { SafeText } from "./safetext";
 export { useScrollHint } from "./scrollhint";
+export { SecretDialog } from "./secretdialog";
 export { SeverityBadge } from "./severity";
 export { SpanSelect, shownSince, shownSpan } from "./spanselect";
 export { Sparkline } from "./sparkline";
