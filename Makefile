@@ -29,7 +29,7 @@ IN_TWO := --numprocesses 2 --dist loadgroup
 UV_COMPILE := build/lock-venv/bin/uv pip compile -q --universal --python-version 3.13 --generate-hashes \
 	--custom-compile-command 'make lock'
 
-.PHONY: help demo dev test test-api test-tail test-scale test-faults test-localstack test-mutations bench bench-modes bench-chunks sizing evaluate scenarios check format compose-up compose-demo compose-test \
+.PHONY: help demo dev test test-api test-tail test-scale test-faults test-localstack test-memory test-mutations bench bench-modes bench-chunks sizing evaluate scenarios check format compose-up compose-demo compose-test \
 	compose-down compose-clean up down status logs clean distclean deploy foundation rotate migrate build setup screenshots openapi metrics lock
 
 help: ## List these targets
@@ -61,6 +61,9 @@ test-tail: build ## Follow the live tail under load, look for what is missed or 
 
 test-scale: setup ## Search and count a million logs, and print how long each takes: ROWS=1000000
 	@$(WITH_VENV) SLUICE_SCALE_ROWS=$(or $(ROWS),1000000) $(PYTHON_VENV) -m pytest -s tests/integration/test_query_scale.py $(ARGS)
+
+test-memory: setup ## Store a million messages that are all different, and print the memory that takes: LINES=1000000
+	@$(WITH_VENV) SLUICE_JUNK_LINES=$(or $(LINES),1000000) $(PYTHON_VENV) -m pytest -s tests/integration/test_memory.py -k flood $(ARGS)
 
 test-mutations: setup ## Damage a copy in each way of tests/mutations and see that tests notice: ARGS="word of a name"
 	@PYTHONPATH=tests $(PYTHON_VENV) -m mutations $(ARGS)

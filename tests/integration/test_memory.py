@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 from collections import defaultdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,9 @@ from sluice.chunks.postgres import PostgresChunkStore
 from sluice.runtime.postgres import Database
 from sluice.streams.model import StreamEntry
 from sluice.streams.redis import GROUP, RedisQueue
+from sluice.templates.miner import MAX_TEMPLATES
+from sluice.templates.postgres_audit import audit_census
+from sluice.templates.postgres_reads import PostgresTemplates
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="peaks are read from /proc")
 
@@ -52,6 +56,30 @@ peak = int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())
 print()
 print(json.dumps([answer, peak]))
 """
+FLOOD = """
+import json, os, random, re, sys
+from pathlib import Path
+from apps import load_app
+from aws import LambdaContext
+from samples import record, submission
+from sluice.runtime.redis import connect_redis
+from sluice.streams.redis import RedisQueue
+
+total, application_id, chance = int(sys.argv[1]), int(sys.argv[2]), random.Random(1)
+words = ["".join(chance.choices("abcdefghijklmnopqrstuvwxyz", k=chance.randint(3, 9))) for _ in range(50_000)]
+queue = RedisQueue(connect_redis(os.environ["REDIS_URL"]), shard_count=1, backlog_limit_bytes=10**9)
+app, stored, peaks = load_app("process_chunk"), 0, []
+for first in range(0, total, 5_000):
+    records = [record(n, " ".join(chance.choices(words, k=6))) for n in range(min(5_000, total - first))]
+    queue.submit(submission(records, application_id=application_id))
+    claim = queue.claim(0, min_idle_seconds=60, max_records=10**6, max_bytes=10**9)
+    event = {"version": 1, "shard": 0, "entry_ids": [entry.entry_id for entry in claim.entries]}
+    stored += app.handler(event, LambdaContext())["stored"]
+    peaks.append(int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) // 1024)
+print()
+print(json.dumps([stored, peaks]))
+"""
+JUNK_LINES = int(os.environ.get("SLUICE_JUNK_LINES", "40000"))
 LARGEST_MESSAGE = "🎉" * 65_536
 # Copies the only entry of a stream, which no lookahead of a drain reaches the end of.
 MULTIPLY = """
@@ -79,6 +107,12 @@ class Machine:
 
     def call(self, name: str, event: dict[str, Any], role: str, memory: str = "HttpMemoryMegabytes") -> Any:
         """The handler's answer; AssertionError if it took more than nine tenths of the smallest memory."""
+        answer, megabytes = self.run(CALL, name, name, role=role, stdin=json.dumps(event))
+        assert megabytes <= 0.9 * smallest_memory(memory), f"{megabytes} MB"
+        return answer
+
+    def run(self, script: str, name: str, *arguments: str, role: str, stdin: str = "", seconds: float = 100) -> Any:
+        """What ``script`` prints last, run as the function ``name`` is."""
         environ = environments(defaultdict(str))[name] | {
             "PYTHONPATH": os.pathsep.join(str(REPOSITORY / path) for path in ("tests", "layers/common/python")),
             "AWS_DEFAULT_REGION": "us-east-1",
@@ -86,14 +120,12 @@ class Machine:
             "DATABASE_URL": self.scratch.url(role),
             "KEY_PEPPER": PEPPER.hex(),
         }
-        command = [sys.executable, "-O", "-c", CALL, name]
+        command = [sys.executable, "-O", "-c", script, *arguments]
         done = subprocess.run(
-            command, input=json.dumps(event), capture_output=True, text=True, check=False, timeout=100, env=environ
+            command, input=stdin, capture_output=True, text=True, check=False, timeout=seconds, env=environ
         )
         assert done.returncode == 0, done.stderr[-2_000:]
-        answer, megabytes = json.loads(done.stdout.splitlines()[-1])
-        assert megabytes <= 0.9 * smallest_memory(memory), f"{megabytes} MB"
-        return answer
+        return json.loads(done.stdout.splitlines()[-1])
 
     def submit(self, count: int, message: str) -> None:
         """One batch of equal logs, in parts as ingest would make them."""
@@ -128,6 +160,26 @@ def test_process_chunk_stores_the_largest_chunk(machine: Machine, count: int, me
     event = {"version": 1, "shard": 0, "entry_ids": ids}
     answer = machine.call("process_chunk", event, "sluice_writer", "ChunkMemoryMegabytes")
     assert answer["stored"] == count
+
+
+@pytest.mark.timeout(60 + JUNK_LINES // 1_000)
+def test_process_chunk_outlasts_a_flood_of_messages_that_are_all_different(machine: Machine) -> None:
+    seconds = 50 + JUNK_LINES / 1_000
+    arguments = str(JUNK_LINES), str(machine.application_id)
+    stored, peaks = machine.run(FLOOD, "process_chunk", *arguments, role="sluice_writer", seconds=seconds)
+    assert stored == JUNK_LINES
+    rows = machine.scratch.rows
+    counted = "SELECT sum(record_count)::int FROM template_counts WHERE application_id = %s"
+    assert rows(counted, machine.application_id) == [(stored,)]
+    reader = Database(machine.scratch.url("sluice_reader"))
+    assert audit_census(reader, {machine.application_id}, datetime(1970, 1, 1, tzinfo=UTC)) == []
+    health = PostgresTemplates(reader, {machine.application_id}).health()
+    assert [found.template_count for found in health] == [MAX_TEMPLATES + 1]
+    assert all(found.overflowed_at for found in health)
+    sys.stdout.write(f"{JUNK_LINES:,} lines: {', '.join(map(str, peaks[:: max(len(peaks) // 10, 1)]))} MB\n")
+    assert peaks[-1] <= 0.9 * smallest_memory("ChunkMemoryMegabytes")
+    if JUNK_LINES >= 500_000:  # what is remembered of lines is full by then
+        assert peaks[-1] <= 1.1 * peaks[len(peaks) * 2 // 5]
 
 
 def test_drain_looks_ahead_in_a_backlog_of_single_logs(machine: Machine) -> None:

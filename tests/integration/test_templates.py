@@ -30,6 +30,7 @@ from sluice.templates.postgres import PostgresClusterer
 from sluice.templates.postgres_audit import Difference, audit_census
 
 POISON = '{"a":"\\u0000"}'
+LETTERS = str.maketrans("0123456789", "ghijklmnop")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -197,6 +198,20 @@ def test_logs_are_stored_when_nothing_can_be_learnt_and_get_their_template_later
     assert workshop.rows(f"{resolved} WHERE application_id = %s") == [(2,)]
     workshop.settle(workshop.entry("order 3 placed"))
     assert workshop.templates() == ["order <*> placed"]
+
+
+def test_a_flood_of_new_messages_is_learnt_bit_by_bit(workshop: Workshop) -> None:
+    """Others wait for who learns: what is too much for one transaction is found later."""
+    words = [secrets.token_hex(5).translate(LETTERS) for _ in range(2_500)]
+    found = workshop.clusterer.cluster([workshop.entry("17 seconds", *words, "17 seconds")])
+    assert (found.failure, found.learnt_count, found.unmined_count) == (None, 2_000, 501)
+    workshop.store.store(found.entries)
+    assert (workshop.counted(), workshop.differences()) == (2_502, [])
+    while workshop.repair():
+        pass
+    found = workshop.clusterer.cluster([workshop.entry("17 seconds", *words)])
+    assert (found.learnt_count, found.unmined_count) == (0, 0)
+    assert len(workshop.templates()) == 2_501
 
 
 def test_too_many_templates_share_the_last_one(workshop: Workshop) -> None:

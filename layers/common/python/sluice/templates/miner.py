@@ -7,11 +7,11 @@ them.
 """
 
 import re
+from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from heapq import nlargest
-from itertools import combinations
-from operator import attrgetter
+from itertools import combinations, compress, count
+from operator import attrgetter, ne
 from typing import Self
 
 from sluice.templates.model import OVERFLOW_TEXT, WILDCARD, Assignment, Template
@@ -46,11 +46,12 @@ class Miner:
         self._max_templates = max_templates
         self._templates: dict[int, Template] = {}
         self._active: dict[int, Tokens] = {}  # the tokens of templates that are not merged
+        self._labels: dict[int, Tokens] = {}  # of these
         self._tree = _Node()
         self._shapes = Shapes()
         self._size = 0  # tokens of all these
         self._siblings: dict[int, tuple[int, ...]] = {}  # by what identifies all but one word
-        self._relatives: dict[int, set[int]] = {}
+        self._relatives: dict[int, list[int]] = {}  # by outline, in order
         self._wide: set[int] = set()  # templates with a value of several words
         self._trailing: set[int] = set()  # those where it is the last one, and may hold anything
         self.apply(templates)
@@ -116,7 +117,7 @@ class Miner:
     def _learn(self, tokens: Tokens) -> Assignment:
         """What becomes of a line that no template describes."""
         number, changed = None, dict[int, Template]()
-        while found := self._siblings_of(tokens) or self._relatives_of(tokens) or self._crowd_of(tokens):
+        while found := self._siblings_of(tokens) or self._kin_of(tokens):
             places, numbers = found
             joined = self._generalised(tokens, places, numbers)
             numbers |= self._described(joined, numbers)
@@ -224,17 +225,23 @@ class Miner:
         for place, key in _places(tokens):
             numbers = self._siblings.get(key, ())
             label = label_of(tokens[place])
-            words = {label_of(self._active[number][place]) for number in numbers}
+            words = {self._labels[number][place] for number in numbers}
             if words - {label} and _is_variable(tokens, place, {*words, label}):
                 return (place,), set(numbers)
         return None
 
-    def _relatives_of(self, tokens: Tokens) -> tuple[Sequence[int], set[int]] | None:
-        """Several places that are variables after all, and the templates that differ there only."""
+    def _kin_of(self, tokens: Tokens) -> tuple[Sequence[int], set[int]] | None:
+        """Places that are variables after all, or free text, and the templates that differ there only."""
         if self._is_full():  # merging what nearly all templates are would only make room for more of them
             return None
-        letters = _letters(tokens)
         differing = self._differing(tokens)
+        return self._relatives_of(tokens, differing) or self._crowd_of(tokens, differing)
+
+    def _relatives_of(
+        self, tokens: Tokens, differing: dict[int, frozenset[int]]
+    ) -> tuple[Sequence[int], set[int]] | None:
+        """Several places that are variables after all, and the templates that differ there only."""
+        letters = _letters(tokens)
         few = {places for places in differing.values() if len(places) <= len(letters - places)}
         for places, numbers, columns in self._columns(tokens, differing, few):
             if not _are_unlike(columns):
@@ -247,12 +254,11 @@ class Miner:
                     return places, numbers
         return None
 
-    def _crowd_of(self, tokens: Tokens) -> tuple[Sequence[int], set[int]] | None:
+    def _crowd_of(self, tokens: Tokens, differing: dict[int, frozenset[int]]) -> tuple[Sequence[int], set[int]] | None:
         """Any number of places that are free text, and the templates that differ there only."""
-        if self._is_full() or len(self._relatives.get(_outline(tokens), ())) < MAX_RELATIVES:
+        if len(self._relatives.get(_outline(tokens), ())) < MAX_RELATIVES:
             return None
         letters = _letters(tokens)
-        differing = self._differing(tokens)
         for places, numbers, columns in self._columns(tokens, differing, set(differing.values())):
             if letters.difference(places) and all(len(words) >= _ENOUGH_FREE for words in columns.values()):
                 return places, numbers
@@ -262,9 +268,9 @@ class Miner:
         """Where the youngest relatives of a line differ from it."""
         labels = [label_of(token) for token in tokens]
         differing = {}
-        for number in nlargest(MAX_RELATIVES, self._relatives.get(_outline(tokens), ())):
-            others = self._active[number]
-            if places := frozenset(place for place, label in enumerate(labels) if label != label_of(others[place])):
+        for number in self._relatives.get(_outline(tokens), [])[: -MAX_RELATIVES - 1 : -1]:
+            unequal = map(ne, labels, self._labels[number])
+            if places := frozenset(compress(count(), unequal)):
                 differing[number] = places
         return differing
 
@@ -275,7 +281,7 @@ class Miner:
         for places in sorted(candidates, key=lambda places: (len(places), sorted(places))):
             numbers = {number for number, others in differing.items() if others <= places}
             columns = {
-                place: {label_of(tokens[place]), *(label_of(self._active[number][place]) for number in numbers)}
+                place: {label_of(tokens[place]), *(self._labels[number][place] for number in numbers)}
                 for place in places
             }
             yield sorted(places), numbers, columns
@@ -319,7 +325,7 @@ class Miner:
     def _add(self, number: int, tokens: Tokens) -> None:
         self._active[number] = tokens
         self._size += len(tokens)
-        labels = [label_of(token) for token in tokens]
+        labels = self._labels[number] = tuple(map(label_of, tokens))
         self._shapes.count(labels, 1)
         node = self._tree
         for label in labels:
@@ -330,7 +336,7 @@ class Miner:
         node.is_vague = not any(map(_LETTERS.match, tokens))
         if self._templates[number].is_split:
             return
-        self._relatives.setdefault(_outline(tokens), set()).add(number)
+        insort(self._relatives.setdefault(_outline(tokens), []), number)
         for _, key in _places(tokens):
             self._siblings[key] = (*self._siblings.get(key, ()), number)
 
@@ -339,7 +345,7 @@ class Miner:
         self._size -= len(tokens)
         self._wide.discard(number)
         self._trailing.discard(number)
-        labels = [label_of(token) for token in tokens]
+        labels = self._labels.pop(number)
         self._shapes.count(labels, -1)
         path = [self._tree]
         for label in labels:
@@ -352,7 +358,8 @@ class Miner:
             node.drop(label)
         if self._templates[number].is_split:
             return
-        self._relatives[_outline(tokens)].remove(number)
+        relatives = self._relatives[_outline(tokens)]
+        del relatives[bisect_left(relatives, number)]
         for _, key in _places(tokens):
             if others := tuple(other for other in self._siblings[key] if other != number):
                 self._siblings[key] = others

@@ -12,8 +12,8 @@ from sluice.streams.model import StreamEntry, UnreadableEntry
 @dataclass(frozen=True, slots=True)
 class Clustering:
     """Entries whose records have clusters. ``learnt_count`` distinct lines of all ``line_count`` taught the miner
-    something. ``failure``: it could not be asked, and the templates of ``unmined_count`` distinct lines are not
-    known."""
+    something. The templates of ``unmined_count`` distinct lines are not known: there are too many to learn at once,
+    or, ``failure``, the miner could not be asked."""
 
     entries: tuple[StreamEntry | UnreadableEntry, ...]
     line_count: int

@@ -30,7 +30,8 @@ from sluice.templates.recent import RecentClusters
 _LOCK_SECONDS = 2
 _SPLIT_SECONDS = 60  # between looks at what people split
 _MAX_REPLICAS = 32
-_MAX_REPAIRED = 1_000  # lines at once
+_MAX_LEARNT = 2_000  # lines at once that change templates: others wait meanwhile
+_MAX_REPAIRED = 1_000  # lines at once; fewer than can be learnt
 
 _VERSIONS = """
 SELECT application_id, version, overflowed_at IS NOT NULL FROM template_sets WHERE application_id = ANY (%s)"""
@@ -113,9 +114,14 @@ class _Replica:
         return found.template_id if found and (self.is_overflowed or not found.is_overflow) else None
 
     def learn(self, lines: Iterable[str]) -> _Learnt:
-        """The miner is ahead of the database from then on, until what it learnt is saved and committed."""
+        """The miner is ahead of the database from then on, until what it learnt is saved and committed. Lines beyond
+        what can be learnt at once have no number, unless they change nothing."""
         learnt = _Learnt()
         for line in lines:
+            if learnt.line_count >= _MAX_LEARNT:
+                if (number := self.find(line)) is not None:
+                    learnt.numbers[line] = number
+                continue
             assignment = self._miner.assign(line)
             learnt.numbers[line] = assignment.template_id
             learnt.changed |= {template.template_id: template for template in assignment.changed}
@@ -179,14 +185,20 @@ class PostgresClusterer:
         except SluiceError as error:
             failure = error if missing else None
             for application_id, lines in missing.items():
-                known[application_id] |= {line: unmined_cluster(application_id, line) for line in lines}
+                known[application_id] = {
+                    line: known[application_id][line] for line in known[application_id].keys() - set(lines)
+                }
+        unmined_count = 0
+        for application_id, lines in missing.items():
+            unmined = [line for line in lines if line not in known[application_id]]
+            known[application_id] |= {line: unmined_cluster(application_id, line) for line in unmined}
+            unmined_count += len(unmined)
         clustered = tuple(
             replace(entry, clusters=[known[entry.application_id][line] for line in masked[id(entry)]])
             if isinstance(entry, StreamEntry)
             else entry
             for entry in entries
         )
-        unmined_count = sum(map(len, missing.values())) if failure else 0
         return Clustering(clustered, sum(map(len, masked.values())), learnt_count, failure, unmined_count)
 
     def repair(self) -> int:
@@ -233,7 +245,8 @@ class PostgresClusterer:
             crash_point("process_chunk.after_mining")
         for application_id, lines in missing.items():
             for line in lines:
-                self._recent.add((application_id, line), known[application_id][line])
+                if (cluster := known[application_id].get(line)) is not None:
+                    self._recent.add((application_id, line), cluster)
         return learnt_count
 
     def _notices_splits(self, open_cursor: cursor) -> bool:
