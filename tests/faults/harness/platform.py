@@ -195,5 +195,6 @@ def running_platform(
         platform = Platform(database, redis_url, lambdas, Oracle(database, redis_url), queue, client)
         try:
             yield platform
+            platform.oracle.assert_counted()
         finally:
             platform.close()
