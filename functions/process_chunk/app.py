@@ -15,7 +15,7 @@ from sluice.chunks.lines import dead_line, stored_lines
 from sluice.chunks.model import ChunkResult, ChunkTask
 from sluice.chunks.ports import ChunkStore
 from sluice.chunks.postgres import PostgresChunkStore
-from sluice.errors import ContractError, SluiceError, Unavailable
+from sluice.errors import ContractError, SluiceError
 from sluice.metrics.chunks import chunk_samples
 from sluice.metrics.model import Sample
 from sluice.metrics.redis import metric_store
@@ -89,8 +89,9 @@ class ProcessChunk:
         count(metrics, "lines_clustered", found.line_count)
         count(metrics, "lines_learnt", found.learnt_count)
         if found.unmined_count:
-            cause = found.failure or Unavailable("much_to_learn", "more new lines than can be learnt at once")
-            detail = {"code": cause.code, "detail": cause.detail, "lines": found.unmined_count}
+            detail: dict[str, Any] = {"lines": found.unmined_count}
+            if found.failure:
+                detail |= {"code": found.failure.code, "detail": found.failure.detail}
             logger.warning("templates are to be found later", extra=detail)
             count(metrics, "lines_unmined", found.unmined_count)
         return found.entries
