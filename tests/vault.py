@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from apps import load_app
+from fakes import MemoryQueue
 from fakes.objects import FolderObjects
 from samples import record, stream_entry
 from scratch import Scratch
@@ -20,6 +21,7 @@ from sluice.archive.postgres_rehydration import PostgresRehydrations
 from sluice.chunks.postgres import PostgresChunkStore
 from sluice.entries.model import Flag, Level, Record
 from sluice.entries.packing import pack_record
+from sluice.erasures.postgres import PostgresErasures
 from sluice.runtime.crash_points import CrashPoint, arm
 from sluice.runtime.postgres import Database
 from sluice.streams.model import StreamEntry
@@ -79,6 +81,7 @@ class Vault:
     folder: Path
     clock: datetime = NOW
     expected: Counter[Row] = field(default_factory=Counter)  # every row that was ever stored
+    queue: MemoryQueue = field(default_factory=MemoryQueue)
     objects: FolderObjects = field(init=False)
     applications: list[int] = field(init=False)
 
@@ -118,11 +121,17 @@ class Vault:
 
     def function(self) -> Any:
         """All of its actions."""
-        return app.Archive(self.archiver(), self.overview(), self.rehydrator(), self.searcher(), self.database())
+        parts = (self.archiver(), self.overview(), self.rehydrator(), self.searcher(), self.eraser())
+        return app.Archive(*parts, self.database())
 
     def rehydrator(self) -> Any:
         reads, rehydrations = PostgresArchiveReads(self.database()), PostgresRehydrations(self.database())
         return app.Rehydrator(reads, rehydrations, self.objects, lambda: self.clock, impatiently)
+
+    def eraser(self) -> Any:
+        erasures, rehydrations = PostgresErasures(self.database()), PostgresRehydrations(self.database())
+        clear = self.archiver().clear
+        return app.Eraser(erasures, rehydrations, self.objects, self.queue, clear, lambda: self.clock, impatiently)
 
     def searcher(self) -> Any:
         return app.Searcher(PostgresArchiveReads(self.database()), self.objects, lambda: self.clock)

@@ -17,19 +17,24 @@ from sluice.archive.aws import S3Objects, connect_s3
 from sluice.archive.postgres import PostgresArchive, alone
 from sluice.archive.postgres_reads import PostgresArchiveReads
 from sluice.archive.postgres_rehydration import PostgresRehydrations
+from sluice.erasures.postgres import PostgresErasures
 from sluice.errors import RejectedInput, SluiceError, Unavailable
 from sluice.metrics.model import Sample
 from sluice.runtime.observability import Logger, Metrics, count, keep, told, utc_now
 from sluice.runtime.postgres import Database
+from sluice.runtime.redis import connect_redis
 from sluice.runtime.settings import ArchiveSettings
+from sluice.streams.redis import RedisQueue
 
 if TYPE_CHECKING:
     from functions.archive.archiving import Archiver, Archiving, patiently
+    from functions.archive.erasing import Eraser
     from functions.archive.overview import Overview
     from functions.archive.rehydrating import Rehydrator
     from functions.archive.searching import Searcher
 else:
     from archiving import Archiver, Archiving, patiently
+    from erasing import Eraser
     from overview import Overview
     from rehydrating import Rehydrator
     from searching import Searcher
@@ -52,6 +57,7 @@ class Archive:
     overview: Overview
     rehydrator: Rehydrator
     searcher: Searcher
+    eraser: Eraser
     turns: Database  # of ``alone``
 
     def run(self, event: dict[str, Any], has_time: HasTime) -> dict[str, Any]:
@@ -85,6 +91,8 @@ class Archive:
             "list": self.overview.days,
             "verify": self.overview.verify,
             "search": self.searcher.search,
+            "erase": self._in_turn(self.eraser.erase),
+            "receipts": self.eraser.receipts,
             "estimate": self.rehydrator.estimate,
             "rehydrate": self._in_turn(self.rehydrator.rehydrate),
             "rehydrations": self.rehydrator.all,
@@ -107,11 +115,14 @@ def _dependencies() -> Archive:
     objects = S3Objects(connect_s3(), settings.bucket)
     reads = PostgresArchiveReads(database)
     rehydrations = PostgresRehydrations(database)
+    archiver = Archiver(PostgresArchive(database), objects, utc_now, patiently)
+    queue = RedisQueue(connect_redis(settings.redis_url), shard_count=settings.shard_count)
     return Archive(
-        Archiver(PostgresArchive(database), objects, utc_now, patiently),
+        archiver,
         Overview(reads, objects),
         Rehydrator(reads, rehydrations, objects, utc_now, patiently),
         Searcher(reads, objects, utc_now),
+        Eraser(PostgresErasures(database), rehydrations, objects, queue, archiver.clear, utc_now, patiently),
         Database(settings.database_url),
     )
 

@@ -74,6 +74,13 @@ class Archiver:
         done.lag_seconds = max((due.overdue_days for due in left), default=0) * 86_400
         return done
 
+    def clear(self, has_time: Callable[[], bool]) -> bool:
+        """Deletes discarded objects, some at least; returns whether all of them are gone."""
+        while self._delete_some(Archiving()):
+            if not has_time():
+                return False
+        return True
+
     def _archive(self, due: DueDay, done: Archiving, has_time: Callable[[], bool]) -> None:
         opened = self._open(due)
         while opened and has_time():
@@ -110,10 +117,15 @@ class Archiver:
         return True
 
     def _delete(self, done: Archiving, has_time: Callable[[], bool]) -> None:
-        while has_time() and (batch := self.archive.to_delete()):
-            for object_id, key in batch:
-                self.objects.delete(key)
-                if __debug__:
-                    crash_point("archive.after_delete")
-                self.archive.deleted(object_id)
-                done.objects_deleted += 1
+        while has_time() and self._delete_some(done):
+            pass
+
+    def _delete_some(self, done: Archiving) -> bool:
+        batch = self.archive.to_delete()
+        for object_id, key in batch:
+            self.objects.delete(key)
+            if __debug__:
+                crash_point("archive.after_delete")
+            self.archive.deleted(object_id)
+            done.objects_deleted += 1
+        return bool(batch)

@@ -12,7 +12,7 @@ from sluice.archive.lines import Line, document, read_line, text_lines
 from sluice.archive.model import Family, StoredObject
 from sluice.archive.ports import ObjectStore
 from sluice.archive.postgres_reads import PostgresArchiveReads
-from sluice.entries.model import OPTIONAL_FIELDS, Level
+from sluice.entries.model import OPTIONAL_FIELDS
 from sluice.errors import ContractError, RejectedInput
 from sluice.search.matching import Log, Test, matcher, piece_matcher
 from sluice.search.model import AllOf, AnyOf, Condition, Filters, Not, OfTemplate
@@ -169,7 +169,7 @@ def searchable(line: Line, application: str, families: Mapping[int, Family]) -> 
             line.template_id in family.template_ids or line.template_key in family.template_keys
         )
 
-    return Log(Level[line.level], line.message, bytes(line.metadata), fields, is_of)
+    return Log(line.log_level, line.message, bytes(line.metadata), fields, is_of)
 
 
 def _templates(condition: Condition) -> set[int]:

@@ -28,6 +28,7 @@ KEYS = frozenset(
         "dashboard_redis_url",
         "watch_redis_url",
         "alerts_redis_url",
+        "archive_redis_url",
         "key_pepper",
     }
 )

@@ -34,6 +34,7 @@ class Accounts:
     queue_dashboard: str
     queue_watch: str
     queue_alerts: str
+    queue_archive: str
     key_pepper: str  # 64 hex digits
 
     def roles(self) -> dict[str, str]:

@@ -118,3 +118,21 @@ def test_duckdb_counts_in_the_archive_what_the_ledger_says(sluice: Operator, sta
     listed = sluice("archive", "list", "--app", old["name"], "--json")
     assert {day["status"] for day in listed} == {"dropped"}
     assert sum(day["archived_count"] for day in listed) == ROWS
+
+    found = sluice("archive", "search", "--app", old["name"], "level:error metadata.user_id:3", "--limit", "10000")
+    assert len(found.splitlines()) == sum(number % 3 == 2 and number % 7 == 3 for number in range(ROWS))
+
+    span = ("--since", "2000-01-01T00:00:00Z", "--until", "2100-01-01T00:00:00Z")
+    back = sluice("rehydrate", "--app", old["name"], *span, "--yes", "--json")
+    assert (back["status"], back["loaded_rows"]) == ("ready", ROWS)
+    logs = sluice("logs", f"app:{old['name']} metadata.user_id:3", *span, "--limit", "1000", "--json")
+    assert len({log["id"] for log in logs} if isinstance(logs, list) else logs) == threes
+
+    receipt = sluice("erase", "logs", "--app", old["name"], "--metadata", "user_id=3", "--yes", "--json")
+    assert (receipt["step"], receipt["deleted"]["archived_rows"]) == ("done", threes)
+    left = duck(stack).execute(
+        f"SELECT count(*), count(*) FILTER (WHERE metadata.user_id = 3) FROM {source}"
+        f" WHERE application = {old['application_id']}"
+    )
+    assert left.fetchall() == [(ROWS - threes, 0)]
+    assert sluice("archive", "verify", "--json")["problems"] == []

@@ -51,9 +51,9 @@ def finish(platform: Platform, scoreboard: Scoreboard, what: str, doom: Doom, re
 
 
 def test_every_point_is_in_one_of_the_tests() -> None:
-    """Those of admin are in test_redrive, of archive and rehydrate in test_archive; in tests/integration those of index
-    (test_word_filters), watch (test_alerts) and its dispatch (test_notifications)."""
-    elsewhere = {"admin", "archive", "rehydrate", "index", "watch", "dispatch"}
+    """Those of admin are in test_redrive, of archive, rehydrate and erase in test_archive; in tests/integration
+    those of index (test_word_filters), watch (test_alerts) and its dispatch (test_notifications)."""
+    elsewhere = {"admin", "archive", "rehydrate", "erase", "index", "watch", "dispatch"}
     assert {point.partition(".")[0] for point in CRASH_POINTS} <= {"ingest", "drain", "process_chunk", *elsewhere}
 
 

@@ -177,7 +177,7 @@ def test_roles_see_their_own_connection_only(function: str) -> None:
         "WatchFunction": {"watcher_database_url", "watch_redis_url", "key_pepper"},
         "AlertsFunction": {"alerts_database_url", "alerts_redis_url", "key_pepper"},
         "AdminFunction": {"owner_database_url", "key_pepper"},
-        "ArchiveFunction": {"archiver_database_url"},
+        "ArchiveFunction": {"archiver_database_url", "archive_redis_url"},
         "DashboardFunction": {"ingest_database_url", "dashboard_redis_url", "key_pepper"},
     }
     found = {match[1] for text in strings(variables(function)) if (match := REFERENCE.fullmatch(text))}

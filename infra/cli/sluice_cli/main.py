@@ -19,6 +19,7 @@ from sluice_cli.commands import (
     diff,
     dlq,
     drain,
+    erase,
     histogram,
     invoke,
     keys,
@@ -120,6 +121,7 @@ app.add_typer(mutings.silences, name="silences")
 app.add_typer(mutings.maintenance, name="maintenance")
 app.add_typer(archive.app, name="archive")
 app.add_typer(retention.app, name="retention")
+app.add_typer(erase.app, name="erase")
 app.command(epilog="Example: sluice rehydrate --app checkout --since 2026-03-01 --until 2026-03-08")(archive.rehydrate)
 app.command(epilog="Example: sluice send /var/log/app.log, or: journalctl -o cat | sluice send -")(send.send)
 app.command(epilog="Example: sluice drain --until-empty")(drain.drain)

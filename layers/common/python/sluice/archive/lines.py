@@ -54,6 +54,11 @@ class Line(msgspec.Struct, frozen=True, gc=False):
     template_key: int | None = None
 
     @property
+    def log_level(self) -> Level:
+        """The level as a number."""
+        return Level[self.level]
+
+    @property
     def place(self) -> Place:
         """Where the row stands."""
         batch_id, _, position = self.id.partition("-")

@@ -41,7 +41,7 @@ _NEXT_APPLICATION = """
 SELECT min(application_id) FROM event_time_bounds WHERE retention_class = %s AND day = %s AND application_id > %s"""
 _ANNOUNCE = """
 INSERT INTO archive_objects (archive_day_id, application_id, number, key) VALUES (%s, %s, %s, %s) RETURNING object_id"""
-_CONFIRM = """
+CONFIRM = """
 UPDATE archive_objects
 SET status = 'stored', stored_at = now(), row_count = %s, byte_count = %s, text_bytes = %s, sha256 = %s,
     event_from = %s, event_until = %s, received_from = %s, received_until = %s, last_batch_id = %s::uuid,
@@ -136,11 +136,8 @@ class PostgresArchive:
 
     def confirm(self, wanted: Slice, content: Content) -> None:
         """The slice's object is there: it was read back."""
-        spans = (content.event_from, content.event_until, content.received_from, content.last.received_at)
-        place = (content.last.batch_id.hex, content.last.position)
-        sizes = (content.row_count, len(content.data), content.text_bytes, content.sha256)
         with self._database.transaction() as open_cursor:
-            open_cursor.execute(_CONFIRM, (*sizes, *spans, *place, wanted.object_id))
+            open_cursor.execute(CONFIRM, confirm_values(wanted.object_id, content))
             if open_cursor.rowcount != 1:
                 raise ContractError("archive_conflict", f"object {wanted.object_id} is not being written")
             if __debug__:
@@ -242,6 +239,13 @@ def _next_place(open_cursor: cursor, due: DueDay, last: _LastObject | None) -> t
             return None
         if has_rows(open_cursor, due, application_id, None):
             return application_id, 0, None
+
+
+def confirm_values(object_id: int, content: Content) -> tuple[Any, ...]:
+    """The values of CONFIRM."""
+    spans = (content.event_from, content.event_until, content.received_from, content.last.received_at)
+    sizes = (content.row_count, len(content.data), content.text_bytes, content.sha256)
+    return (*sizes, *spans, content.last.batch_id.hex, content.last.position, object_id)
 
 
 def limit_waits(open_cursor: cursor) -> None:

@@ -45,6 +45,13 @@ CrashPoint = Literal[
     "rehydrate.before_load_commit",
     "rehydrate.before_attach_commit",
     "rehydrate.before_release_commit",
+    "erase.before_letters_commit",
+    "erase.before_rows_commit",
+    "erase.after_rows",
+    "erase.before_rewrite_commit",
+    "erase.after_put",
+    "erase.before_swap_commit",
+    "erase.before_quotations_commit",
 ]
 CRASH_POINTS: tuple[CrashPoint, ...] = get_args(CrashPoint)
 

@@ -285,13 +285,23 @@ class DeliverSettings:
 class ArchiveSettings:
     """What functions/archive uses."""
 
+    redis_url: str
     database_url: str
+    shard_count: int
     bucket: str
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> Self:
         """Raises ConfigError naming every problem."""
-        return _load(environ, lambda read: cls(database_url=read.database(), bucket=read.text("ARCHIVE_BUCKET")))
+        return _load(
+            environ,
+            lambda read: cls(
+                redis_url=read.redis(),
+                database_url=read.database(),
+                shard_count=read.positive("SHARD_COUNT"),
+                bucket=read.text("ARCHIVE_BUCKET"),
+            ),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,263 @@
+"""What is erased is gone from tables, objects, dead letters and all that quotes it; nothing else is."""
+
+import json
+import secrets
+from collections import Counter
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from samples import record, submission
+from scratch import Scratch, execute_as_superuser
+from sluice.archive.lines import text_lines
+from sluice.errors import RejectedInput
+from sluice.filters.postgres import PostgresFilterStore
+from sluice.ledger.postgres import PostgresLedger
+from sluice.runtime.postgres import Database
+from sluice.schema.postgres import SchemaOwner
+from sluice.search.model import Visible
+from sluice.search.parse import parse_query
+from sluice.search.postgres import PostgresLogReader
+from sluice.streams.model import StreamEntry
+from sluice.templates.postgres import PostgresClusterer
+from vault import NOW, Vault, always
+
+OLD = datetime(2026, 10, 1, 5, tzinfo=UTC)
+HOT = NOW - timedelta(days=2)
+
+
+@pytest.fixture(scope="module")
+def archive_database(empty_database: Callable[[], Scratch]) -> Scratch:
+    """Of this module: archiving concerns every partition."""
+    database = empty_database()
+    SchemaOwner(Database(database.url("sluice_owner", direct=True))).migrate()
+    return database
+
+
+def a_word() -> str:
+    """One that nobody takes for a value."""
+    return "".join(secrets.choice("ghklmnprstw") + secrets.choice("iou") for _ in range(8))
+
+
+class House(Vault):
+    """Logs of a person among others', old and new, stored and dead; ``secrets`` are texts that only they hold."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.person = f"person-{secrets.token_hex(8)}"
+        self.secrets: list[str] = [self.person]
+        self.clusterer = PostgresClusterer(self.database("sluice_writer"))
+
+    def logs(self, received_at: datetime, application: int = 0) -> Any:
+        """A batch in which every third log is of the person, if it is of the first application."""
+        made = []
+        for position in range(9):
+            is_hers = application == 0 and position % 3 == 0
+            note = secrets.token_hex(3_000) if position == 3 else ""  # too long for the row itself
+            message = f"letter of {a_word()} {note}" if is_hers else f"Wort {position}"
+            if is_hers:
+                self.secrets.append(message.split()[2])
+            metadata = {"user": {"id": self.person if is_hers else "other"}, "n": position}
+            made.append(record(position, message, event_at=received_at, metadata=json.dumps(metadata)))
+        return self.entry(self.applications[application], made, received_at)
+
+    def live(self) -> None:
+        """Logs everywhere."""
+        entries = [self.logs(OLD), self.logs(HOT), self.logs(HOT, application=1)]
+        self.store(entry for entry in self.clusterer.cluster(entries).entries if isinstance(entry, StreamEntry))
+        bad = [
+            record(number, f"bad {who}", metadata=f'{{"user": {{"id": "{who}"}}, "a": "\\u0000"}}')
+            for number, who in enumerate((self.person, "other"))
+        ]
+        self.store([self.entry(self.applications[0], bad, HOT)])
+        filters = PostgresFilterStore(self.database("sluice_indexer"))
+        while filters.advance(10_000).entries:
+            pass
+
+    def is_hers(self, row: tuple[Any, ...]) -> bool:
+        who = json.loads(row[-1]).get("user", {}).get("id")
+        return bool(row[0] == self.applications[0] and who == self.person)
+
+    def erase(self, has_time: Callable[[], bool] = always, **members: Any) -> Any:
+        event = {"application": self.name(), "metadata": {"user.id": self.person}, **members}
+        return self.eraser().erase(event, has_time)
+
+    def traces(self) -> Counter[str]:
+        """Where the secrets are: files of the database and objects, read byte by byte."""
+        execute_as_superuser(self.scratch.stack, "CHECKPOINT")
+        ((oid,),) = self.scratch.rows("SELECT oid FROM pg_database WHERE datname = current_database()")
+        base = next(self.scratch.stack.state.rglob(f"base/{oid}"))
+        texts = [text.encode() for text in self.secrets]
+        found: Counter[str] = Counter()
+        names = dict(
+            self.scratch.rows(
+                "SELECT pg_relation_filenode(oid)::text, relname FROM pg_class WHERE relkind IN ('r','i','t','S')"
+            )
+        )
+        for file in base.iterdir():
+            content = file.read_bytes()
+            if any(text in content for text in texts):
+                found[str(names.get(file.name.partition(".")[0], file.name))] += 1
+        for key in self.keys():
+            content = b"".join(text_lines(self.objects.get(key) or b""))
+            found["objects"] += any(text in content for text in texts)
+        return +found
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of the objects."""
+    return tmp_path_factory.mktemp("objects")
+
+
+@pytest.fixture
+def house(archive_database: Scratch, folder: Path) -> House:
+    house = House(archive_database, folder)
+    house.live()
+    house.run()
+    return house
+
+
+def others(house: House) -> Counter[Any]:
+    return Counter({row: count for row, count in house.expected.items() if not house.is_hers(row)})
+
+
+def test_a_persons_logs_are_gone_and_no_others(house: House) -> None:
+    assert house.hot() + house.archived() == house.expected
+    receipt = house.erase()["erasure"]
+    assert receipt["step"] == "done"
+    assert house.hot() + house.archived() == others(house)
+    assert receipt["deleted"] == {
+        "rows": 3,
+        "archived_rows": 3,
+        "objects": 1,
+        "dead_letters": 1,
+        "templates": receipt["deleted"]["templates"],
+    }
+    dead = house.scratch.rows(
+        "SELECT status, queued = '', detail = 'erased' FROM dead_letters WHERE application_id = %s ORDER BY position",
+        house.applications[0],
+    )
+    assert dead == [("dropped", True, True), ("open", False, False)]
+    assert house.overview().verify({}, always)["problems"] == []
+
+
+def test_no_trace_is_left_in_any_file(house: House) -> None:
+    """Of tables, their TOAST and indexes, filters, templates, dead letters, receipts and objects."""
+    before = house.traces()
+    assert {"objects", "log_entries_1_20261122", "dead_letters"} <= before.keys()
+    assert any(name.startswith("pg_toast") for name in before)
+    assert "templates" in before or "unmined_lines" in before
+    house.secrets = [secret for secret in house.secrets if secret != house.person]
+    other = {
+        text for text in house.secrets for row in house.hot() if row[0] == house.applications[1] and text in row[-2]
+    }
+    house.secrets = [text for text in house.secrets if text not in other]
+    house.erase()
+    assert house.traces() == {}
+
+
+def test_searches_go_on(house: House) -> None:
+    house.erase()
+    visible = Visible({house.applications[0]: house.name()})
+    reader = PostgresLogReader(house.database("sluice_reader"), visible)
+    found = reader.search(parse_query({"q": "wort metadata.user.id:other"}, NOW)).logs
+    assert len(found) == 6
+    assert reader.search(parse_query({"q": f"metadata.user.id:{house.person}"}, NOW)).logs == []
+    filters = house.scratch.rows(
+        "SELECT filter IS NULL FROM word_filters WHERE application_id = %s", house.applications[0]
+    )
+    assert filters == [(True,)]
+
+
+def test_the_ledger_still_says_what_was_stored(house: House) -> None:
+    ledger = PostgresLedger(house.database("sluice_reader"), set(house.applications))
+    before = ledger.settled({})
+    house.erase()
+    assert ledger.settled({}) == before
+
+
+def test_logs_that_are_queued_are_waited_for(house: House) -> None:
+    house.queue.submit(submission([record()], application_id=house.applications[0]))
+    answer = house.erase()
+    assert (answer["waits"], answer["erasure"]["step"]) == (True, "queue")
+    assert house.hot() + house.archived() == house.expected
+    house.queue.submit(submission([record()], application_id=house.applications[1]))
+    assert house.erase()["waits"]
+    house.queue._entries.clear()
+    house.queue.submit(submission([record()], application_id=house.applications[0]))  # after the request: not meant
+    assert house.erase()["erasure"]["step"] == "done"
+
+
+def test_logs_received_after_the_request_are_not_meant(house: House) -> None:
+    house.queue.submit(submission([record()], application_id=house.applications[0]))
+    house.erase()
+    house.store([house.logs(NOW + timedelta(minutes=1))])
+    house.queue._entries.clear()
+    house.erase()
+    assert sum(house.is_hers(row) for row in house.hot()) == 3
+
+
+def test_whoever_has_no_time_goes_on_later(house: House) -> None:
+    calls = 0
+    while house.erase(iter([True, False, False, False]).__next__)["erasure"]["step"] != "done":
+        calls += 1
+        assert calls < 50
+    assert calls > 3
+    assert house.hot() + house.archived() == others(house)
+
+
+def test_a_day_on_its_way_to_the_archive_begins_anew(house: House) -> None:
+    house.clock = NOW + timedelta(days=40)
+    archive = house.archiver().archive
+    opened = archive.open(archive.due(house.clock.date())[0])
+    house.archiver()._write(opened, archive.announce(opened), type(house.archiver().run(lambda: False))())
+    house.erase()
+    house.run()
+    assert house.hot() == {}
+    assert house.archived() == others(house)
+    assert house.keys() == house.known_keys()
+
+
+def test_an_application_is_erased_as_a_whole(house: House) -> None:
+    house.rehydrator().rehydrate(
+        {"application": house.name(), "since": "2000-01-01T00:00:00Z", "until": "2100-01-01T00:00:00Z"}, always
+    )
+    receipt = house.erase(metadata={}, all=True)["erasure"]
+    left = house.hot() + house.archived()
+    assert {row[0] for row in left} == {house.applications[1]}
+    assert house.rehydrated() == {}
+    assert receipt["deleted"]["rows"] + receipt["deleted"]["archived_rows"] == 18
+    for table in ("templates", "template_counts", "unmined_lines"):
+        assert house.scratch.rows(f"SELECT FROM {table} WHERE application_id = %s", house.applications[0]) == []
+
+
+def test_a_receipt_tells_nobody_who_it_was(house: House) -> None:
+    receipt = house.erase()["erasure"]
+    assert house.person not in json.dumps(receipt)
+    assert receipt["metadata_keys"] == ["user.id"]
+    (kept,) = house.eraser().receipts({"id": receipt["erasure_id"]}, always)["erasures"]
+    assert kept == receipt
+    erasure = house.eraser().erasures.all()[0]
+    assert erasure.proof() == erasure.checksum
+    assert house.erase()["erasure"]["erasure_id"] != receipt["erasure_id"]  # another request, which finds nothing
+
+
+@pytest.mark.parametrize(
+    ("members", "code"),
+    [
+        ({"metadata": {}}, "empty_selection"),
+        ({"metadata": {"user": 1}}, "invalid_metadata"),
+        ({"metadata": ["user"]}, "invalid_metadata"),
+        ({"application": "nobody"}, "unknown_application"),
+        ({"application": None}, "invalid_application"),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_erased(house: House, members: dict[str, Any], code: str) -> None:
+    with pytest.raises(RejectedInput) as caught:
+        house.erase(**members)
+    assert caught.value.code == code
