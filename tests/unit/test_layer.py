@@ -30,7 +30,7 @@ MODULES = {
     "admin": 219,
     "index": 205,
     "deliver": 182,
-    "archive": 520,
+    "archive": 545,
 }
 ALLOWANCE = 10  # between patch releases of Python
 # What these take (225 ms and 160 ms) is paid at every cold start; drain invokes another function, archive has
