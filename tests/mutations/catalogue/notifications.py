@@ -18,12 +18,12 @@ NOTIFICATIONS = (
         (f"{_HOSTILE}::test_names_that_lead_to_hostile_addresses_are_refused",),
     ),
     Mutation(
-        "addresses in the dress of IPv6",
-        "a mapped or translated address leads into the network",
+        "an address inside another",
+        "a host in the network is reached by an address of IPv6 that holds its own",
         _ADDRESSES,
         "return isinstance(address, IPv4Address) or _is_plain_unicast(address)",
         "return True",
-        (f"{_HOSTILE}::test_no_address_passes_in_the_dress_of_another_family",),
+        (f"{_HOSTILE}::test_names_that_lead_to_hostile_addresses_are_refused",),
     ),
     Mutation(
         "an address as a webhook's host",
@@ -63,7 +63,7 @@ NOTIFICATIONS = (
         _DISPATCH,
         "AND (m.leased_until IS NULL OR m.leased_until < %(now)s)\n  AND c.is_enabled",
         "AND c.is_enabled",
-        (f"{_TOLD}::test_a_killed_run_neither_loses_nor_doubles",),
+        (f"{_TOLD}::test_a_late_word_that_it_arrived_counts",),
     ),
     Mutation(
         "routing by several at once",
