@@ -2,11 +2,13 @@
 
 import random
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 
 import psycopg2
 import pytest
+from psycopg2.extensions import cursor
 
 from scratch import Scratch
 from sluice.anomalies.ports import Conflict
@@ -126,3 +128,46 @@ def test_late_logs_are_found_in_the_census(scratch: Scratch, late_minutes: int) 
     watching.watch(application_id, late + MINUTE)
     rows = scratch.rows("SELECT is_corrected, closed_at FROM anomalies WHERE application_id = %s", application_id)
     assert [(is_corrected, closed_at is not None) for is_corrected, closed_at in rows] == [(True, True)]
+
+
+class CountingDatabase(Database):
+    """Knows how many transactions there were."""
+
+    count = 0
+
+    @contextmanager
+    def transaction(self) -> Iterator[cursor]:
+        self.count += 1
+        with super().transaction() as open_cursor:
+            yield open_cursor
+
+
+def test_a_minute_costs_as_many_transactions_however_many_series_there_are(scratch: Scratch) -> None:
+    costs = []
+    for templates in (3, 60):
+        application_id, template_ids = application_with(scratch, templates)
+        count_in(scratch, application_id, traffic(template_ids, START, START + 2 * DAY))
+        database = CountingDatabase(scratch.url("sluice_watcher"))
+        watching = Watcher(PostgresCensus(database), PostgresWatchStore(database))
+        while watching.watch(application_id, START + 2 * DAY - HOUR).is_behind:
+            pass
+        before = database.count
+        for minute in range(1, 21):
+            watching.watch(application_id, START + 2 * DAY - HOUR + minute * MINUTE)
+        costs.append((database.count - before) / 20)
+    assert costs[0] == costs[1] <= 8
+
+
+def test_who_forgets_an_application_forgets_its_anomalies(scratch: Scratch) -> None:
+    application_id, template_ids = application_with(scratch, 3)
+    count_in(scratch, application_id, traffic(template_ids, START, INCIDENT + HOUR, storm=template_ids[0]))
+    watching = watcher(scratch)
+    while watching.watch(application_id, INCIDENT + HOUR).is_behind:
+        pass
+    tables = ("anomalies", "anomaly_states", "anomaly_watches")
+    counts = " UNION ALL ".join(
+        f"SELECT count(*) FROM {table} WHERE application_id = {application_id}" for table in tables
+    )
+    assert all(number for (number,) in scratch.rows(counts))
+    scratch.rows("SELECT forget_templates(%s)", application_id)
+    assert not any(number for (number,) in scratch.rows(counts))
