@@ -203,8 +203,9 @@ class _Pass:
             drain.queue.start(chunk.shard, chunk.entries)
             result = drain.runner.run(task)
         except (ChunkFailed, Unavailable, ContractError) as error:
+            ids = {"application_ids": chunk.application_ids, "batch_ids": chunk.batch_ids[:BATCHES_A_LINE]}
             about = {"code": error.code, "detail": error.detail, "shard": chunk.shard}
-            logger.error("chunk failed", extra=about | {"batch_ids": chunk.batch_ids[:BATCHES_A_LINE]})
+            logger.error("chunk failed", extra=about | ids)
             return error
         with _COUNTING:
             self.report.result += result

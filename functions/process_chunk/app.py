@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
-from sluice.chunks.lines import dead_line, stored_lines
+from sluice.chunks.lines import about, dead_line, stored_lines
 from sluice.chunks.model import ChunkResult, ChunkTask
 from sluice.chunks.ports import ChunkStore
 from sluice.chunks.postgres import PostgresChunkStore
@@ -66,7 +66,7 @@ class ProcessChunk:
         result = replace(settlement.result, acknowledged=acknowledged)
         for line in stored_lines(task, settled, result):
             logger.info("chunk stored", extra=line)
-        if dead := dead_line(settlement.dead):
+        if dead := dead_line(settlement.dead, settled):
             logger.warning("records dead-lettered", extra=dead)
         if settlement.held:
             detail = f"most records of several applications fail: {len(settlement.held)} entries are held back"
@@ -80,7 +80,7 @@ class ProcessChunk:
         try:
             found = self.clusterer.cluster(entries)
         except Exception:  # delivery first: no fault of the miner's may hold up logs
-            logger.exception("clustering failed")
+            logger.exception("clustering failed", extra=about(entries))
             count(metrics, "clustering_failures", 1)
             return [
                 replace(entry, clusters=unmasked_clusters(entry.lines)) if isinstance(entry, StreamEntry) else entry
@@ -92,7 +92,7 @@ class ProcessChunk:
             detail: dict[str, Any] = {"lines": found.unmined_count}
             if found.failure:
                 detail |= {"code": found.failure.code, "detail": found.failure.detail}
-            logger.warning("templates are to be found later", extra=detail)
+            logger.warning("templates are to be found later", extra=detail | about(entries))
             count(metrics, "lines_unmined", found.unmined_count)
         return found.entries
 

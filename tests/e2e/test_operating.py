@@ -1,10 +1,12 @@
 """What operators do by hand, as they type it: load, look, drain, invoke."""
 
 import json
+import secrets
 import subprocess
 from pathlib import Path
 
 import pytest
+import requests
 
 SLUICE = str(Path(__file__).resolve().parents[2] / "build" / "venv" / "bin" / "sluice")
 
@@ -41,3 +43,23 @@ def test_load_queue_drain_and_invoke(operator_environment: dict[str, str], key: 
     again = sluice(environment, *run)
     assert again.returncode == 0, again.stdout + again.stderr
     assert json.loads(again.stdout)["ledger"]["stored"] == 400
+
+
+@pytest.mark.timeout(200)
+def test_own_logs_are_stored_once(operator_environment: dict[str, str], url: str) -> None:
+    """However often they are read."""
+    name = f"own-{secrets.token_hex(4)}"
+    sluice(operator_environment, "apps", "create", name)
+    made = sluice(operator_environment, "keys", "create", name, "--scope", "ingest", "--scope", "read")
+    environment = operator_environment | {"SLUICE_API_KEY": made.stdout.split()[-1]}
+    body = '{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"body":{"stringValue":"a"}},5]}]}]}'
+    headers = {"X-API-Key": environment["SLUICE_API_KEY"], "Content-Type": "application/json"}
+    assert requests.post(f"{url}/v1/logs", data=body, headers=headers, timeout=30).status_code == 200
+    for _ in range(2):
+        shipped = sluice(environment, "own-logs", name, "--since", "-1m")
+        assert shipped.returncode == 0, shipped.stderr
+    sluice(environment, "drain", "--until-empty")
+    found = [json.loads(line) for line in sluice(environment, "logs", "OTLP service:ingest").stdout.splitlines()]
+    told = [(log["level"], log["message"], log["metadata"]["rejected"]) for log in found]
+    assert told.count(("WARNING", "OTLP records rejected", 1)) == len(told) == len({log["timestamp"] for log in found})
+    assert told

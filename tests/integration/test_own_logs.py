@@ -1,18 +1,24 @@
 """What the functions say of themselves: nothing of what customers sent, and little."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import redis
 
 from aws import FunctionRunner, load_app
-from own_lines import OwnLines, own_lines
+from own_lines import OwnLines
+from own_lines import own_lines as caught
 from real_stage import RealStage
 from samples import poison, record, submission, submission_of
 from scratch import Scratch
+from sluice.chunks.postgres import PostgresChunkStore
 from sluice.entries.packing import pack_record
+from sluice.runtime.postgres import Database
 from sluice.streams.redis import RedisQueue
+from sluice.templates.postgres import PostgresClusterer
+from sluice_cli.own_logs import Line, own_logs
 
 CANARY = "kanarienvogel"
 LOG = {
@@ -94,7 +100,7 @@ def stage(
 
 @pytest.fixture
 def lines(stage: RealStage, capsys: pytest.CaptureFixture[str]) -> Iterator[OwnLines]:
-    with own_lines(capsys) as lines:
+    with caught(capsys) as lines:
         yield lines
 
 
@@ -187,6 +193,52 @@ def test_nothing_of_an_unexpected_error_is_told(
     assert stage.post([LOG])[0] == stage.get("/api/stats")[0] == 500
     assert len(lines.about('"unexpected error"')) == 2
     check(lines)
+
+
+class Shipper:
+    """`sluice own-logs`, with the lines that these tests catch for CloudWatch, and the stage for the API."""
+
+    def __init__(self, stage: RealStage, lines: OwnLines) -> None:
+        self.stage, self.lines = stage, lines
+        self._read = 0
+
+    def ship(self) -> int:
+        """Stores what was written since the last time; how many logs that were."""
+        new = self.lines.text.splitlines()[self._read :]
+        self._read += len(new)
+        told = [
+            Line(number, "drain" if '"batch_ids"' in text else "process-chunk", "s", text)
+            for number, text in enumerate(new)
+        ]
+        found = list(own_logs(told, self.stage.application_id))
+        for identity, log in found:
+            assert self.stage.post([log], headers={"Idempotency-Key": f"own-{identity}"})[0] == 202
+        return len(found)
+
+
+def test_own_logs_do_not_feed_themselves(
+    stage: RealStage, lines: OwnLines, monkeypatch: pytest.MonkeyPatch, redis_client: redis.Redis
+) -> None:
+    """Neither when they are stored, nor while the database is away and what waits is tried again and again."""
+    shipper, other = Shipper(stage, lines), stage.scratch.create_application()
+    queue = RedisQueue(redis_client, shard_count=1, backlog_limit_bytes=10**9)
+    queue.submit(submission([record(0)], application_id=other))
+    chunk, works = load_app("process_chunk"), load_app("process_chunk")._dependencies()
+    down = Database("postgresql://nobody@127.0.0.1:9/none")
+    broken = replace(works, store=PostgresChunkStore(down), clusterer=PostgresClusterer(down))
+    monkeypatch.setattr(chunk, "_dependencies", lambda: broken)
+    stage.drain()
+    assert shipper.ship() == 2, "a stranger's log got no template, and could not be stored"
+    waiting = [entry.entry_id for entry in queue.inspect(0, max_entries=100, max_pending=100).pending]
+    queue.acknowledge(0, queue.read(0, waiting))
+    for _ in range(3):
+        stage.drain()
+        assert shipper.ship() == 0, "only own logs wait, and nothing is told of them"
+    monkeypatch.setattr(chunk, "_dependencies", lambda: works)
+    stage.drain()
+    stage.runner.invoke("index", {})
+    assert shipper.ship() == 0, "they are stored without a word"
+    assert stage.get("/api/stats", application=stage.application)[1]["total"] == 2
 
 
 # Bytes of own log for a million stored ones, by how many come in a request; the logs themselves are 200 MB.

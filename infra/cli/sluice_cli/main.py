@@ -27,6 +27,7 @@ from sluice_cli.commands import (
     load,
     logs,
     mutings,
+    own_logs,
     queue,
     retention,
     send,
@@ -136,6 +137,7 @@ app.add_typer(anomalies.app, name="anomalies")
 app.command(epilog="Example: sluice diff 1.4.2 --against 1.4.1 --app checkout")(diff.diff)
 app.command(epilog="Example: sluice show 01a20deee395dc58b9fc0fd42fbfb249-3 --context 10")(logs.show)
 app.command(epilog="Example: sluice batch 01a20deee395dc58b9fc0fd42fbfb249")(batch.batch)
+app.command(epilog="Example: sluice own-logs sluice --follow")(own_logs.own_logs)
 app.command(epilog="Example: sluice ledger")(ledger.ledger)
 app.command(epilog="Example: sluice status")(status.status)
 app.command(epilog="""Example: sluice invoke query --event '{"action": "audit"}' --tail-logs""")(invoke.invoke)

@@ -23,12 +23,20 @@ def stored_lines(
         yield {"shard": task.shard} | _ids(page)
 
 
-def dead_line(dead: Iterable[DeadLettered]) -> dict[str, Any]:
-    """How many records of which batch were dead-lettered, and why; empty if none."""
+def about(entries: Iterable[StreamEntry | UnreadableEntry]) -> dict[str, Any]:
+    """Whose entries a line is about, the first ENTRIES_A_LINE."""
+    return _ids([entry for entry in entries if isinstance(entry, StreamEntry)][:ENTRIES_A_LINE])
+
+
+def dead_line(dead: Sequence[DeadLettered], entries: Iterable[StreamEntry | UnreadableEntry] = ()) -> dict[str, Any]:
+    """How many records of which batch were dead-lettered, and why; empty if none. ``entries``: of the chunk."""
     found = [{"batch_id": item.batch_id, "reason": item.reason, "records": item.count} for item in dead]
     if not found:
         return {}
-    return {"dead_lettered": sum(item["records"] for item in found), "batches": found[:_MAX_DEAD]}
+    batches = {item.batch_id for item in dead}
+    owners = [entry for entry in entries if isinstance(entry, StreamEntry) and entry.batch_id.hex in batches]
+    counted = {"dead_lettered": sum(item.count for item in dead), "batches": found[:_MAX_DEAD]}
+    return counted | ({"application_ids": sorted({entry.application_id for entry in owners})} if owners else {})
 
 
 def _ids(entries: Iterable[StreamEntry]) -> dict[str, list[Any]]:

@@ -55,6 +55,11 @@ class Chunk:
         """Of the entries that tell theirs, each once."""
         return list(dict.fromkeys(entry.batch_id for entry in self.entries if entry.batch_id))
 
+    @property
+    def application_ids(self) -> list[int]:
+        """Of the entries that tell theirs, each once."""
+        return list(dict.fromkeys(entry.application_id for entry in self.entries if entry.application_id is not None))
+
     def to_task(self, *, is_condemned: bool = False, is_forced: bool = False, drain_id: str = "") -> ChunkTask:
         """The task that has it stored."""
         ids = tuple(entry.entry_id for entry in self.entries)
