@@ -62,6 +62,7 @@ async function checked(method: string, path: string, options: Options): Promise<
 export const get = <Answer>(path: string, options?: Options) => request<Answer>("GET", path, options);
 export const post = <Answer>(path: string, body: unknown = {}) => request<Answer>("POST", path, { body });
 export const patch = <Answer>(path: string, body: unknown) => request<Answer>("PATCH", path, { body });
+export const put = <Answer>(path: string, body: unknown) => request<Answer>("PUT", path, { body });
 export const remove = <Answer>(path: string) => request<Answer>("DELETE", path);
 
 /** The URL of a request, relative to the page: for links and downloads. */

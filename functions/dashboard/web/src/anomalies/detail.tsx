@@ -5,6 +5,7 @@ import { link, route } from "../router";
 import { formatTime } from "../time";
 import { ErrorState, Icon, Loading, LogSamples, RelativeTime, SafeText, TemplateText, TimeChart } from "../ui";
 import { zone } from "../zone";
+import { Feedback } from "./feedback";
 import { Badges } from "./list";
 import { type Anomaly, type AnomalyDetail, logsQuery, showAnomaly } from "./model";
 
@@ -18,7 +19,7 @@ export function AnomalyDetailPage({ id }: { id: string }) {
         <a href={link("anomalies", { since: route.value.query.get("since") })}>Anomalies</a>
       </nav>
       {detail.value ? (
-        <Detail detail={detail.value} />
+        <Detail detail={detail.value} reload={detail.reload} />
       ) : detail.problem ? (
         <ErrorState problem={detail.problem} onRetry={detail.reload} />
       ) : (
@@ -28,7 +29,7 @@ export function AnomalyDetailPage({ id }: { id: string }) {
   );
 }
 
-function Detail({ detail: { anomaly, series } }: { detail: AnomalyDetail }) {
+function Detail({ detail: { anomaly, series }, reload }: { detail: AnomalyDetail; reload: () => Promise<void> }) {
   const { sentence, application, onset, last_seen, status, window, templates, samples } = anomaly;
   return (
     <>
@@ -60,6 +61,7 @@ function Detail({ detail: { anomaly, series } }: { detail: AnomalyDetail }) {
           >
             <Icon name="search" /> Logs
           </a>
+          <Feedback anomaly={anomaly} reload={reload} />
         </div>
       </div>
       {series.starts.length > 0 && <Drawn anomaly={anomaly} series={series} />}

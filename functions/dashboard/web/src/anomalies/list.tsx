@@ -18,6 +18,7 @@ import {
   TimeChart,
   toastProblem,
 } from "../ui";
+import { Feedback } from "./feedback";
 import { type Anomaly, type AnomalyPage, KINDS, kindTitle, listAnomalies } from "./model";
 
 const LIMIT = 100;
@@ -51,7 +52,12 @@ export function AnomalyList() {
       <section class="card" aria-label="Found">
         {found.value ? (
           found.value.anomalies.length > 0 ? (
-            <Found key={found.at} first={found.value} query={{ ...filters, since, limit: LIMIT }} />
+            <Found
+              key={found.at}
+              first={found.value}
+              query={{ ...filters, since, limit: LIMIT }}
+              reload={found.reload}
+            />
           ) : (
             <Nothing isFiltered={isFiltered} />
           )
@@ -170,9 +176,10 @@ function barsOf({ starts, series }: Counts) {
 interface FoundProps {
   first: AnomalyPage;
   query: Record<string, string | number>;
+  reload: () => Promise<void>;
 }
 
-function Found({ first, query }: FoundProps) {
+function Found({ first, query, reload }: FoundProps) {
   const [more, setMore] = useState<AnomalyPage>({ anomalies: [], next_cursor: first.next_cursor });
   useEffect(() => setMore({ anomalies: [], next_cursor: first.next_cursor }), [first]);
 
@@ -190,7 +197,7 @@ function Found({ first, query }: FoundProps) {
       <ul class="anomalies-list">
         {[...first.anomalies, ...more.anomalies].map((anomaly) => (
           <li key={anomaly.id} class={anomaly.feedback === "noise" ? "is-noise" : ""}>
-            <One anomaly={anomaly} />
+            <One anomaly={anomaly} reload={reload} />
           </li>
         ))}
       </ul>
@@ -203,7 +210,7 @@ function Found({ first, query }: FoundProps) {
   );
 }
 
-function One({ anomaly }: { anomaly: Anomaly }) {
+function One({ anomaly, reload }: { anomaly: Anomaly; reload: () => Promise<void> }) {
   const { id, application, onset, sentence } = anomaly;
   return (
     <>
@@ -218,15 +225,12 @@ function One({ anomaly }: { anomaly: Anomaly }) {
           </span>
         </p>
       </div>
+      <Feedback anomaly={anomaly} reload={reload} />
     </>
   );
 }
 
-export function Badges({
-  anomaly: { kind, status, score, corrected, feedback, muted, version },
-}: {
-  anomaly: Anomaly;
-}) {
+export function Badges({ anomaly: { kind, status, score, corrected, muted, version } }: { anomaly: Anomaly }) {
   return (
     <span>
       <span class={`badge ${status === "open" ? "bad" : ""}`}>{status === "open" ? "going on" : "over"}</span>
@@ -235,7 +239,6 @@ export function Badges({
         score {score.toFixed(2)}
       </span>
       {version && <span class="badge">since version {version}</span>}
-      {feedback && <span class="badge">{feedback}</span>}
       {muted && <span class="badge">like noise</span>}
       {corrected && <span class="badge caution">corrected: late logs showed nothing</span>}
     </span>

@@ -1,5 +1,5 @@
 /** What the detectors found, as the API gives it. */
-import { get, type Query } from "../api";
+import { get, put, type Query } from "../api";
 import { term, withTerm } from "../logs/language";
 
 export const KINDS = [
@@ -13,6 +13,8 @@ export const KINDS = [
   "silence",
   "session",
 ] as const;
+
+export type Verdict = "useful" | "noise";
 
 export interface Anomaly {
   id: number;
@@ -37,7 +39,7 @@ export interface Anomaly {
   version: string | null;
   /** Ids of logs. */
   samples: string[];
-  feedback: "useful" | "noise" | null;
+  feedback: Verdict | null;
   /** Late logs showed that there was nothing. */
   corrected: boolean;
   /** It is like one that was called noise: nobody is told. */
@@ -65,6 +67,8 @@ export const listAnomalies = (query: Query, signal?: AbortSignal) =>
   get<AnomalyPage>("api/anomalies", { query, ...(signal ? { signal } : {}) });
 export const showAnomaly = (id: string, signal: AbortSignal) =>
   get<AnomalyDetail>(`api/anomalies/${encodeURIComponent(id)}`, { signal });
+
+export const judge = (id: number, verdict: Verdict | null) => put(`api/anomalies/${id}/feedback`, { verdict });
 
 /** "new template" */
 export const kindTitle = (kind: string) => kind.replaceAll("_", " ");
