@@ -53,7 +53,7 @@ def incident_lines(found: JsonObject) -> list[Text]:
     lines += [Text.assemble((f"{name:<10}", "dim"), printable(value)) for name, value in facts]
     for event in found["events"]:
         payload = event["payload"]
-        said = f"{second(event['created_at'])}  {event['kind']:<12}"
+        said = f"{second(event['created_at'])}  {event['kind']:<12} "
         lines.append(Text.assemble((said, STYLES.get(event["kind"], "")), printable(payload.get("sentence", ""))))
         lines += [
             Text(printable(f"    {sample['level']:<8} {sample['message']}"), "dim")
