@@ -17,7 +17,7 @@ MAX_NAME_CHARACTERS = 100
 MAX_COMMENT_CHARACTERS = 1_000
 MAX_MATCHERS, MAX_MATCHER_CHARACTERS = 10, 200
 MAX_MINUTES = 24 * 60
-MAX_SILENCE = timedelta(days=366)
+MAX_SILENCE = timedelta(days=3_660)
 _EMAIL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z][A-Za-z0-9-]{1,62}")
 _TOPIC = re.compile(r"arn:aws[a-z-]*:sns:[a-z0-9-]{4,30}:[0-9]{12}:sluice-alerts-[A-Za-z0-9_-]{1,200}(\.fifo)?")
 _CLOCK = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])")
@@ -92,7 +92,7 @@ def read_silence(members: Mapping[str, Any], now: datetime) -> SilenceForm:
     ends_at = _moment(members, "ends_at")
     if ends_at <= max(starts_at, now) or ends_at - starts_at > MAX_SILENCE:
         raise RejectedInput(
-            "invalid_ends_at", "ends_at must lie in the future, after starts_at and within a year of it"
+            "invalid_ends_at", "ends_at must lie in the future, after starts_at and within ten years of it"
         )
     matchers = read_matchers(members.get("matchers"))
     if not matchers:
