@@ -33,7 +33,14 @@ CHECKS: Any = [
     response_schema_conformance,
 ]
 # The example's application exists by then; a key in a header is not a session, nor is the example's key anybody's.
-MAY_BE = {"/api/applications": {409}, "/api/session": {401}, "/api/diff": {400}}  # such an application is there, or not
+# What the examples name is there, or not.
+MAY_BE = {
+    "/api/applications": {409},
+    "/api/session": {401},
+    "/api/diff": {400},
+    "/api/retention-classes/{name}": {404},
+    "/api/applications/{name}/retention": {404},
+}
 
 
 @schemathesis.serializer("application/x-ndjson", "application/x-protobuf")
