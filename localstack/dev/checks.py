@@ -28,6 +28,9 @@ for folder in sys.argv[1:]:
         print("Traceback (most recent call last):", *traceback.format_list(frames), sep="\\n", file=sys.stderr)
         sys.exit("".join(traceback.format_exception_only(error)))
     sys.path.remove(folder)
+    for name, module in list(sys.modules.items()):  # files of one name stand beside several functions
+        if (getattr(module, "__file__", None) or "").startswith(folder + "/"):
+            del sys.modules[name]
 """
 
 

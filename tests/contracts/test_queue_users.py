@@ -158,8 +158,15 @@ def alerts(server: Server) -> None:
     RedisMetricStore(server.connect("alerts")).add(DENIAL)
 
 
+def archive(server: Server) -> None:
+    server.queue("ingest").submit(submission([record(0)]))
+    queue = server.queue("archive")
+    assert queue.accepted()
+    assert queue.queued_ranges()
+
+
 WORK: dict[str, Callable[[Server], None]] = {
-    work.__name__: work for work in (ingest, drain, process_chunk, query, dashboard, watch, alerts)
+    work.__name__: work for work in (ingest, drain, process_chunk, query, dashboard, watch, alerts, archive)
 }
 
 

@@ -258,7 +258,7 @@ def test_a_breakpoint_in_the_working_tree_is_hit(start: Callable[..., Session], 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--debug", "nothing"], "there is no function nothing: DEBUG is one of admin, dashboard, drain"),
+        (["--debug", "nothing"], "there is no function nothing: DEBUG is one of admin, alerts, archive, dashboard"),
         (["--only", "nothing"], "no log is called nothing"),
     ],
 )

@@ -3,8 +3,10 @@
 Imports nothing of Sluice, so it runs against any deployment.
 """
 
+import json
 import secrets
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -40,10 +42,35 @@ READING: dict[tuple[str, str], tuple[dict[str, str], ...]] = {
     ("get", "/api/tail"): tuple({"cursor": "{cursor}", "wait": "0", **asked} for asked in FILTERED),
     ("get", "/api/templates"): ({}, {"application": ""}, {"ignored": "yes"}),
     ("get", "/api/templates/{id}"): ({},),
+    ("get", "/api/batches/{id}"): ({},),
     ("get", "/api/usage"): ({},),
     ("get", "/api/ledger"): ({},),
     ("get", "/api/session"): ({},),
 }
+
+# What A makes there, with a secret in it; what has an id is asked for by that.
+MADE: dict[str, dict[str, Any]] = {
+    "/api/rules": {"name": "{secret}", "query": "level:>=error", "window_seconds": 300, "above": 10},
+    "/api/channels": {"name": "{secret}", "kind": "webhook", "target": "https://hooks.example.com/sluice"},
+    "/api/silences": {
+        "matchers": [{"label": "service", "is": "=", "value": "payments"}],
+        "ends_at": "2030-01-01T00:00:00Z",
+        "comment": "{secret}",
+    },
+    "/api/maintenance-windows": {
+        "weekly": {"weekdays": ["sunday"], "start": "22:00", "duration_minutes": 240, "time_zone": "Europe/Berlin"},
+        "comment": "{secret}",
+    },
+}
+# Found by the platform, not made by anybody: in these A's application must not be named to B.
+FOUND = (
+    "/api/incidents",
+    "/api/deliveries",
+    "/api/anomalies",
+    "/api/diff",
+    "/api/anomalies/backtest",
+    "/api/rules/test",
+)
 
 
 class Tenant:
@@ -108,7 +135,8 @@ def operations(document: dict[str, Any]) -> dict[tuple[str, str], Any]:
 def test_every_path_is_in_the_list(document: dict[str, Any]) -> None:
     found = operations(document)
     administration = {place for place, item in found.items() if ADMINISTRATION in item["tags"]}
-    assert found.keys() == SENDING | FOR_OPERATORS | READING.keys() | administration
+    alerting = {(method, path) for method, path in found if path.startswith((*MADE, *FOUND))}
+    assert found.keys() == SENDING | FOR_OPERATORS | READING.keys() | administration | alerting
 
 
 def test_what_is_for_operators_is_refused(document: dict[str, Any], b: Tenant, a: Tenant) -> None:
@@ -136,6 +164,29 @@ def test_no_path_leads_to_anothers_logs(a: Tenant, b: Tenant, facts: dict[str, s
         shown = a.ask(method, filled, by_cookie=by_cookie, **asked).text
         shown_to_a += any(fact in shown for fact in sought)
     assert shown_to_a, "A sees it there: otherwise this proves nothing"
+
+
+def test_no_path_leads_to_anothers_alerting(document: dict[str, Any], url: str, make_key: Callable[..., str]) -> None:
+    a, b = Tenant(url, make_key("read", "alerts")), Tenant(url, make_key("read", "alerts"))
+    secret = f"secret{secrets.token_hex(6)}"
+    for path, members in MADE.items():
+        body = json.loads(json.dumps(members).replace("{secret}", secret))
+        made = requests.post(url + path, json=body, headers=a.headers, timeout=30)
+        assert made.status_code == 201, made.text
+        (found,) = (one for one in made.json().values() if isinstance(one, dict))
+        assert secret in a.ask("get", path).text
+        assert secret not in b.ask("get", path).text
+        for method, named in operations(document):
+            if named.startswith(f"{path}/{{id}}"):
+                answer = requests.request(
+                    method, url + named.format(id=found["id"]), json={"enabled": False}, headers=b.headers, timeout=30
+                )
+                assert answer.status_code == 404, f"{method} {named}: {answer.status_code} {answer.text}"
+                assert secret not in answer.text
+        assert secret in a.ask("get", path).text, "B changed nothing"
+    for path in FOUND:
+        answer = b.ask("get", path, application=a.application)
+        assert answer.status_code >= 400 or a.application not in answer.text, answer.text
 
 
 def test_names_of_others_are_as_unknown_as_those_of_nobody(b: Tenant, a: Tenant) -> None:

@@ -33,10 +33,11 @@ class Shop:
 
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
-        desk.scratch.rows("UPDATE alert_rules SET is_enabled = false")  # of other tests' applications
         self.application_id, self.name = desk.new_application()
         database = Database(desk.scratch.url("sluice_watcher"))
         PostgresRuleStates(database).create_defaults()
+        others = "UPDATE alert_rules SET is_enabled = false WHERE application_id <> %s"  # of other tests
+        desk.scratch.rows(others, self.application_id)
         self.store = PostgresWatchStore(database)
         self.saves = 0
         self.step = watch_app.Anomalies(
@@ -48,6 +49,7 @@ class Shop:
             watch_app.logger,
             watch_app.metrics,
         )
+        self.watch()  # what it still has to say of the others
 
     def find(self, *anomalies: Anomaly) -> None:
         self.store.save(Progress(self.application_id, self.saves, START, START), None, anomalies)
