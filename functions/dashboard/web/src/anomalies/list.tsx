@@ -254,7 +254,7 @@ function Nothing({ isFiltered }: { isFiltered: boolean }) {
       title={`Nothing unusual in the last ${shownSpan()}`}
       action={<a href={here({ since: "-30d" })}>Look at the last 30 days</a>}
     >
-      Rates, new and rare templates, and sessions are watched each minute, once an application is known for some days.
+      Rates, new and rare templates are watched each minute, once an application is known for some days.
     </EmptyState>
   );
 }
