@@ -70,6 +70,7 @@ def played(
         for seed in SEEDS
     ]
     with pause("watch"):  # which would take the half of the past that it sees for all of it
+        until(lambda: is_watched(operator_environment))  # a run that was under way is over
         sent = [send(each) for each in all_played]
         until(lambda: [stored(each) for each in all_played] == sent)
         time.sleep(61 - time.time() % 60)  # what is received is counted by the minute, and looked at when that is over
