@@ -4,8 +4,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from sluice.anomalies.changes import Change, ChangeKind
 from sluice.anomalies.explain import explain_change
-from sluice.anomalies.novelty import Change, ChangeKind
 from sluice.applications.model import KeyRecord
 from sluice.errors import RejectedInput
 from sluice.releases.compare import Comparison, Outcome, choose, compare

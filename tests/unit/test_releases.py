@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sluice.anomalies.novelty import ChangeKind
+from sluice.anomalies.changes import ChangeKind
 from sluice.errors import RejectedInput
 from sluice.releases.compare import LOOKBACK, Comparison, choose, compare
 from sluice.releases.model import Counted, Release

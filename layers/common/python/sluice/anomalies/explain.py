@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
-from sluice.anomalies.model import Kind, Verdict
-from sluice.anomalies.novelty import Change, ChangeKind, Novelty, NoveltyKind
+from sluice.anomalies.changes import Change, ChangeKind
+from sluice.anomalies.model import Kind
 from sluice.anomalies.series import Episode
 from sluice.anomalies.sessions import Reason, ReasonKind, SessionVerdict
 
@@ -46,15 +46,6 @@ def explain_anomaly(
     return told + (f"; it began with version {version}" if version else "")
 
 
-def explain_rate(verdict: Verdict, width: timedelta) -> str:
-    """What came, what was expected and since when, of a bucket of ``width``; times are in the verdict's time zone."""
-    span = _span(width * verdict.buckets)
-    facts = f"{_number(verdict.observed)} in {span}, where about {_number(verdict.expected)} were expected"
-    if verdict.kind is None or verdict.onset is None:
-        return f"{facts}: as usual"
-    return f"{facts}: {_KINDS[verdict.kind]}, since {verdict.onset:%Y-%m-%d %H:%M}"
-
-
 def explain_session(verdict: SessionVerdict, texts: Mapping[int, str]) -> str:
     """Its strongest reasons; ``texts`` are the templates'."""
     if not verdict.reasons:
@@ -62,13 +53,6 @@ def explain_session(verdict: SessionVerdict, texts: Mapping[int, str]) -> str:
     told = [_reason(reason, texts) for reason in verdict.reasons[:_REASONS_TOLD]]
     more = len(verdict.reasons) - len(told)
     return "; ".join([*told, f"and {more} more"] if more else told)
-
-
-def explain_novelty(novelty: Novelty, text: str) -> str:
-    """``text`` is the template's."""
-    if novelty.kind is NoveltyKind.NEW:
-        return f"“{text}” was never seen before"
-    return f"“{text}” is back: it was last seen days ago, and is {_share(novelty.probability)} of all logs"
 
 
 def explain_change(change: Change, text: str, version: str) -> str:

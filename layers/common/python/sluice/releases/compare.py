@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sluice.anomalies.novelty import Change, changes, traffic
+from sluice.anomalies.changes import Change, changes, traffic
 from sluice.errors import RejectedInput
 from sluice.releases.model import Counted, Release
 

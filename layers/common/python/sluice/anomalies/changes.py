@@ -1,71 +1,16 @@
-"""New and rare templates, and what a version changed: pure functions on counts."""
+"""What a version changed: pure functions on counts by template."""
 
-import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from enum import StrEnum
 
 from sluice.anomalies.model import ALARM_SCORE
 from sluice.anomalies.tails import surprise_above, surprise_below
 
-LEARNING = timedelta(days=7)  # of an application, in which every template is new
-RARE_SHARE = 1e-4  # of an application's logs
-_RARE_DAYS = 7.0  # without the template, before its return is worth a word
-_NEW_LIMIT = 0.05  # probability that the next log has a template of its own, at which a new one is no news
 _CHANGED_SURPRISE = 10.0  # once in 22,000 templates that did not change
 _OWN_SCATTER = 0.1  # relative variance of a template's share of logs between two stretches of time
 _LEAST_CHANGE = 2.0  # times as many, or as few
 _ENOUGH_LOGS, _ENOUGH_TEMPLATES = 10, 3  # on both sides, for their median to tell how much came
-
-
-@dataclass(frozen=True, slots=True)
-class History:
-    """A template's past, before the logs that are judged. ``last`` is None for a template that is new."""
-
-    count: int
-    last: datetime | None
-
-
-class NoveltyKind(StrEnum):
-    """Why a template is worth a word."""
-
-    NEW = "new"
-    RARE = "rare"  # was seldom seen, and not for days
-
-
-@dataclass(frozen=True, slots=True)
-class Novelty:
-    """``score`` is from 0 to 1, an anomaly from ALARM_SCORE on. ``probability`` is how likely a log was to be one."""
-
-    template_id: int
-    kind: NoveltyKind
-    score: float
-    probability: float
-
-
-def novelties(
-    seen: Mapping[int, datetime], histories: Mapping[int, History], since: datetime, learning: timedelta = LEARNING
-) -> tuple[Novelty, ...]:
-    """Which of the templates that were seen (with their first time in the logs that are judged) are new or rare.
-
-    ``histories`` are of all templates of the application, which sends logs since ``since``. A new template surprises
-    the less, the more templates have come only once so far: their share of all logs is the probability that the next
-    log's template is new (Good and Turing, Biometrika 40, 1953)."""
-    total = sum(history.count for history in histories.values())
-    once = sum(history.count == 1 for history in histories.values())
-    answers = []
-    for template_id, time in seen.items():
-        if time - since < learning:
-            continue
-        history = histories.get(template_id)
-        if history is None or history.last is None:
-            probability = (once + 1) / (total + 1)
-            answers.append(Novelty(template_id, NoveltyKind.NEW, _score(probability, _NEW_LIMIT), probability))
-        elif history.count <= RARE_SHARE * total and time - history.last >= timedelta(days=_RARE_DAYS):
-            probability = history.count / total
-            answers.append(Novelty(template_id, NoveltyKind.RARE, _score(probability, 10 * RARE_SHARE), probability))
-    return tuple(sorted(answers, key=lambda novelty: (-novelty.score, novelty.template_id)))
 
 
 class ChangeKind(StrEnum):
@@ -134,8 +79,3 @@ def _change(template_id: int, before: int, after: int, scale: float, is_known: b
         return Change(template_id, ChangeKind.GONE, score, before, after, before * scale)
     kind = ChangeKind.MORE if after > expected else ChangeKind.LESS
     return Change(template_id, kind, score, before, after, before * scale)
-
-
-def _score(probability: float, limit: float) -> float:
-    """1/2 at the limit, 1 for what is impossible."""
-    return 1 / (1 + math.exp(math.log(max(probability, 1e-12)) - math.log(limit)))
