@@ -1,6 +1,6 @@
 """What the functions say of themselves: nothing of what customers sent, and little."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -87,15 +87,21 @@ RULE = {
 CHANNEL = {"name": CANARY, "kind": "webhook", "target": {"url": f"https://{CANARY}.invalid/{CANARY}"}}
 
 
+@pytest.fixture(scope="module")
+def database(migrated_database: Callable[[], Scratch]) -> Scratch:
+    """One without rules of other tests, some of which nobody can judge."""
+    return migrated_database()
+
+
 @pytest.fixture
 def stage(
-    scratch: Scratch,
+    database: Scratch,
     redis_url: str,
     redis_client: redis.Redis,
     function_runner: FunctionRunner,
     monkeypatch: pytest.MonkeyPatch,
 ) -> RealStage:
-    return RealStage(scratch, redis_url, redis_client, function_runner, monkeypatch)
+    return RealStage(database, redis_url, redis_client, function_runner, monkeypatch)
 
 
 @pytest.fixture
