@@ -21,6 +21,7 @@ PIECES = [
     "q7",
     "17",
     "0x1f",
+    "cafebabe",
     "/a/b",
     "http://h/p?q=1",
     "10.0.0.1:80",
@@ -65,6 +66,8 @@ EVIL = [
     ("", "1", ""),
     ("", "a.", ""),
     ("", "1.", "x y"),
+    ("", "(1.", "x"),
+    ("", "1?,", "x"),
     ("", "a:", "1"),
     ("", "f:", "x"),
     ("", "/a", ""),
@@ -102,6 +105,7 @@ def test_any_text_is_masked_and_masked_text_stays(message: str) -> None:
 @example("at Mon, 24 Nov 2026 and")
 @example("read /a. then")
 @example("took <1 sec")
+@example("is true")
 def test_words_are_masked_as_the_whole_message_is(message: str) -> None:
     assert mask(message) == masks._mask_in_context(message)
 

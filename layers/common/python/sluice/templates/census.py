@@ -10,8 +10,8 @@ from sluice.entries.model import MAX_FIELD_CHARACTERS
 from sluice.entries.packing import NULL, RECORD_COLUMNS, unescape
 from sluice.streams.model import StreamEntry
 
-_EVENT_AT, _LEVEL = RECORD_COLUMNS.index("event_at"), RECORD_COLUMNS.index("level")
-_SERVICE, _VERSION = RECORD_COLUMNS.index("service"), RECORD_COLUMNS.index("version")
+_LEVEL, _SERVICE = RECORD_COLUMNS.index("level"), RECORD_COLUMNS.index("service")
+_SERVICE_FROM_END = len(RECORD_COLUMNS) - _SERVICE
 _NULL = NULL.encode()
 _MINUTE = len("2026-01-01T00:00")
 _UTC = b"+00:00"
@@ -54,7 +54,8 @@ class Census:
     releases: Counter[ReleaseCell] = field(default_factory=Counter)
 
 
-# As text, but for template and key: minute of the event (where it is written as we write it), level, service, version.
+# As text, but for template and key: minute of the event (where it is written as we write it), level, service (of those
+# that have a version), version.
 type _Rough = tuple[bytes, bytes, int, int, bytes, bytes]
 
 
@@ -77,17 +78,18 @@ def census(entries: Iterable[StreamEntry], dead: Collection[tuple[int, int]]) ->
 
 
 def _rough(entry: StreamEntry, dead: Collection[tuple[int, int]]) -> Counter[_Rough]:
-    counts: Counter[_Rough] = Counter()
+    """Fields are taken from both ends: message and metadata are not divided, nor what stands between."""
+    rough: list[_Rough] = []
     for number, (line, cluster) in enumerate(zip(entry.lines.split(b"\n"), entry.clusters, strict=False)):
         if dead and (id(entry), number) in dead:
             continue
-        fields = line.split(b"\t", _VERSION + 1)
-        event_at = fields[_EVENT_AT]
+        head, service, version, *_ = line.rsplit(b"\t", _SERVICE_FROM_END)
+        _, event_at, level, _ = head.split(b"\t", _LEVEL + 1)
         minute = event_at[:_MINUTE] if event_at.endswith(_UTC) else event_at
         template_id = cluster.template_id
         key = 0 if template_id else cluster.key
-        counts[minute, fields[_LEVEL], template_id, key, fields[_SERVICE], fields[_VERSION]] += 1
-    return counts
+        rough.append((minute, level, template_id, key, b"" if version == _NULL else service, version))
+    return Counter(rough)
 
 
 def _level(text: bytes) -> int:

@@ -7,7 +7,7 @@ from sluice.entries.packing import RECORD_COLUMNS, unescape
 from sluice.templates.keys import template_key
 from sluice.templates.masks import mask
 
-_MESSAGE = RECORD_COLUMNS.index("message")
+_MESSAGE_FROM_END = len(RECORD_COLUMNS) - RECORD_COLUMNS.index("message")
 _NULL = b"\\N"
 
 
@@ -55,10 +55,10 @@ def unmasked_clusters(lines: bytes) -> Sequence[Cluster]:
 
 
 def _message(line: str) -> str:
-    fields = line.split("\t", _MESSAGE + 1)
-    if len(fields) <= _MESSAGE:
+    fields = line.rsplit("\t", _MESSAGE_FROM_END)
+    if len(fields) <= _MESSAGE_FROM_END:
         return ""
-    message = fields[_MESSAGE]
+    message = fields[1]
     if "\\" not in message:
         return message
     try:

@@ -20,7 +20,11 @@ _CHUNK = re.compile(
     r"""=?(?:[A-Za-z][A-Za-z0-9+.-]{0,20}:)?//?[^\s,;()\[\]{}<>"'|]*(?:((?<=\.)(?=\s[a-z])))?"""
     r"""|=?[^\s,;=()\[\]{}<>"'|]+\(?"""
 )
-_VALUE = re.compile(r"\d\w*+(?:\.\w++)*+|[0-9a-fA-F]{8,}")  # as by the rules below, found sooner
+# Values as by the rules below, found sooner: all of a chunk; in a text, those beside nothing but what the rules leave.
+_VALUE = re.compile(r"\d\w*+(?:\.\w++)*+|[0-9a-fA-F]{8,}")
+_PLAIN_VALUE = re.compile(
+    r"[0-9a-fA-F](?<![^\s(\[].)(?:(?<=\d)\w*+(?:\.\w++)*+|[0-9a-fA-F]{7,}+)(?=[.:!?]*[,;)\]]*(?:\s|\Z))"
+)
 _SHORT_TIME_OR_MONTH = re.compile(r"<\d|\A(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\b")
 _FUNCTION = re.compile(r"[^\W\d][\w.:$]*\(")
 _SHORT_TIME = re.compile(r"(?<![^\s(])<\d+ ?[a-z]{1,4}\b")
@@ -56,7 +60,7 @@ def mask(message: str) -> str:
 
 def _masked(text: str) -> str:
     try:
-        masked = " ".join([_words[word] for word in text.split()])
+        masked = " ".join([_words[word] for word in _PLAIN_VALUE.sub(WILDCARD, text).split()])
     except _NeedsContextError:
         masked = _mask_in_context(text)
     return _QUOTED.sub(_join_quoted, masked) if '"' in masked else masked
