@@ -25,7 +25,7 @@ BENCHMARKS = $(WITH_VENV) PYTHONPATH=tests:infra:localstack $(PYTHON_VENV) -m be
 SHARDS = $(if $(SHARD_COUNT),--parameter ShardCount=$(SHARD_COUNT))
 COMPOSE := docker compose --file localstack/compose.yaml --env-file localstack/.env $(if $(MONITORING),--profile monitoring)
 WITH_COMPOSE := . build/compose/env
-IN_TWO := --numprocesses 2 --dist loadgroup
+IN_TWO := --numprocesses 2 --dist loadscope
 UV_COMPILE := build/lock-venv/bin/uv pip compile -q --universal --python-version 3.13 --generate-hashes \
 	--custom-compile-command 'make lock'
 

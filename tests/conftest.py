@@ -1,8 +1,8 @@
-"""Fixtures for every suite: real servers (stack), scratch databases on them (scratch), moto (aws), deployment."""
+"""Fixtures for every suite (servers, scratch databases, moto, the deployment), and which process runs what."""
 
 import pytest
 
-pytest_plugins = ["stack", "scratch", "aws", "deployment"]
+pytest_plugins = ["stack", "scratch", "aws", "deployment", "scheduling"]
 
 OFFLINE_SUITES = ("tests/unit/", "tests/functions/", "tests/properties/")
 
@@ -13,13 +13,7 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Suites that need no server get no network either (loopback excepted: some start their own HTTP server).
-
-    Of two workers, one gets all tests that need the deployment, and the other, file by file, those that do not.
-    """
+    """Suites that need no server get no network either (loopback excepted: some start their own HTTP server)."""
     for item in items:
         if any(suite in item.path.as_posix() for suite in OFFLINE_SUITES):
             item.add_marker(pytest.mark.allow_hosts(["127.0.0.1"]))
-        needs_deployment = "operator_environment" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("deployment" if needs_deployment else item.path.as_posix()))
-    items.sort(key=lambda item: "operator_environment" not in getattr(item, "fixturenames", ()))
