@@ -11,7 +11,7 @@ from sluice.applications.model import KeyRecord, Limits, Scope
 from sluice.entries.model import Batch, Flag, Level, Record
 from sluice.entries.packing import pack_batch, pack_record
 from sluice.streams.model import Part, StreamEntry, Submission
-from sluice.streams.parts import compress, split_parts
+from sluice.streams.parts import compress, compressed_parts
 
 PEPPER = bytes(range(32))
 NOBODY = 1_000_000  # an application id that no test creates
@@ -88,7 +88,7 @@ def submission(
         batch_id=batch_id or uuid4(),
         received_at=received_at or datetime.now(UTC),
         body_hash=body_hash,
-        parts=split_parts(pack_batch(Batch(tuple(records) or (record(),), ()))),
+        parts=compressed_parts(pack_batch(Batch(tuple(records) or (record(),), ()))),
         is_idempotent=is_idempotent,
         traceparent=traceparent,
     )

@@ -21,7 +21,7 @@ from sluice.runtime.crash_points import crash_point
 from sluice.runtime.posts import Post
 from sluice.runtime.settings import IngestSettings
 from sluice.streams.model import Submission, Submitted
-from sluice.streams.parts import split_parts
+from sluice.streams.parts import compressed_parts
 from sluice.streams.ports import SubmissionQueue, Waker
 
 SMALL_BYTES = 65_536  # of a body whose reading takes less than asking Redis first whether it may be read
@@ -112,7 +112,7 @@ class Ingest:
             batch_id=_batch_id(key, token, received_at),
             received_at=received_at,
             body_hash=body_hash,
-            parts=split_parts(batch),
+            parts=compressed_parts(batch),
             is_idempotent=token is not None,
             traceparent=post.traceparent,
         )

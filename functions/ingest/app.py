@@ -62,7 +62,7 @@ def _accept(request: Request, door: Door) -> Accepted:
     metrics.note("batch_id", accepted.batch_id.hex)
     if accepted.submitted is Submitted.UNATTENDED and ingest.waker is not None:
         _wake(ingest.waker)
-    count(metrics, "accepted", 0 if accepted.is_replay else len(accepted.batch.lines))
+    count(metrics, "accepted", 0 if accepted.is_replay else accepted.batch.record_count)
     if accepted.batch.rejections:
         codes = Counter(rejection.code for rejection in accepted.batch.rejections)
         rejected = [Sample("rejected", times, {"code": code}) for code, times in sorted(codes.items())]
@@ -89,7 +89,7 @@ def ingest(request: Request) -> Response:
     if not accepted.batch.rejections:
         return Response(_good_answer(accepted), {"Content-Type": "application/json", **headers}, 202)
     answer = {
-        "accepted": len(accepted.batch.lines),
+        "accepted": accepted.batch.record_count,
         "batch_id": accepted.batch_id.hex,
         "rejected": rejection_documents(accepted.batch.rejections),
         "rejected_count": len(accepted.batch.rejections),
@@ -99,7 +99,7 @@ def ingest(request: Request) -> Response:
 
 def _good_answer(accepted: Accepted) -> str:
     """The answer's text where nothing was rejected, in a tenth of the time."""
-    count = len(accepted.batch.lines)
+    count = accepted.batch.record_count
     return f'{{"accepted":{count},"batch_id":"{accepted.batch_id.hex}","rejected":[],"rejected_count":0}}'
 
 

@@ -20,7 +20,7 @@ from sluice.errors import RejectedInput
 from sluice.runtime.postgres import Database
 from sluice.search.model import Filters, LogQuery, Visible
 from sluice.search.postgres import PostgresLogReader
-from sluice.streams.parts import split_parts
+from sluice.streams.parts import compressed_parts
 
 any_text = st.text(st.characters())
 any_json = st.recursive(
@@ -61,7 +61,7 @@ def test_stored_and_read_back(shelf: Shelf, sent: list[dict[str, Any]]) -> None:
         batch = parse_batch(json.dumps(sent).encode(), received_at, max_records=100)
     except RejectedInput:
         return
-    (part,) = split_parts(pack_batch(batch))
+    (part,) = compressed_parts(pack_batch(batch))
     entry = stream_entry(
         map(pack_record, batch.records),
         application_id=shelf.application_id,

@@ -9,10 +9,9 @@ from hypothesis import strategies as st
 
 from fakes import NOON
 from sluice.entries.model import Batch, Flag, Level, Record
-from sluice.entries.packing import RECORD_COLUMNS, pack_batch, pack_record, unpack_records
+from sluice.entries.packing import PART_MAX_RECORDS, RECORD_COLUMNS, pack_batch, pack_record, unpack_records
 from sluice.entries.parse import parse_batch
 from sluice.errors import RejectedInput
-from sluice.streams.parts import PART_MAX_RECORDS, split_parts
 
 storable = st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"]))
 optional = st.none() | storable
@@ -75,7 +74,7 @@ def pytest_fail(name: str) -> None:
 @given(st.integers(0, 3_000))
 def test_parts_hold_every_record_in_order(count: int) -> None:
     record = next(iter(parse_batch(b'{"message": "m"}', NOON, max_records=1).records))
-    parts = split_parts(pack_batch(Batch(tuple(record._replace(position=position) for position in range(count)), ())))
+    parts = pack_batch(Batch(tuple(record._replace(position=position) for position in range(count)), ())).parts
     assert sum(part.record_count for part in parts) == count
     assert all(part.record_count <= PART_MAX_RECORDS for part in parts)
 
@@ -85,7 +84,7 @@ def test_a_repeated_request_falls_into_the_same_parts(lengths: list[int], first:
     """Whenever it arrives: the ledger recognises parts, so they must not depend on the time of receipt."""
     body = json.dumps([{"message": "x" * length, "timestamp": 0} for length in lengths]).encode()
     counts = [
-        [part.record_count for part in split_parts(pack_batch(parse_batch(body, moment, max_records=100)))]
+        [part.record_count for part in pack_batch(parse_batch(body, moment, max_records=100)).parts]
         for moment in (first, second)
     ]
     assert counts[0] == counts[1]

@@ -221,6 +221,52 @@ def test_the_usual_forms_are_read_in_one_pass(form: str, special: dict[str, Any]
     assert packed == careful(body)
 
 
+TIMED: dict[str, Any] = {"timestamp": "2026-03-01T12:00:00.500Z", "host": "h"}
+SPECIAL = {"message": "m", "timestamp": "Sun, 01 Mar 2026 11:00:00 GMT", "metadata": {"a": 2**70}, "level": "odd"}
+
+
+@pytest.mark.parametrize("count", [1, 2, 999, 1_000, 1_001, 2_600])
+@pytest.mark.parametrize("characters", [1, 999])
+@pytest.mark.parametrize("special", [[], [0], [999, 1_000]])
+def test_large_bodies_fall_into_the_same_parts(count: int, characters: int, special: list[int]) -> None:
+    records = [TIMED | {"message": "m" * characters} for _ in range(count)]
+    for position in special:
+        records[position:] = [SPECIAL, *records[position + 1 :]]
+    body = json.dumps({"logs": records}).encode()
+    packed = pack_usual(body, NOON, max_records=3_000)
+    assert packed is not None
+    assert packed == careful(body, max_records=3_000)
+
+
+def test_metadata_that_grow_are_counted_as_they_are_stored() -> None:
+    """Where a part ends must be the same whoever reads the body: these are longer in their normal form."""
+    body = json.dumps([{"message": "m", "metadata": {str(n): 1e15 for n in range(250)}} for _ in range(300)]).encode()
+    body = body.replace(b"1000000000000000.0", b"1e15").replace(b" ", b"")
+    packed = pack_usual(body, NOON, max_records=300)
+    assert len(body) < 1_000_000
+    assert packed is not None
+    assert len(packed.parts) > 1
+    assert packed == careful(body, max_records=300)
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        ["2026-03-01T12:00:00Z", "2026-03-01T12:01:61Z", "2026-03-01T12:02:00Z"],
+        ["2026-02-28T12:00:00Z", "2026-02-30T12:00:00Z", "2026-03-01T12:00:00Z"],
+        ["2026-03-01T12:00:00Z", "2026-03-01T12:00:61Z"],
+        ["2026-03-01T12:00:00+00:00", "2026-03-01T12:00:00+05:00"],
+        ["2026-03-01T12:00:59Z", "2026-03-01T12:00:01Z", "2026-03-01T12:00:30Z"],
+        ["2026-03-01T11:59:59Z", "2026-03-03T12:00:00Z", "2026-02-20T12:00:00Z"],
+    ],
+)
+def test_times_of_one_form_are_judged_one_by_one(times: list[str]) -> None:
+    body = json.dumps([{"message": "m", "timestamp": time} for time in times]).encode()
+    packed = pack_usual(body, NOON, max_records=3)
+    assert packed is not None
+    assert packed == careful(body)
+
+
 def test_nested_metadata_are_written_by_the_faster_writer() -> None:
     item = {"a": {"b": [1, 2.5, "c", None, True], "d": {}}, "e": 1}
     assert _metadata_text(item) == json_text(item)

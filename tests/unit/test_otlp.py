@@ -218,7 +218,7 @@ def test_depth_bombs_are_refused() -> None:
         (b"{", JSON, "invalid_json", 400),
         (b"[]", JSON, "invalid_otlp", 400),
         (b"\xff", JSON, "invalid_utf8", 400),
-        (b"[" * 250_001, JSON, "batch_too_large", 413),
+        (b"[]" * 250_001, JSON, "batch_too_large", 413),
         (b"\xff", PROTOBUF, "invalid_protobuf", 400),
         (b"{}", PROTOBUF, "invalid_protobuf", 400),
         (b"\x0a\x00" * 1_000_001, PROTOBUF, "batch_too_large", 413),

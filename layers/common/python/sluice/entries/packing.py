@@ -4,7 +4,7 @@ Field order is that of ``Record``. A tab, line feed, carriage return or backslas
 null, so a bare line feed always ends a record: storing a packed entry needs no parsing, only a prefix per line.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,31 +12,69 @@ from sluice.entries.model import Batch, Flag, Level, Record
 from sluice.errors import ContractError, Rejection
 
 RECORD_COLUMNS = Record._fields
+PART_MAX_RECORDS = 1_000
+PART_MAX_CHARACTERS = 1_000_000  # of messages and metadata
 
 _UNESCAPES = {"\\": "\\", "t": "\t", "n": "\n", "r": "\r"}
 NULL = "\\N"
 
 
 @dataclass(frozen=True, slots=True)
-class PackedBatch:
-    """A Batch on its way to the queue. The lists have an item for each record."""
+class PackedPart:
+    """Records that are queued as one entry."""
 
-    lines: list[str]  # without their line feeds
-    event_times: list[datetime]
-    characters: list[int]  # of message and metadata
+    record_count: int
+    event_from: datetime  # the earliest and the latest event time in it
+    event_to: datetime
+    lines: bytes  # each with its line feed
+
+
+@dataclass(frozen=True, slots=True)
+class PackedBatch:
+    """A Batch on its way to the queue."""
+
+    parts: tuple[PackedPart, ...]
     rejections: tuple[Rejection, ...]
     is_timed: bool  # each record carries a time of its own: an equal body can only be the same logs again
+
+    @property
+    def record_count(self) -> int:
+        """Of all parts."""
+        return sum(part.record_count for part in self.parts)
 
 
 def pack_batch(batch: Batch) -> PackedBatch:
     """The batch with its records as lines."""
-    return PackedBatch(
-        [record_line(record) for record in batch.records],
-        [record.event_at for record in batch.records],
-        [len(record.message) + len(record.metadata) for record in batch.records],
-        batch.rejections,
-        batch.is_timed,
-    )
+    characters = [len(record.message) + len(record.metadata) for record in batch.records]
+    parts = packed_parts(list(map(record_line, batch.records)), characters)
+    return PackedBatch(parts, batch.rejections, batch.is_timed)
+
+
+def packed_parts(lines: Sequence[str], characters: Sequence[int]) -> tuple[PackedPart, ...]:
+    """Lines (without line feeds), each with so many ``characters`` of message and metadata, in parts of at most
+    PART_MAX_RECORDS records and PART_MAX_CHARACTERS; a single larger record is a part of its own.
+
+    Where a part ends depends on the client's words alone, not on the time of receipt: a repeated request must fall into
+    the same parts.
+    """
+    return tuple(_part(lines[span]) for span in _spans(characters))
+
+
+def _part(lines: Sequence[str]) -> PackedPart:
+    times = [line.split("\t", 2)[1] for line in lines]  # whose order as texts is that of time
+    bounds = datetime.fromisoformat(min(times)), datetime.fromisoformat(max(times))
+    return PackedPart(len(lines), *bounds, f"{'\n'.join(lines)}\n".encode())
+
+
+def _spans(characters: Sequence[int]) -> Iterator[slice]:
+    start = size = 0
+    for position, count in enumerate(characters):
+        if position > start and (position - start == PART_MAX_RECORDS or size + count > PART_MAX_CHARACTERS):
+            yield slice(start, position)
+            start, size = position, 0
+        size += count
+    if characters:
+        yield slice(start, len(characters))
 
 
 def pack_record(record: Record) -> bytes:

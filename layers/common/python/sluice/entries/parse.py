@@ -74,7 +74,7 @@ def _no_json(text: str, error: json.JSONDecodeError) -> str:
 
 def check_size(body: bytes) -> None:
     """Raises RejectedInput ``batch_too_large`` for a body that would take too much memory when parsed as JSON."""
-    if len(body) <= MAX_CONTAINERS:  # cannot hold so many
+    if len(body) <= 2 * MAX_CONTAINERS:  # each takes two brackets
         return
     if body.count(b"[") + body.count(b"{") > MAX_CONTAINERS or (
         len(body) > MAX_COMMAS and body.count(b",") > MAX_COMMAS

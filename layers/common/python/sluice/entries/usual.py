@@ -5,11 +5,11 @@ with a special level, time or metadata costs only itself: the careful parser rea
 records is done for all at once, one field after the other, so that little of it runs in Python.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import repeat
 from operator import add
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 from msgspec.structs import asdict, astuple
@@ -22,9 +22,21 @@ from sluice.entries.model import (
     MAX_METADATA_DEPTH,
     MAX_METADATA_KEYS,
     Flag,
+    Record,
 )
 from sluice.entries.normalise import MAX_INTEGER_DIGITS
-from sluice.entries.packing import NULL, PackedBatch, escape, pack_batch, packed_time, record_line
+from sluice.entries.packing import (
+    NULL,
+    PART_MAX_CHARACTERS,
+    PART_MAX_RECORDS,
+    PackedBatch,
+    PackedPart,
+    escape,
+    pack_batch,
+    packed_parts,
+    packed_time,
+    record_line,
+)
 from sluice.entries.parse import TEXT, check_size, parse_batch
 from sluice.entries.record import MAX_SKEW, RecordParser, read_level
 from sluice.entries.timestamps import MAX_CHARACTERS, in_utc, timestamp_from_number
@@ -85,14 +97,16 @@ _FLAT, _ANY = _Decoders(_FlatLog), _Decoders(_Log)
 _encode, _encode_lines = msgspec.json.Encoder().encode, msgspec.json.Encoder().encode_lines
 _AT_ONCE_BYTES = 2**21  # of a body whose metadata are encoded at once, for which each is in memory twice
 _MISSING, _SKEWED = f"{Flag.TIMESTAMP_MISSING:d}", f"{Flag.CLOCK_SKEWED:d}"
+_POSITIONS = tuple(map(str, range(PART_MAX_RECORDS)))
+_MINUTE = len("0000-00-00T00:00:")
 _STEP = 16  # between the characters that are looked at for a long number
 _LONG = b"0" * (MAX_INTEGER_DIGITS // _STEP)
 _DIGITS_AS_ZEROS = bytes.maketrans(b"123456789", b"0" * 9)
 # In numbers below _SMALLEST, as msgspec writes them, and with their digits as zeros; and in some others, and words.
 _TINY, _EXPONENT, _TINY_EXPONENT = b"0.0000", b"e-", b"0e-0"
-# Times in UTC that differ from the packed form in their end alone: how much of them is kept, and what follows.
+# Times in UTC that differ from the packed form in their end alone: what ends them, and what follows the rest of them.
 _TIME_FORMS = {
-    f"0000-00-00T00:00:00{fraction}{zone}".encode(): (19 + len(fraction), f"{rest}+00:00")
+    f"0000-00-00T00:00:00{fraction}{zone}".encode(): (zone, f"{rest}+00:00")
     for fraction, rest in (("", ".000000"), (".000", "000"), (".000000", ""))
     for zone in ("Z", "+00:00")
 }
@@ -145,76 +159,120 @@ def pack_body(body: bytes, received_at: datetime, *, max_records: int, media_typ
 def _packed(
     logs: Sequence[_Log],
     fields: Sequence[tuple[Any, ...]],
-    metadata: list[str],
+    metadata: Sequence[str],
     received_at: datetime,
     *,
     is_plain: bool,
 ) -> PackedBatch:
     """``is_plain``: no text needs an escape. ``metadata`` are JSON text; an empty one is for the careful parser."""
+    count = len(logs)
     messages, *columns, sent_times, sent_levels, numbers, severity_texts, _ = fields
-    times, event_times, flags = _times(sent_times, received_at)
-    levels = list(map(_LEVELS.get, sent_levels, repeat("")))
-    characters = list(map(add, map(len, messages), map(len, metadata)))
+    times, levels = _times(sent_times, received_at), list(map(_LEVELS.get, sent_levels, repeat("")))
+    positions = _POSITIONS[:count] if count <= PART_MAX_RECORDS else list(map(str, range(count)))
+    strands = [positions, "\t", times.texts, times.end, "\t", levels, "\t", times.flags, "\t", NULL, "\t"]
+    for column in columns:
+        strands += (_texts(column, is_plain=is_plain), "\t")
+    strands += (messages if is_plain else list(map(escape, messages)), "\t")
+    strands += (metadata if is_plain else [item.replace("\\", "\\\\") for item in metadata], "\n")
+    text = _woven(count, strands)
+    has_severities = numbers.count(None) + severity_texts.count(None) < 2 * count
+    is_usual = all(times.texts) and all(levels) and all(metadata) and not has_severities
     is_timed = None not in sent_times
-    nulls = repeat(NULL)
-    texts = [
-        *[nulls if column.count(None) == len(column) else _texts(column, is_plain=is_plain) for column in columns],
-        messages if is_plain else map(escape, messages),
-        metadata if is_plain else [text.replace("\\", "\\\\") for text in metadata],
-    ]
-    positions = map(str, range(len(logs)))
-    lines = list(map("\t".join, zip(positions, times, levels, flags, nulls, *texts, strict=False)))
-    has_severities = numbers.count(None) + severity_texts.count(None) < 2 * len(logs)
-    if has_severities or "" in times or "" in levels or "" in metadata:
-        careful = RecordParser(received_at, clean=False)
-        for position, is_usual in enumerate(zip(times, levels, metadata, strict=True)):
-            if all(is_usual) and numbers[position] is None and severity_texts[position] is None:
-                continue
-            record = careful.record(position, _fields(logs[position]))
+    if is_usual and count <= PART_MAX_RECORDS and len(text) <= PART_MAX_CHARACTERS:
+        return PackedBatch((PackedPart(count, times.earliest, times.latest, text.encode()),), (), is_timed)
+    lines, characters = text.split("\n")[:-1], list(map(add, map(len, messages), map(len, metadata)))
+    if not is_usual:
+        for record in _special(logs, zip(times.texts, levels, metadata, strict=True), received_at):
             is_timed = is_timed and record.is_timed
-            lines[position], event_times[position] = record_line(record), record.event_at
-            characters[position] = len(record.message) + len(record.metadata)
-    return PackedBatch(lines, event_times, characters, (), is_timed)
+            lines[record.position] = record_line(record)
+            characters[record.position] = len(record.message) + len(record.metadata)
+    return PackedBatch(packed_parts(lines, characters), (), is_timed)
 
 
-def _texts(column: Sequence[str | None], *, is_plain: bool) -> Iterable[str]:
+def _special(logs: Sequence[_Log], cells: Iterable[tuple[str, ...]], received_at: datetime) -> Iterator[Record]:
+    """The logs that are for the careful parser: with an empty one among their ``cells``, or with severities."""
+    careful = RecordParser(received_at, clean=False)
+    for position, (log, known) in enumerate(zip(logs, cells, strict=True)):
+        if not all(known) or log.severity_number is not None or log.severity_text is not None:
+            yield careful.record(position, _fields(log))
+
+
+def _woven(count: int, strands: Iterable[Sequence[str] | str]) -> str:
+    """``count`` pieces of text, one after the other, made of an item of each strand; one that is a text is the same in
+    all of them."""
+    if count == 1:
+        return "".join([strand if type(strand) is str else strand[0] for strand in strands])
+    woven: list[Sequence[str]] = []
+    same = ""
+    for strand in strands:
+        if isinstance(strand, str):
+            same += strand
+        else:
+            woven += ([same] * count, strand)
+            same = ""
+    woven.append([same] * count)
+    width = len(woven)
+    cells = [""] * (count * width)
+    for position, strand in enumerate(woven):
+        cells[position::width] = strand
+    return "".join(cells)
+
+
+def _texts(column: Sequence[str | None], *, is_plain: bool) -> Sequence[str] | str:
+    missing = column.count(None)
+    if missing == len(column):
+        return NULL
     if is_plain:
-        return [NULL if text is None else text for text in column]
+        return [NULL if text is None else text for text in column] if missing else column  # type: ignore[return-value]
     return [NULL if text is None else escape(text) for text in column]
 
 
-def _times(sent: Sequence[Any], received_at: datetime) -> tuple[list[str], list[datetime], Iterable[str]]:
-    """Event times as they are packed and as such, and the flags. An empty text is for the careful parser."""
+class _Times(NamedTuple):
+    """Event times as they are packed, without their common ``end``; an empty one is for the careful parser."""
+
+    texts: Sequence[str]
+    end: str
+    flags: Sequence[str] | str
+    earliest: datetime  # of those that were read
+    latest: datetime
+
+
+def _times(sent: Sequence[Any], received_at: datetime) -> _Times:
     alike = _times_alike(sent)
-    if alike is None:
-        times = [_event_at(time, received_at) for time in sent]
-        event_times = [received_at if moment is None else moment for moment in times]
-        texts = ["" if moment is None else packed_time(moment) for moment in times]
-    else:
-        texts, event_times = alike
-        if max(event_times) - received_at <= MAX_SKEW and received_at - min(event_times) <= MAX_SKEW:
-            return texts, event_times, repeat("0")
+    if alike is not None:
+        texts, end, earliest, latest = alike
+        if latest - received_at <= MAX_SKEW and received_at - earliest <= MAX_SKEW:
+            return _Times(texts, end, "0", earliest, latest)
+    read = [_event_at(time, received_at) for time in sent]
+    moments = [received_at if moment is None else moment for moment in read]
     flags = [
-        _MISSING if time is None else _SKEWED if abs(event_at - received_at) > MAX_SKEW else "0"
-        for time, event_at in zip(sent, event_times, strict=True)
+        _MISSING if time is None else _SKEWED if abs(moment - received_at) > MAX_SKEW else "0"
+        for time, moment in zip(sent, moments, strict=True)
     ]
-    return texts, event_times, flags
+    texts = ["" if moment is None else packed_time(moment) for moment in read]
+    return _Times(texts, "", flags, min(moments), max(moments))
 
 
-def _times_alike(sent: Sequence[Any]) -> tuple[list[str], list[datetime]] | None:
-    """The times as they are packed and as such, if all have the same of _TIME_FORMS."""
+def _times_alike(sent: Sequence[Any]) -> tuple[Sequence[str], str, datetime, datetime] | None:
+    """The times as they are packed, without their common end, that end, and the earliest and the latest, if all have
+    the same of _TIME_FORMS."""
     try:
-        digits = "\n".join(sent).encode("ascii").translate(_DIGITS_AS_ZEROS)
+        joined = "\n".join(sent)
+        digits = f"{joined}\n".encode("ascii").translate(_DIGITS_AS_ZEROS)
         form = digits.partition(b"\n")[0]
-        if form not in _TIME_FORMS or digits != b"\n".join([form] * len(sent)):
+        if form not in _TIME_FORMS or digits != (form + b"\n") * len(sent):
             return None
-        event_times = list(map(datetime.fromisoformat, sent))
+        zone, end = _TIME_FORMS[form]
+        *texts, rest = f"{joined}\n".split(f"{zone}\n")
+        if rest or len(texts) != len(sent):  # another zone, whose digits look alike
+            return None
+        first, last = min(texts), max(texts)
+        earliest, latest = datetime.fromisoformat(f"{first}{end}"), datetime.fromisoformat(f"{last}{end}")
+        if first[:_MINUTE] != last[:_MINUTE]:  # else what lies between two times of a minute is a time of it
+            list(map(datetime.fromisoformat, sent))
     except (TypeError, ValueError):
         return None
-    if {moment.tzinfo for moment in event_times} != {UTC}:
-        return None
-    kept, end = _TIME_FORMS[form]
-    return [f"{time[:kept]}{end}" for time in sent], event_times
+    return texts, end, earliest, latest
 
 
 def _event_at(sent: str | float | None, received_at: datetime) -> datetime | None:
@@ -234,13 +292,19 @@ def _event_at(sent: str | float | None, received_at: datetime) -> datetime | Non
 
 def _flat_texts(metadata: Sequence[dict[str, Any] | None]) -> list[str] | None:
     """``_metadata_text`` of each; None if one may need a closer look."""
-    encoded = _encode_lines([{} if item is None else item for item in metadata])
-    if _TINY in encoded or (_EXPONENT in encoded and _TINY_EXPONENT in encoded.translate(_DIGITS_AS_ZEROS)):
+    encoded = _encode_lines([{} if item is None else item for item in metadata] if None in metadata else metadata)
+    if _TINY in encoded or (b"-" in encoded and _has_tiny_exponent(encoded)):  # one byte is found in no time
         return None
     texts = encoded.decode().split("\n")[:-1]
-    if len(encoded) > MAX_METADATA_CHARACTERS and max(map(len, texts)) > MAX_METADATA_CHARACTERS:
-        return None
-    return texts if max(map(len, filter(None, metadata)), default=0) <= MAX_METADATA_KEYS else None
+    longest = max(map(len, texts))
+    if longest <= MAX_METADATA_KEYS:  # a key takes more than a character
+        return texts
+    is_wide = max(map(len, filter(None, metadata))) > MAX_METADATA_KEYS
+    return None if is_wide or longest > MAX_METADATA_CHARACTERS else texts
+
+
+def _has_tiny_exponent(encoded: bytes) -> bool:
+    return _EXPONENT in encoded and _TINY_EXPONENT in encoded.translate(_DIGITS_AS_ZEROS)
 
 
 def _metadata_text(metadata: dict[str, Any] | None) -> str:
