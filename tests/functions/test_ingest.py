@@ -1,5 +1,6 @@
 """functions/ingest with fakes: what a client sees."""
 
+import base64
 import contextlib
 import gzip
 import json
@@ -51,6 +52,13 @@ def test_works_without_an_accept_header(front: Front) -> None:
     del event["headers"]["Accept"]
     del event["multiValueHeaders"]["Accept"]
     assert app.handler(event, LambdaContext())["statusCode"] == 202
+
+
+def test_takes_base64_as_lenient_decoders_do(front: Front) -> None:
+    event = rest_event("POST", "/api/ingest", json.dumps([LOG] * 20).encode(), headers={"X-API-Key": front.key})
+    event["body"] = base64.encodebytes(base64.b64decode(event["body"])).decode()
+    assert "\n" in event["body"][:-1]
+    assert json.loads(app.handler(event, LambdaContext())["body"])["accepted"] == 20
 
 
 def test_reports_the_bad_record_and_keeps_the_good_ones(front: Front) -> None:

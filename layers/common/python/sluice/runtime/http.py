@@ -4,12 +4,14 @@ that a route's protocol demands."""
 import json
 from base64 import b64encode
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import wraps
 from http import HTTPStatus
 from typing import Any, cast
 
+import msgspec
 from chalice.app import Chalice, Request, Response
 
 from sluice.applications.credentials import challenge
@@ -148,10 +150,18 @@ def _gateway_id(request: Request) -> str:
 
 def _request(event: dict[str, Any], context: Any) -> Request:
     """Chalice's, whose headers are a plain dictionary: names are in lower case, as everybody here asks for them."""
-    request = Request(event | _NO_HEADERS, context)
+    request = Request(event | _NO_HEADERS | _decoded(event), context)
     headers: Any = {name.lower(): value for name, value in (event["headers"] or {}).items()}
     request.headers = headers
     return request
+
+
+def _decoded(event: dict[str, Any]) -> dict[str, Any]:
+    """An event's body out of its base64, in a quarter of the time that Chalice takes: that is for what is no base64."""
+    if event.get("isBase64Encoded"):
+        with suppress(msgspec.ValidationError):
+            return {"body": msgspec.convert(event["body"], bytes), "isBase64Encoded": False}
+    return {}
 
 
 def media_type(request: Request) -> str:
