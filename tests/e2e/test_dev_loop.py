@@ -130,7 +130,7 @@ def answered(url: str, key: str) -> dict[str, Any]:
     return answer
 
 
-ANSWER = '        "accepted": len(accepted.batch.lines),\n'
+ANSWER = '        "accepted": accepted.batch.record_count,\n'
 APP = "functions/ingest/app.py"
 
 
