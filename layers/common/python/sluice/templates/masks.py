@@ -20,11 +20,13 @@ _CHUNK = re.compile(
     r"""=?(?:[A-Za-z][A-Za-z0-9+.-]{0,20}:)?//?[^\s,;()\[\]{}<>"'|]*(?:((?<=\.)(?=\s[a-z])))?"""
     r"""|=?[^\s,;=()\[\]{}<>"'|]+\(?"""
 )
-# Values as by the rules below, found sooner: all of a chunk; in a text, those beside nothing but what the rules leave.
-_VALUE = re.compile(r"\d\w*+(?:\.\w++)*+|[0-9a-fA-F]{8,}")
-_PLAIN_VALUE = re.compile(
-    r"[0-9a-fA-F](?<![^\s(\[].)(?:(?<=\d)\w*+(?:\.\w++)*+|[0-9a-fA-F]{7,}+)(?=[.:!?]*[,;)\]]*(?:\s|\Z))"
+# Values as by the rules below, found sooner, with the marks beside them.
+_VALUE = re.compile(
+    r"([(\[]*+)(?:\d\w*+(?:\.\w++)*+(?::\d\w*+(?:\.\w++)*+){0,2}+([.:!?]*+)"
+    r"|[0-9a-fA-F]{8,}+|/[\w-](?:[\w-]|[./](?=[\w-]))*+)([,;)\]]*+)"
 )
+_OPENING, _CLOSING = "([{\"'", ")]}\"',;"  # at the ends of a word, where they are no part of a chunk
+_PART = re.compile(r"[\w-]++(?:\.[\w-]++)*+")  # a word that is one
 _SHORT_TIME_OR_MONTH = re.compile(r"<\d|\A(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\b")
 _FUNCTION = re.compile(r"[^\W\d][\w.:$]*\(")
 _SHORT_TIME = re.compile(r"(?<![^\s(])<\d+ ?[a-z]{1,4}\b")
@@ -60,7 +62,7 @@ def mask(message: str) -> str:
 
 def _masked(text: str) -> str:
     try:
-        masked = " ".join([_words[word] for word in _PLAIN_VALUE.sub(WILDCARD, text).split()])
+        masked = " ".join([_words[word] for word in text.split()])
     except _NeedsContextError:
         masked = _mask_in_context(text)
     return _QUOTED.sub(_join_quoted, masked) if '"' in masked else masked
@@ -81,8 +83,11 @@ class _Masked(dict[str, str]):
         self._mask_one = mask_one
 
     def __missing__(self, text: str) -> str:
-        if text.isdecimal() or _VALUE.fullmatch(text):
+        if text.isdecimal():
             return WILDCARD
+        if found := _VALUE.fullmatch(text):
+            before, tail, after = found.groups("")
+            return f"{before}{WILDCARD}{tail}{after}"
         masked = self._mask_one(text)
         if len(text) <= _CACHED_CHARACTERS:
             if len(self) >= _CACHED:
@@ -94,6 +99,12 @@ class _Masked(dict[str, str]):
 def _mask_word(word: str) -> str:
     if _SHORT_TIME_OR_MONTH.search(word) or (word[-1] == "." and "/" in word):
         raise _NeedsContextError
+    if _PART.fullmatch(word):
+        return _mask_part(word)
+    if word[0] in _OPENING or word[-1] in _CLOSING:
+        body = word.lstrip(_OPENING)
+        core = body.rstrip(_CLOSING)
+        return word[: len(word) - len(body)] + (_words[core] if core else "") + body[len(core) :]
     return _mask_chunks(word)
 
 
