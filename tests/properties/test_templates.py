@@ -173,6 +173,17 @@ def test_lines_that_were_seen_teach_nothing(lines: list[str]) -> None:
         assert miner.assign(line) == found
 
 
+@given(LINES, st.lists(WORDS, min_size=1, max_size=6).map(" ".join))
+@example([f"zz, {word} for ann" for word in ("ann", "ben", "cid", "dan", "eve", "open")], "zz, close for ann")
+def test_what_is_remembered_changes_no_answer(lines: list[str], other: str) -> None:
+    miner = Miner()
+    for count, line in enumerate(lines, 1):
+        miner.assign(line)
+        fresh = Miner(miner.templates)
+        asked = [*lines[:count], other]
+        assert [miner.find(each) for each in asked] == [fresh.find(each) for each in asked]
+
+
 def test_logs_that_end_in_free_text_are_learnt_once() -> None:
     digits = {ord(character): digit for character, digit in zip(ID_CHARACTERS, "0123456789abcdef", strict=True)}
     lines = [mask(log.message.translate(digits)) for log in make_logs(4_000)]

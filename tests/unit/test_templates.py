@@ -230,6 +230,41 @@ def test_unknown_words_are_alike_only_where_no_template_tells_them_apart() -> No
     assert miner.find("wrote more.kl now") is None
 
 
+NAMES = ("ann", "ben", "cid", "dan", "eve", "fay", "gus", "hal")
+COLOURS = ("red", "blue", "green", "grey", "pink", "teal", "gold", "lime")
+PAIRS = tuple(map(" ".join, zip(NAMES, COLOURS, strict=True)))
+
+
+@pytest.mark.parametrize(
+    ("lines", "asked"),
+    [
+        ([*(f"x:{word} is open" for word in (*NAMES, "zz")), *(f"x:zz is {word}" for word in NAMES)], "x:new is open"),
+        (
+            [
+                *(f"it failed because: {text}" for text in (*NAMES, *PAIRS, "no (one) came")),
+                *(f"it failed {word}: no (one) came" for word in NAMES),
+            ],
+            "it failed because: no (one) came",
+        ),
+        (
+            [
+                *(f"{name} soon has left: all is well now" for name in NAMES),
+                *(f"zz {text}: all is well now" for text in (*NAMES, *PAIRS)),
+            ],
+            "zz soon has left: all is well now",
+        ),
+    ],
+    ids=["a word that became known", "the rest of a line", "a value of several words"],
+)
+def test_what_is_remembered_changes_no_answer(lines: list[str], asked: str) -> None:
+    miner = Miner()
+    for count, line in enumerate(lines, 1):
+        miner.assign(line)
+        fresh = Miner(miner.templates)
+        for each in (*lines[:count], asked):
+            assert miner.find(each) == fresh.find(each)
+
+
 @pytest.mark.parametrize(
     ("text", "line", "is_found"),
     [

@@ -16,7 +16,7 @@ from typing import Self
 
 from sluice.templates.model import OVERFLOW_TEXT, WILDCARD, Assignment, Template
 from sluice.templates.shapes import Shapes
-from sluice.templates.tokens import WORD, Tokens, accepts, label_of, tokens_of
+from sluice.templates.tokens import BETWEEN, WORD, Tokens, accepts, label_of, outline_of, tokens_of
 
 MAX_TEMPLATES = 5_000
 MAX_ALL_TOKENS = 200_000  # of the templates that are not merged; each takes about 400 bytes
@@ -32,7 +32,6 @@ _ENOUGH_FIRST = 12
 _ENOUGH_FREE = 16  # where more than half of the words differ, between many templates
 _ENOUGH_FURTHER = 3  # words of values that have several words, where other values are known
 
-_BETWEEN = frozenset({" ", ","})  # words of one value
 _DIGIT = re.compile(r"\d")
 _DOTTED = re.compile(r"\w[\w$-]*(?:\.[\w$-]+){2,}")
 _ASSIGNED = re.compile(r"""(?:(?<![=!<>])=|":) ?["']?$""")
@@ -91,7 +90,7 @@ class Miner:
         if self._joined(number, tokens) != self._active[number]:
             return None
         answer = Assignment(number, is_new=False, changed=())
-        self._shapes.add(shape, answer)
+        self._shapes.add(shape, tokens, answer, is_rest=number in self._trailing)
         return answer
 
     def _find_overflow(self, tokens: Tokens) -> Assignment | None:
@@ -111,7 +110,7 @@ class Miner:
             return self._learn(tokens)
         answer = Assignment(number, is_new=False, changed=self._generalise(number, tokens))
         if not answer.changed:
-            self._shapes.add(shape, answer)
+            self._shapes.add(shape, tokens, answer, is_rest=number in self._trailing)
         return answer
 
     def _learn(self, tokens: Tokens) -> Assignment:
@@ -181,11 +180,14 @@ class Miner:
     def _described(self, tokens: Tokens, numbers: set[int]) -> set[int]:
         """The templates that one made of ``numbers`` leaves nothing to describe."""
         is_wide = self._is_wide(tokens, numbers)
-        others = self._active if is_wide else self._relatives.get(_outline(tokens), ())
+        others = self._active if is_wide else self._relatives.get(outline_of(tokens), ())
+        labels = tuple(map(label_of, tokens))
         return {
             other
             for other in others
-            if not self._templates[other].is_split and _describes(tokens, self._active[other], is_wide=is_wide)
+            if _may_describe(labels, self._labels[other])
+            and not self._templates[other].is_split
+            and _describes(tokens, self._active[other], is_wide=is_wide)
         }
 
     def _is_wide(self, tokens: Tokens, numbers: set[int]) -> bool:
@@ -256,7 +258,7 @@ class Miner:
 
     def _crowd_of(self, tokens: Tokens, differing: dict[int, frozenset[int]]) -> tuple[Sequence[int], set[int]] | None:
         """Any number of places that are free text, and the templates that differ there only."""
-        if len(self._relatives.get(_outline(tokens), ())) < MAX_RELATIVES:
+        if len(self._relatives.get(outline_of(tokens), ())) < MAX_RELATIVES:
             return None
         letters = _letters(tokens)
         for places, numbers, columns in self._columns(tokens, differing, set(differing.values())):
@@ -268,7 +270,7 @@ class Miner:
         """Where the youngest relatives of a line differ from it."""
         labels = [label_of(token) for token in tokens]
         differing = {}
-        for number in self._relatives.get(_outline(tokens), [])[: -MAX_RELATIVES - 1 : -1]:
+        for number in self._relatives.get(outline_of(tokens), [])[: -MAX_RELATIVES - 1 : -1]:
             unequal = map(ne, labels, self._labels[number])
             if places := frozenset(compress(count(), unequal)):
                 differing[number] = places
@@ -290,7 +292,7 @@ class Miner:
         """The template that describes a line; where several do, that with the earliest constant. Only where none does,
         free text at the end of a template is any rest of a line."""
         waiting = [(self._tree, 0, False, False)]  # with whether a word, and whether several were taken for a value
-        seen, rest = set(), None
+        labels, seen, rest = tuple(map(label_of, tokens)), set(), None
         while waiting:
             state = waiting.pop()
             node, depth, is_guessed, is_stretched = state
@@ -304,22 +306,22 @@ class Miner:
                 if not is_stretched or node.number in self._wide:
                     return node.number
                 continue
-            label = label_of(tokens[depth])
-            if WILDCARD in node.children and WORD.match(label):
-                child = node.children[WILDCARD]
+            children, label = node.children, labels[depth]
+            if (child := children.get(WILDCARD)) is not None and WORD.match(label):
                 if child.number in self._trailing:
                     rest = child.number
                 if child.leads_to_wide:
                     waiting.extend((child, end, True, True) for end in _ends(tokens, depth))
                 if label != WILDCARD:
                     waiting.append((child, depth + 1, True, is_stretched))
-            waiting.extend(
-                (node.children[start], depth + 1, is_guessed, is_stretched)
-                for start in node.starts
-                if accepts(start, label)
-            )
-            if label in node.children:
-                waiting.append((node.children[label], depth + 1, is_guessed, is_stretched))
+            if node.starts:
+                waiting.extend(
+                    (children[start], depth + 1, is_guessed, is_stretched)
+                    for start in node.starts
+                    if accepts(start, label)
+                )
+            if (child := children.get(label)) is not None:
+                waiting.append((child, depth + 1, is_guessed, is_stretched))
         return rest
 
     def _add(self, number: int, tokens: Tokens) -> None:
@@ -327,6 +329,7 @@ class Miner:
         self._size += len(tokens)
         labels = self._labels[number] = tuple(map(label_of, tokens))
         self._shapes.count(labels, 1)
+        self._shapes.forget(tokens, is_wide=number in self._wide)
         node = self._tree
         for label in labels:
             node = node.child(label)
@@ -336,13 +339,14 @@ class Miner:
         node.is_vague = not any(map(_LETTERS.match, tokens))
         if self._templates[number].is_split:
             return
-        insort(self._relatives.setdefault(_outline(tokens), []), number)
+        insort(self._relatives.setdefault(outline_of(tokens), []), number)
         for _, key in _places(tokens):
             self._siblings[key] = (*self._siblings.get(key, ()), number)
 
     def _remove(self, number: int) -> None:
         tokens = self._active.pop(number)
         self._size -= len(tokens)
+        self._shapes.forget(tokens, is_wide=number in self._wide)
         self._wide.discard(number)
         self._trailing.discard(number)
         labels = self._labels.pop(number)
@@ -358,7 +362,7 @@ class Miner:
             node.drop(label)
         if self._templates[number].is_split:
             return
-        relatives = self._relatives[_outline(tokens)]
+        relatives = self._relatives[outline_of(tokens)]
         del relatives[bisect_left(relatives, number)]
         for _, key in _places(tokens):
             if others := tuple(other for other in self._siblings[key] if other != number):
@@ -411,9 +415,9 @@ def _letters(tokens: Tokens) -> set[int]:
     return {place for place, token in enumerate(tokens) if _LETTERS.match(token)}
 
 
-def _outline(tokens: Tokens) -> int:
-    """What lines have in common that differ in words only."""
-    return hash(tuple("" if WORD.match(token) else token for token in tokens))
+def _may_describe(labels: Tokens, others: Tokens) -> bool:
+    """What is true wherever ``_describes`` is, and sooner known."""
+    return len(labels) <= len(others) and accepts(labels[0], others[0]) and accepts(labels[-1], others[-1])
 
 
 def _describes(tokens: Tokens, others: Tokens, *, is_wide: bool) -> bool:
@@ -439,7 +443,7 @@ def _describes(tokens: Tokens, others: Tokens, *, is_wide: bool) -> bool:
 
 def _has_longer_end(tokens: Tokens, member: Tokens) -> bool:
     """Whether the last value of a template has several words in a member: another one before the last."""
-    if label_of(tokens[-1]) != WILDCARD or member[-2:-1] not in {(between,) for between in _BETWEEN}:
+    if label_of(tokens[-1]) != WILDCARD or member[-2:-1] not in {(between,) for between in BETWEEN}:
         return False
     return len(tokens) < 3 or not accepts(label_of(tokens[-3]), label_of(member[-3]))
 
@@ -447,7 +451,7 @@ def _has_longer_end(tokens: Tokens, member: Tokens) -> bool:
 def _ends(tokens: Tokens, start: int) -> Iterator[int]:
     """Where a value of several words, or a list of them, may end that starts with this word."""
     end = start + 1
-    while end < len(tokens) and tokens[end] in _BETWEEN:
+    while end < len(tokens) and tokens[end] in BETWEEN:
         end += 2 if tokens[end : end + 2] == (",", " ") else 1
         if end == len(tokens) or not WORD.match(tokens[end]):
             return

@@ -14,6 +14,8 @@ TOKEN = re.compile(
 )
 WORD = re.compile(r"""<\*>|(?!\.{2}|[.!?]+\Z)[^\s,;=()\[\]{}<>"'|:]""")
 
+BETWEEN = frozenset({" ", ","})  # words of one value
+
 type Tokens = tuple[str, ...]
 
 
@@ -31,3 +33,13 @@ def label_of(token: str) -> str:
 def accepts(label: str, word: str) -> bool:
     """Whether a word may stand where a template has this label."""
     return label in (word, WILDCARD) or (label.endswith(WILDCARD) and word.startswith(label[: -len(WILDCARD)]))
+
+
+def outline_of(tokens: Tokens) -> int:
+    """What lines have in common that differ in words only."""
+    return hash(tuple("" if WORD.match(token) else token for token in tokens))
+
+
+def marks_of(tokens: Tokens) -> int:
+    """What lines have in common that differ in words and in their number only."""
+    return hash(tuple(token for token in tokens if token not in BETWEEN and not WORD.match(token)))
