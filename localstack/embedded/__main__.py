@@ -50,8 +50,9 @@ def _uptime(seconds: float | None) -> str:
     return "" if seconds is None else str(timedelta(seconds=int(seconds)))
 
 
-def clean(state: State, _arguments: argparse.Namespace) -> int:
-    console.print(f"deleted {state.root}" if control.clean(state) else f"nothing in {state.root}")
+def clean(state: State, arguments: argparse.Namespace) -> int:
+    with control.holding(arguments.unless_locked):
+        console.print(f"deleted {state.root}" if control.clean(state) else f"nothing in {state.root}")
     return 0
 
 
@@ -80,6 +81,8 @@ def _parser() -> argparse.ArgumentParser:
             "--state", type=Path, default=BUILD / "stack", help="state directory (default build/stack)"
         )
         command.set_defaults(action=action, emulator="emulator", without=None)
+        if name == "clean":
+            command.add_argument("--unless-locked", type=Path, metavar="FILE", help="refuse while this lock is held")
         if name in ("up", "supervise"):
             which = command.add_mutually_exclusive_group()
             which.add_argument("--without", choices=["emulator"], help="start no AWS emulator")

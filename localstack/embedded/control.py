@@ -1,13 +1,16 @@
 """Start, stop and look at the supervisor of a state directory."""
 
+import fcntl
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from embedded import accounts
@@ -79,6 +82,22 @@ def down(state: State) -> bool:
             raise StackError(f"the supervisor (pid {pid}) does not stop, see {state.log('supervisor')}")
         time.sleep(LOOK_SECONDS)
     return True
+
+
+@contextmanager
+def holding(lock: Path | None) -> Iterator[None]:
+    """Hold the lock by which others say that they use a state directory; StackError if they do. No file: no others."""
+    if lock is None or not lock.exists():
+        yield
+        return
+    with lock.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StackError(
+                f"{lock} is held by a running program: nothing was deleted, try again when it ends"
+            ) from None
+        yield
 
 
 def clean(state: State) -> bool:

@@ -1,5 +1,6 @@
 """The embedded stack keeps its promises: nothing left behind, nothing lost, one clear line when it cannot start."""
 
+import fcntl
 import json
 import os
 import signal
@@ -204,6 +205,20 @@ def test_a_server_that_dies_at_start_is_shown_with_its_log(tmp_path: Path) -> No
     assert "logs/redis.log" in failed.stderr
     assert "manifest" in failed.stderr
     assert_nothing_runs(tmp_path / "state")
+
+
+def test_what_a_test_session_uses_is_not_deleted(tmp_path: Path) -> None:
+    state, lock = tmp_path / "state", tmp_path / "state.lock"
+    state.mkdir()
+    (state / "lock").touch()
+    with lock.open("w") as session:
+        fcntl.flock(session, fcntl.LOCK_EX)
+        refused = embedded("clean", "--unless-locked", str(lock), state=state)
+        assert refused.returncode == 1
+        assert f"{lock} is held by a running program" in refused.stderr
+        assert (state / "lock").exists()
+    assert embedded("clean", "--unless-locked", str(lock), state=state).returncode == 0
+    assert not state.exists()
 
 
 def test_only_a_state_directory_is_ever_deleted(tmp_path: Path) -> None:
