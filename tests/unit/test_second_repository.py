@@ -37,7 +37,7 @@ def run_tests(folder: Path, expected: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "--color=no"],
         cwd=folder,
-        env=environment,
+        env=environment | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},  # the plugins of our environment are not theirs
         capture_output=True,
         text=True,
         check=False,
