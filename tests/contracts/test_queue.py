@@ -16,7 +16,7 @@ from sluice.streams.model import Claim, QueuedRange, StreamEntry
 from sluice.streams.redis import RedisQueue
 
 Queue = MemoryQueue | RedisQueue
-LIMIT = 10_000_000
+LIMIT = 2_000_000
 
 
 @pytest.fixture(params=["memory", "redis"])
