@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -16,6 +16,7 @@ from sluice.runtime.redis import connect_redis
 from sluice.schema.postgres import SchemaOwner
 from stack import Stack
 
+SCRATCH = "scratch_"  # begins the names of all databases that are made here
 REDIS_DATABASE = 9  # the deployed stack uses 0
 
 
@@ -62,38 +63,46 @@ def execute_as_superuser(stack: Stack, statement: str) -> None:
         connection.close()
 
 
+def make_database(stack: Stack, template: str = "template1") -> Scratch:
+    """A database of a random name, with what the template holds, owned by sluice_owner."""
+    name = f"{SCRATCH}{secrets.token_hex(4)}"
+    execute_as_superuser(stack, f"CREATE DATABASE {name} OWNER sluice_owner TEMPLATE {template}")
+    return Scratch(stack, name)
+
+
+def drop_databases(stack: Stack) -> None:
+    """All that were made by ``make_database``, for servers that outlive a session."""
+    for (name,) in Scratch(stack, "postgres").rows(
+        "SELECT datname FROM pg_database WHERE starts_with(datname, %s)", SCRATCH
+    ):
+        execute_as_superuser(stack, f"DROP DATABASE {name} WITH (FORCE)")
+
+
 @pytest.fixture(scope="session")
-def empty_database(servers: Stack) -> Iterator[Callable[[], Scratch]]:
-    """Makes databases without any schema, owned by sluice_owner; they go at the end of the session."""
-    made: list[str] = []
-
-    def make() -> Scratch:
-        name = f"scratch_{secrets.token_hex(4)}"
-        execute_as_superuser(servers, f"CREATE DATABASE {name} OWNER sluice_owner")
-        made.append(name)
-        return Scratch(servers, name)
-
-    yield make
-    for name in made:
-        execute_as_superuser(servers, f"DROP DATABASE {name} WITH (FORCE)")
+def empty_database(servers: Stack) -> Callable[[], Scratch]:
+    """Makes databases without any schema. They go with the servers: to drop one takes Postgres up to a second."""
+    return lambda: make_database(servers)
 
 
 @pytest.fixture(scope="session")
-def migrated_database(empty_database: Callable[[], Scratch]) -> Callable[[], Scratch]:
-    """Makes migrated databases, for tests of what looks at all applications."""
+def migrated_database(servers: Stack) -> Callable[..., Scratch]:
+    """Makes migrated databases, for tests of what looks at all applications; without any partition if so wanted."""
+    template = make_database(servers)
+    connection = Database(template.url("sluice_owner", direct=True))
+    SchemaOwner(connection).migrate()
+    connection.close()  # nothing may be connected to what is copied
 
-    def make() -> Scratch:
-        database = empty_database()
-        owner = SchemaOwner(Database(database.url("sluice_owner", direct=True)))
-        owner.migrate()
-        owner.create_partitions(datetime.now(UTC).date())
+    def make(*, is_partitioned: bool = True) -> Scratch:
+        database = make_database(servers, template.name)
+        if is_partitioned:
+            SchemaOwner(Database(database.url("sluice_owner", direct=True))).create_partitions(datetime.now(UTC).date())
         return database
 
     return make
 
 
 @pytest.fixture(scope="session")
-def scratch(migrated_database: Callable[[], Scratch]) -> Scratch:
+def scratch(migrated_database: Callable[..., Scratch]) -> Scratch:
     """One migrated database for the session: tests keep apart by using applications and batches of their own."""
     return migrated_database()
 

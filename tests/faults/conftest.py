@@ -1,7 +1,6 @@
 """Fixtures of the fault suite: a platform whose functions can be killed, and the table at the end of the run."""
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -11,8 +10,6 @@ from faults.harness.proxy import Proxy
 from faults.harness.scores import Scoreboard
 from faults.harness.sizes import SIZE
 from scratch import Scratch
-from sluice.runtime.postgres import Database
-from sluice.schema.postgres import SchemaOwner
 from stack import Stack
 
 REDIS_DATABASE = 10  # the deployed stack uses 0, the other tests 9
@@ -42,13 +39,9 @@ def scoreboard(request: pytest.FixtureRequest) -> Scoreboard:
 
 
 @pytest.fixture(scope="session")
-def fault_database(empty_database: Callable[[], Scratch]) -> Scratch:
+def fault_database(migrated_database: Callable[..., Scratch]) -> Scratch:
     """A migrated database for this suite alone: some faults concern the whole of it."""
-    database = empty_database()
-    owner = SchemaOwner(Database(database.url("sluice_owner", direct=True)))
-    owner.migrate()
-    owner.create_partitions(datetime.now(UTC).date())
-    return database
+    return migrated_database()
 
 
 @pytest.fixture

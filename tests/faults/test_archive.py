@@ -12,8 +12,6 @@ from faults.harness.sizes import SIZE
 from samples import record
 from scratch import Scratch
 from sluice.runtime.crash_points import CRASH_POINTS, CrashPoint
-from sluice.runtime.postgres import Database
-from sluice.schema.postgres import SchemaOwner
 from vault import NOW, Row, Vault, always
 
 pytestmark = pytest.mark.timeout(600)
@@ -27,11 +25,9 @@ MOST_OBJECTS = 20  # of a day of a vault: more kills than that a run cannot surv
 
 
 @pytest.fixture(scope="module")
-def vault(empty_database: Callable[[], Scratch], tmp_path_factory: pytest.TempPathFactory) -> Vault:
+def vault(migrated_database: Callable[..., Scratch], tmp_path_factory: pytest.TempPathFactory) -> Vault:
     """In a database of this module: archiving concerns every partition."""
-    database = empty_database()
-    SchemaOwner(Database(database.url("sluice_owner", direct=True))).migrate()
-    return Vault(database, tmp_path_factory.mktemp("objects"))
+    return Vault(migrated_database(is_partitioned=False), tmp_path_factory.mktemp("objects"))
 
 
 def finish(vault: Vault) -> None:

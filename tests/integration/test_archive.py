@@ -14,17 +14,13 @@ from sluice.archive.model import OpenDay
 from sluice.archive.postgres import PostgresArchive, alone
 from sluice.chunks.postgres import PostgresChunkStore
 from sluice.errors import ContractError, Unavailable
-from sluice.runtime.postgres import Database
-from sluice.schema.postgres import SchemaOwner
 from vault import DAY, NOW, Vault, always, app, odd_records
 
 
 @pytest.fixture(scope="module")
-def archive_database(empty_database: Callable[[], Scratch]) -> Scratch:
+def archive_database(migrated_database: Callable[..., Scratch]) -> Scratch:
     """Of this module: archiving concerns every partition."""
-    database = empty_database()
-    SchemaOwner(Database(database.url("sluice_owner", direct=True))).migrate()
-    return database
+    return migrated_database(is_partitioned=False)
 
 
 @pytest.fixture(scope="module")

@@ -16,8 +16,6 @@ from sluice.archive.lines import text_lines
 from sluice.errors import RejectedInput
 from sluice.filters.postgres import PostgresFilterStore
 from sluice.ledger.postgres import PostgresLedger
-from sluice.runtime.postgres import Database
-from sluice.schema.postgres import SchemaOwner
 from sluice.search.model import Visible
 from sluice.search.parse import parse_query
 from sluice.search.postgres import PostgresLogReader
@@ -30,11 +28,9 @@ HOT = NOW - timedelta(days=2)
 
 
 @pytest.fixture(scope="module")
-def archive_database(empty_database: Callable[[], Scratch]) -> Scratch:
+def archive_database(migrated_database: Callable[..., Scratch]) -> Scratch:
     """Of this module: archiving concerns every partition."""
-    database = empty_database()
-    SchemaOwner(Database(database.url("sluice_owner", direct=True))).migrate()
-    return database
+    return migrated_database(is_partitioned=False)
 
 
 def a_word() -> str:

@@ -5,7 +5,6 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import closing
-from datetime import UTC, datetime
 from uuid import UUID
 
 import psycopg2
@@ -20,7 +19,6 @@ from sluice.entries.packing import pack_record
 from sluice.ledger.model import SettledRanges
 from sluice.ledger.postgres import PostgresLedger, PostgresLedgerSums
 from sluice.runtime.postgres import Database
-from sluice.schema.postgres import SchemaOwner
 
 ROWS = """
 SELECT application_id, shard, first_sequence, record_count, stored_count, 0, dead_lettered_count FROM ledger
@@ -89,12 +87,8 @@ class Book:
 
 
 @pytest.fixture
-def book(empty_database: Callable[[], Scratch]) -> Book:
-    database = empty_database()
-    owner = SchemaOwner(Database(database.url("sluice_owner", direct=True)))
-    owner.migrate()
-    owner.create_partitions(datetime.now(UTC).date())
-    return Book(database)
+def book(migrated_database: Callable[..., Scratch]) -> Book:
+    return Book(migrated_database())
 
 
 def test_sums_show_what_the_rows_show(book: Book) -> None:

@@ -12,8 +12,6 @@ from scratch import Scratch
 from sluice.archive.postgres import alone
 from sluice.errors import ContractError, RejectedInput, Unavailable
 from sluice.ledger.postgres import PostgresLedger
-from sluice.runtime.postgres import Database
-from sluice.schema.postgres import SchemaOwner
 from sluice.search.model import Visible
 from sluice.search.parse import parse_filters, parse_query
 from sluice.search.postgres import PostgresLogReader
@@ -26,11 +24,9 @@ EVER = {"since": "2000-01-01T00:00:00Z", "until": "2100-01-01T00:00:00Z"}
 
 
 @pytest.fixture(scope="module")
-def archive_database(empty_database: Callable[[], Scratch]) -> Scratch:
+def archive_database(migrated_database: Callable[..., Scratch]) -> Scratch:
     """Of this module: archiving concerns every partition."""
-    database = empty_database()
-    SchemaOwner(Database(database.url("sluice_owner", direct=True))).migrate()
-    return database
+    return migrated_database(is_partitioned=False)
 
 
 @pytest.fixture(scope="module")

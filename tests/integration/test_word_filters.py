@@ -27,7 +27,6 @@ from sluice.filters.model import Advance
 from sluice.filters.postgres import PostgresFilterStore
 from sluice.runtime.crash_points import CRASH_POINTS, CrashPoint, arm
 from sluice.runtime.postgres import Database, show_applications
-from sluice.schema.postgres import SchemaOwner
 from sluice.search import words
 from sluice.search.counts import parse_facet, parse_histogram
 from sluice.search.model import Visible
@@ -128,11 +127,9 @@ def shelf(scratch: Scratch) -> Shelf:
 
 
 @pytest.fixture
-def own_shelf(empty_database: Callable[[], Scratch]) -> Shelf:
+def own_shelf(migrated_database: Callable[..., Scratch]) -> Shelf:
     """In a database where nothing else is stored."""
-    database = empty_database()
-    SchemaOwner(Database(database.url("sluice_owner", direct=True))).migrate()
-    return Shelf(database)
+    return Shelf(migrated_database(is_partitioned=False))
 
 
 def messages(count: int, seed: int = 1) -> list[dict[str, Any]]:
