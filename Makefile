@@ -77,7 +77,7 @@ evaluate: setup ## Measure mining and detection by an evaluation kit: EVALUATION
 		$(if $(LABELS),--labels '$(LABELS)') $(if $(SEEDS),--seeds '$(SEEDS)')
 
 scenarios: $(if $(E2E),build,setup) ## Play weeks of traffic with incidents into the watching of anomalies, and score it: SEEDS=1-20, SIZE=thin, E2E=1 through a deployment
-	@$(WITH_VENV) $(if $(E2E),SLUICE_E2E_SCENARIOS='$(or $(SEEDS),1-20)' $(PYTHON_VENV) -m pytest -s tests/e2e/test_anomalies.py $(ARGS), \
+	@$(WITH_VENV) $(if $(E2E),SLUICE_E2E_SCENARIOS='$(or $(SEEDS),1-20)' $(PYTHON_VENV) -m pytest -s tests/e2e/test_anomalies.py tests/e2e/test_found_anomalies.py $(ARGS), \
 		PYTHONPATH=tests $(PYTHON_VENV) -m scenarios $(if $(SEEDS),--seeds '$(SEEDS)') $(if $(SIZE),--size '$(SIZE)') $(ARGS))
 
 bench-modes: build ## Count what the drain's two modes run and are billed in an hour, for `make sizing`
