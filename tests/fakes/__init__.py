@@ -1,7 +1,7 @@
 """In-memory stand-ins for the ports. Each passes the same contract suite (tests/contracts) as the real adapter."""
 
 from fakes.admission import MemoryAdmission
-from fakes.anomalies import MemoryCensus, MemoryEvidence, MemoryWatchStore
+from fakes.anomalies import MemoryCensus, MemoryEvidence, MemorySessionLogs, MemorySessionStore, MemoryWatchStore
 from fakes.chunks import MemoryChunkStore, ScriptedRunner
 from fakes.clock import NOON, ManualClock
 from fakes.intake import MemoryIntake
@@ -29,6 +29,8 @@ __all__ = [
     "MemoryMetricStore",
     "MemoryQueue",
     "MemoryRegister",
+    "MemorySessionLogs",
+    "MemorySessionStore",
     "MemoryWatchStore",
     "ScriptedRunner",
 ]

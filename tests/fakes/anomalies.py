@@ -1,5 +1,8 @@
 """The census and the store of anomalies, in memory."""
 
+import json
+import math
+import zlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -7,9 +10,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sluice.anomalies.anomaly import Anomaly
+from sluice.anomalies.assembly import Piece
 from sluice.anomalies.feedback import Judged
-from sluice.anomalies.ports import Conflict, Progress, Saved, Template
-from sluice.anomalies.series import Cell, bucket_of
+from sluice.anomalies.ports import Conflict, Progress, Saved, SessionProgress, Template
+from sluice.anomalies.series import Cell, Episode, bucket_of
 
 _MINUTE = timedelta(minutes=1)
 
@@ -43,10 +47,11 @@ class MemoryCensus:
 
     def lag(self, application_id: int, now: datetime) -> timedelta:
         late: Counter[timedelta] = Counter()
-        for minute, counts in self._counts[application_id].items():
-            for (_, _, received), count in counts.items():
-                if now - timedelta(hours=6) <= received < now:
-                    late[min(max(received - minute, timedelta()), 15 * _MINUTE)] += count
+        touched = self._touched[application_id]
+        for at in _range(now - timedelta(hours=6), now):
+            for minute in touched.get(at, ()):
+                for (_, _, received), count in self._counts[application_id][minute].items():
+                    late[min(max(at - minute, timedelta()), 15 * _MINUTE)] += count if received == at else 0
         lag, seen = timedelta(), 0
         for delay in sorted(late):
             if seen >= 0.99 * late.total():
@@ -142,3 +147,87 @@ class MemoryEvidence:
     def new_version(self, application_id: int, onset: datetime) -> str | None:
         begun = [version for version, at in self.versions.items() if timedelta() <= onset - at <= timedelta(hours=1)]
         return begun[-1] if begun and len(self.versions) > 1 else None
+
+
+@dataclass
+class MemorySessionLogs:
+    """SessionLogs. ``add`` stores a log; ``name`` is the field that names sessions."""
+
+    name: str = "trace_id"
+    _pieces: dict[int, dict[datetime, list[tuple[datetime, Piece]]]] = field(
+        default_factory=lambda: defaultdict(lambda: defaultdict(list))
+    )  # by minute of receipt, with the time of receipt
+
+    def add(
+        self, application_id: int, session: str, template_id: int, level: int, at: datetime, received: datetime
+    ) -> None:
+        piece = Piece(session, zlib.crc32(session.encode()), template_id, level, 1, at.timestamp(), at.timestamp())
+        minute = received.replace(second=0, microsecond=0)
+        self._pieces[application_id][minute].append((received, piece))
+
+    def forget(self, until: datetime) -> None:
+        """What was received before."""
+        for minutes in self._pieces.values():
+            for minute in [minute for minute in minutes if minute < until - _MINUTE]:
+                del minutes[minute]
+
+    def field(self, application_id: int, received: tuple[datetime, datetime]) -> str:
+        minutes = self._pieces[application_id]
+        return self.name if any(received[0] <= at < received[1] for each in minutes.values() for at, _ in each) else ""
+
+    def pieces(
+        self,
+        application_id: int,
+        field: str,
+        received: tuple[datetime | None, datetime],
+        events: tuple[datetime, datetime] | None,
+        share: int,
+        limit: int,
+    ) -> Sequence[Piece]:
+        since, until = (each.timestamp() for each in events) if events else (0.0, math.inf)
+        found: dict[tuple[str, int], Piece] = {}
+        minutes = self._pieces[application_id]
+        looked_at = minutes if received[0] is None else [at for at in _range(received[0], received[1]) if at in minutes]
+        for at, piece in (each for minute in looked_at for each in minutes[minute]):
+            is_received = (received[0] is None or received[0] <= at) and at < received[1]
+            if is_received and since <= piece.first_at < until and not piece.lot & ((1 << share) - 1):
+                key = piece.session, piece.template_id
+                found[key] = _added(found[key], piece) if key in found else piece
+        return list(found.values())[:limit]
+
+
+def _added(one: Piece, other: Piece) -> Piece:
+    return one._replace(
+        level=max(one.level, other.level),
+        logs=one.logs + other.logs,
+        first_at=min(one.first_at, other.first_at),
+        last_at=max(one.last_at, other.last_at),
+    )
+
+
+@dataclass
+class MemorySessionStore:
+    """SessionStore. States are JSON, as in a database."""
+
+    application_ids: list[int] = field(default_factory=list)
+    _saved: dict[int, tuple[SessionProgress, str, list[Episode]]] = field(default_factory=dict)
+
+    def progress(self) -> Sequence[SessionProgress]:
+        known = [self.load(each)[0] for each in self.application_ids]
+        return sorted(known, key=lambda each: each.read_until.timestamp() if each.read_until else 0.0)
+
+    def load(self, application_id: int) -> tuple[SessionProgress, Mapping[str, Any] | None, Sequence[Episode]]:
+        if application_id not in self._saved:
+            return SessionProgress(application_id), None, []
+        progress, state, episodes = self._saved[application_id]
+        return progress, json.loads(state), episodes
+
+    def save(self, progress: SessionProgress, state: Mapping[str, Any], episodes: Sequence[Episode]) -> None:
+        known = self._saved.get(progress.application_id)
+        if (known[0].generation if known else 0) != progress.generation:
+            raise Conflict("watched_elsewhere", f"application {progress.application_id} is watched by another run")
+        saved = replace(progress, generation=progress.generation + 1)
+        self._saved[progress.application_id] = saved, json.dumps(state), list(episodes)
+
+    def episodes(self, application_id: int) -> Sequence[Episode]:
+        return self._saved[application_id][2] if application_id in self._saved else []

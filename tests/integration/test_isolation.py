@@ -17,7 +17,7 @@ TEMPLATES = (
 )
 WATCHING = (
     *("alert_rules", "alert_events", "incidents", "late_minutes"),
-    *("anomalies", "anomaly_states", "anomaly_watches"),
+    *("anomalies", "anomaly_states", "anomaly_watches", "session_watches"),
 )
 OTHERS = ("ledger_duplicates", "ledger_totals", "dead_letters", "late_records", "word_filters")
 SECURED = (*FILLED, *TEMPLATES, *WATCHING, *OTHERS)

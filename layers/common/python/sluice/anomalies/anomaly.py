@@ -7,15 +7,17 @@ from typing import Any, Self
 
 from sluice.anomalies.model import Kind
 from sluice.anomalies.series import ALL, BUCKET, Episode, EpisodeKey, Series
+from sluice.anomalies.sessions import ReasonKind
 from sluice.entries.model import Level
 from sluice.search.language import text_of
-from sluice.search.model import Levels, OfTemplate, any_of
+from sluice.search.model import Field, Levels, OfTemplate, any_of
 
 TOGETHER = 2 * BUCKET  # between the onsets of what is one incident
 QUIET = timedelta(hours=1)  # after which the same series begins another incident
 _TIMES = ("opened_at", "closed_at")
 _MOST_MEMBERS = 50
 _MOST_QUERIED = 5  # templates
+_TELLING = {ReasonKind.SELDOM.value: 2, ReasonKind.COUNT.value: 4, ReasonKind.MISSING.value: 4}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,8 @@ class Anomaly:
     @property
     def query(self) -> str:
         """In the query language: shows the logs; all where it is empty."""
+        if self.lead.sessions:
+            return text_of(any_of(*(Field(self.lead.field, session) for session in self.lead.sessions)))
         if self.lead.series.template_id:
             return text_of(any_of(*map(OfTemplate, self.template_ids[:_MOST_QUERIED])))
         if self.lead.series.level:
@@ -79,13 +83,17 @@ class Anomaly:
 
     @property
     def lead(self) -> Episode:
-        """The member that says most: a template before a level before all logs, unless everything is silent."""
+        """The member that says most: sessions that lack something before a template before a level before all logs,
+        unless everything is silent."""
         silent = [member for member in self.members if member.series == ALL and member.kind is Kind.SILENCE]
         return silent[0] if silent else max(self.members, key=_weight)
 
 
 def _weight(member: Episode) -> tuple[bool, int, float]:
-    return member.is_open, 2 * bool(member.series.template_id) + bool(member.series.level), member.score
+    series = member.series
+    # A template that is seldom in sessions says no more than its rate.
+    tells = _TELLING[series.reason] if series.reason else 3 * bool(series.template_id) + bool(series.level)
+    return member.is_open, tells, member.score
 
 
 type LevelOf = Callable[[int], int]  # of a template
@@ -136,11 +144,19 @@ def _belongs(episode: Episode, anomaly: Anomaly, level_of: LevelOf) -> bool:
     if since_last > TOGETHER:
         return False
     return abs(episode.onset - anomaly.onset) <= TOGETHER or any(
-        member.is_above == episode.is_above
-        # The rarer events are, the later their silence shows.
-        and (not episode.is_above or _overlap(member.series, episode.series, level_of))
+        _is_same(member.series, episode.series)
+        or (
+            member.is_above == episode.is_above
+            # The rarer events are, the later their silence shows.
+            and (not episode.is_above or _overlap(member.series, episode.series, level_of))
+        )
         for member in anomaly.members
     )
+
+
+def _is_same(one: Series, other: Series) -> bool:
+    """Whether a rate changed as sessions have its template more or less often."""
+    return bool(one.reason or other.reason) and one.template_id == other.template_id
 
 
 def _overlap(one: Series, other: Series, level_of: LevelOf) -> bool:

@@ -25,6 +25,9 @@ def explain_anomaly(
 ) -> str:
     """What came, what was expected, since when, and what it is about. ``templates`` are texts, the lead's own first if
     it is about one template; ``others`` is how many more series changed with it. Times are in the lead's time zone."""
+    began = f"; it began with version {version}" if version else ""
+    if lead.kind is Kind.SESSION:
+        return _share_of_sessions(lead, templates) + began
     subject, rest = f"{level or 'all'} logs", list(templates)
     if lead.series.template_id and templates:
         subject, rest = f"“{templates[0]}”" + (f" ({level})" if level else ""), rest[1:]
@@ -43,7 +46,7 @@ def explain_anomaly(
         told += f"; with {texts}" if lead.series.template_id else f"; mostly {texts}"
     elif others:
         told += f"; {others} more rate{'s' if others > 1 else ''} changed with it"
-    return told + (f"; it began with version {version}" if version else "")
+    return told + began
 
 
 def explain_session(verdict: SessionVerdict, texts: Mapping[int, str]) -> str:
@@ -76,6 +79,25 @@ def _reason(reason: Reason, texts: Mapping[int, str]) -> str:
         case ReasonKind.MISSING:
             return f"it lacks {text}, which {_share(1 - reason.share)} of sessions have"
     return f"it has {text} {_times(reason.observed)}, where nearly all have it {_times(reason.usual)}"
+
+
+def _share_of_sessions(lead: Episode, templates: Sequence[str]) -> str:
+    """``templates``: what is odd, and what such sessions begin with if that is another one."""
+    texts = [f"“{text}”" for text in templates] or [f"template {lead.series.template_id}"]
+    is_entry = lead.series.entry == lead.series.template_id
+    begin = f" that begin with {texts[1]}" if not is_entry and len(texts) > 1 else ""
+    usual = lead.expected / lead.total
+    match lead.series.reason:
+        case ReasonKind.SELDOM:
+            said = f"have {texts[0]}, which {_share(usual)} of them had before"
+        case ReasonKind.MISSING if is_entry:
+            said = f"lack {texts[0]}, with which {_share(1 - usual)} of them began before"
+        case ReasonKind.MISSING:
+            said = f"lack {texts[0]}, which {_share(1 - usual)} of them had before"
+        case _:
+            said = f"have {texts[0]} another number of times than {_share(1 - usual)} of them had before"
+    part = f"; one in {lead.one_in} sessions was looked at" if lead.one_in > 1 else ""
+    return f"{lead.observed:,.0f} of {lead.total:,} sessions{begin} {said}, since {lead.onset:%Y-%m-%d %H:%M}{part}"
 
 
 def _span(time: timedelta) -> str:

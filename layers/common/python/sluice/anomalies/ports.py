@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from sluice.anomalies.anomaly import Anomaly
+from sluice.anomalies.assembly import Piece
 from sluice.anomalies.feedback import Judged
-from sluice.anomalies.series import Cell
+from sluice.anomalies.series import Cell, Episode
 from sluice.errors import SluiceError
 
 
@@ -84,6 +85,52 @@ class WatchStore(Protocol):
 
     def judged(self, application_id: int, since: datetime) -> Sequence[Judged]:
         """What people said of its anomalies since then. Raises Unavailable."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionProgress:
+    """How far an application's sessions are read. ``generation`` counts its saves."""
+
+    application_id: int
+    generation: int = 0
+    read_until: datetime | None = None
+
+
+class SessionLogs(Protocol):
+    """Stored logs by the sessions that they belong to."""
+
+    def field(self, application_id: int, received: tuple[datetime, datetime]) -> str:
+        """Which field names sessions in the latest logs of these: trace_id, session_id or metadata.request_id, in that
+        order; empty if none does. Raises Unavailable."""
+
+    def pieces(
+        self,
+        application_id: int,
+        field: str,
+        received: tuple[datetime | None, datetime],
+        events: tuple[datetime, datetime] | None,
+        share: int,
+        limit: int,
+    ) -> Sequence[Piece]:
+        """Of the logs with receipt, and events, in these half-open times that have the field, and whose sessions' lots
+        are divisible by 2 ** ``share``: what they amount to; ``limit`` of them where there are more. Raises
+        Unavailable."""
+
+
+class SessionStore(Protocol):
+    """States of session monitors."""
+
+    def progress(self) -> Sequence[SessionProgress]:
+        """Of all applications that have templates, those first that are furthest behind. Raises Unavailable."""
+
+    def load(self, application_id: int) -> tuple[SessionProgress, Mapping[str, Any] | None, Sequence[Episode]]:
+        """What was saved; no state if nothing was. Raises Unavailable."""
+
+    def save(self, progress: SessionProgress, state: Mapping[str, Any], episodes: Sequence[Episode]) -> None:
+        """``progress`` with the generation that was loaded, which is raised by one. Raises Conflict, Unavailable."""
+
+    def episodes(self, application_id: int) -> Sequence[Episode]:
+        """What was saved of them. Raises Unavailable."""
 
 
 class Evidence(Protocol):

@@ -79,7 +79,10 @@ class PostgresAnomalies:
     def points(self, anomaly: Row, series: Series) -> list[tuple[datetime, int, float]]:
         """The rate around the anomaly, and what was expected: (start, observed, expected) of intervals of equal length.
 
-        What was expected has the rhythm that is known now, at the level of the anomaly's own expectation."""
+        What was expected has the rhythm that is known now, at the level of the anomaly's own expectation. A share of
+        sessions is no rate: there is nothing to show."""
+        if series.reason:
+            return []
         since, until = bucket_of(anomaly["onset"] - _BEFORE), anomaly["last_seen"] + _AFTER
         width = BUCKET * max(1, -((since - until) // (BUCKET * _MOST_POINTS)))
         values = {

@@ -23,20 +23,28 @@ class Cell:
 
 
 class Series(NamedTuple):
-    """A rate: of one template, else of one level, else of all logs."""
+    """A rate: of one template, else of one level, else of all logs. With a ``reason``: the share of the sessions that
+    begin with the template ``entry`` of which template_id makes that reason (see ReasonKind)."""
 
     level: int = 0
     template_id: int = 0
+    reason: str = ""
+    entry: int = 0
 
     @property
     def key(self) -> str:
         """How it is stored."""
+        if self.reason:
+            return f"session:{self.reason}:{self.entry}:{self.template_id}"
         return f"template:{self.template_id}" if self.template_id else f"level:{self.level}" if self.level else "all"
 
     @classmethod
     def from_key(cls, key: str) -> Self:
         name, _, number = key.partition(":")
-        return cls(**{{"level": "level", "template": "template_id"}[name]: int(number)}) if number else cls()
+        if name == "session":
+            reason, entry, template_id = number.split(":")
+            return cls(0, int(template_id), reason, int(entry))
+        return cls(template_id=int(number)) if name == "template" else cls(int(number)) if number else cls()
 
 
 ALL = Series()
@@ -48,7 +56,8 @@ type EpisodeKey = tuple[Series, datetime]
 class Episode:
     """An incident in one series, from its ``onset`` to its ``last`` moment so far. ``series`` and the start of the
     bucket that ``opened`` it identify it. ``observed`` and ``expected`` are sums over the ``window`` that stands out
-    most."""
+    most. Of sessions: ``total`` is how many the window has, ``sessions`` are a few of those observed, by their values
+    of ``field``, and one in ``one_in`` of the application's was looked at."""
 
     series: Series
     opened: datetime
@@ -61,6 +70,10 @@ class Episode:
     window: tuple[datetime, datetime]
     baseline_from: datetime
     is_open: bool = True
+    total: int = 0
+    field: str = ""
+    sessions: tuple[str, ...] = ()
+    one_in: int = 1
 
     @property
     def key(self) -> EpisodeKey:
@@ -81,7 +94,12 @@ class Episode:
     def from_state(cls, state: dict[str, Any]) -> Self:
         times = {name: datetime.fromisoformat(state[name]) for name in _TIMES}
         since, until = map(datetime.fromisoformat, state["window"])
-        rest = {"series": Series.from_key(state["series"]), "kind": Kind(state["kind"]), "window": (since, until)}
+        rest = {
+            "series": Series.from_key(state["series"]),
+            "kind": Kind(state["kind"]),
+            "window": (since, until),
+            "sessions": tuple(state.get("sessions", ())),
+        }
         return cls(**state | times | rest)
 
 

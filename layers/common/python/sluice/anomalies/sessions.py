@@ -6,7 +6,7 @@ not used, because what runs in parallel comes in any order.
 
 import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Self
@@ -14,7 +14,7 @@ from typing import Any, Self
 from sluice.anomalies.model import ALARM_SCORE
 
 LEARNING = 100  # sessions without a verdict
-_MEMORY = 4_000.0  # sessions after which one weighs a third of a new one
+LEAST_MEMORY = 4_000.0  # sessions after which one weighs a third of a new one
 _SELDOM = 0.03  # share of sessions
 _NEARLY_NEVER_MISSING = 0.005  # a session that was cut off lacks events without harm, so more is asked for
 _CONSTANT = 0.95  # share of an event's sessions that have it equally often
@@ -67,9 +67,12 @@ class _Event:
 
 
 class SessionDetector:
-    """Feed it each session once it is complete. Its state is bounded, JSON-able, and gives the same verdicts again."""
+    """Feed it each session once it is complete. Its state is bounded, JSON-able, and gives the same verdicts again.
+
+    ``memory`` is the number of sessions after which one weighs a third of a new one; it is no part of the state."""
 
     def __init__(self) -> None:
+        self.memory = LEAST_MEMORY
         self._events: dict[int, _Event] = {}
         self._total = 0.0
         self._seen = 0
@@ -77,11 +80,65 @@ class SessionDetector:
 
     def feed(self, events: Iterable[int]) -> SessionVerdict:
         """``events`` are template ids, in any order. Judges the session by those before it, then learns from it."""
-        counts = {event: min(count, _MAX_COUNT) for event, count in Counter(events).items()}
-        unknown = SessionVerdict(0.0, (), self._total / self._weight)
-        verdict = unknown if self._seen < LEARNING else self._judge(counts)
-        self._learn(counts)
+        counts = Counter(events)
+        verdict = self.judge(counts)
+        self.learn(counts)
         return verdict
+
+    def judge(self, counts: Mapping[int, int]) -> SessionVerdict:
+        """What is to be said of a session that has each event so often."""
+        if self._seen < LEARNING:
+            return SessionVerdict(0.0, (), self.sessions)
+        return self._judge({event: min(count, _MAX_COUNT) for event, count in counts.items()})
+
+    def learn(self, counts: Mapping[int, int], sessions: int = 1) -> None:
+        """From so many sessions that are alike."""
+        growth = 1 + 1 / self.memory
+        weight = (
+            self._weight * growth if sessions == 1 else self._weight * growth * (growth**sessions - 1) / (growth - 1)
+        )
+        self._weight *= growth**sessions
+        self._total += weight
+        self._seen += sessions
+        for event, count in counts.items():
+            known = self._events.setdefault(event, _Event(0.0, {}))
+            known.weight += weight
+            number = min(count, _MAX_COUNT)
+            known.counts[number] = known.counts.get(number, 0.0) + weight
+        while len(self._events) > _MAX_EVENTS:
+            del self._events[min(self._events, key=lambda event: self._events[event].weight)]
+        if self._weight > _RESCALED_AT:
+            self._rescale()
+
+    @property
+    def seen(self) -> int:
+        """Sessions that it learnt from."""
+        return self._seen
+
+    @property
+    def sessions(self) -> float:
+        """The same, where old ones weigh less."""
+        return self._total / self._weight
+
+    def knows(self, event: int) -> bool:
+        """Whether more than a few of the sessions had it."""
+        known = self._events.get(event)
+        return known is not None and known.weight >= _SELDOM * self._total
+
+    def odd_share(self, reason: Reason) -> float:
+        """Of the sessions before, those that were odd in that way: also by another number of times."""
+        known = self._events.get(reason.event)
+        if reason.kind is not ReasonKind.COUNT or known is None:
+            return reason.share
+        return 1 - known.counts[known.usual] / known.weight
+
+    def merge(self, roots: Mapping[int, int]) -> bool:
+        """Events that are part of others by now. False if it knew both: nobody counted the sessions that had either."""
+        for event in [each for each in self._events if each in roots]:
+            if roots[event] in self._events:
+                return False
+            self._events[roots[event]] = self._events.pop(event)
+        return True
 
     def to_state(self) -> dict[str, Any]:
         return {
@@ -109,12 +166,12 @@ class SessionDetector:
             if reason.share < limit:
                 evidence.append((max(math.log(limit / (reason.share + doubt)), _LEAST_EVIDENCE), reason))
         if not evidence:
-            return SessionVerdict(ALARM_SCORE * (1 - min(rarest, 1.0)), (), self._total / self._weight)
+            return SessionVerdict(ALARM_SCORE * (1 - min(rarest, 1.0)), (), self.sessions)
         evidence.sort(key=lambda pair: (-pair[0], pair[1].event))
         strength = sum(weight for weight, _ in evidence)
         score = ALARM_SCORE + (1 - ALARM_SCORE) * strength / (1 + strength)
         reasons = tuple(reason for _, reason in evidence[:_MAX_REASONS])
-        return SessionVerdict(score, reasons, self._total / self._weight)
+        return SessionVerdict(score, reasons, self.sessions)
 
     def _present(self, counts: dict[int, int]) -> Iterable[tuple[Reason, float]]:
         """About the events that the session has."""
@@ -134,19 +191,6 @@ class SessionDetector:
             share = max(0.0, 1 - known.weight / self._total)
             if share < _NEARLY_NEVER_MISSING and event not in counts:
                 yield Reason(event, ReasonKind.MISSING, share, 0, known.usual), _NEARLY_NEVER_MISSING
-
-    def _learn(self, counts: dict[int, int]) -> None:
-        self._weight *= 1 + 1 / _MEMORY
-        self._total += self._weight
-        self._seen += 1
-        for event, count in counts.items():
-            known = self._events.setdefault(event, _Event(0.0, {}))
-            known.weight += self._weight
-            known.counts[count] = known.counts.get(count, 0.0) + self._weight
-        while len(self._events) > _MAX_EVENTS:
-            del self._events[min(self._events, key=lambda event: self._events[event].weight)]
-        if self._weight > _RESCALED_AT:
-            self._rescale()
 
     def _rescale(self) -> None:
         """Weights in units of the newest session's, before they grow out of a float."""

@@ -57,10 +57,17 @@ class Watcher:
     """See ``watch``. One instance per execution environment: it remembers what it has read."""
 
     def __init__(
-        self, census: Census, store: WatchStore, evidence: Evidence | None = None, history_from: datetime | None = None
+        self,
+        census: Census,
+        store: WatchStore,
+        evidence: Evidence | None = None,
+        history_from: datetime | None = None,
+        session_episodes: Callable[[int], Sequence[Episode]] = lambda _: (),
     ) -> None:
-        """``history_from``: what new applications are learnt from; by default the last HISTORY."""
+        """``history_from``: what new applications are learnt from; by default the last HISTORY. ``session_episodes``:
+        what is odd in an application's sessions."""
         self._census, self._store, self._evidence = census, store, evidence
+        self._session_episodes = session_episodes
         self._history_from = history_from
         self._known: OrderedDict[int, _Application] = OrderedDict()
 
@@ -109,7 +116,10 @@ class Watcher:
             known.read_until = known.monitor.start
             return Watched(is_behind=True)
         monitor.judge(until)
-        episodes = [each for each in monitor.episodes(until) if not _is_ignored(each.series, templates)]
+        of_sessions = (each for each in self._session_episodes(application_id) if each.opened < until)
+        episodes = [
+            each for each in (*monitor.episodes(until), *of_sessions) if not _is_ignored(each.series, templates)
+        ]
         found = assemble(application_id, known.anomalies, episodes, monitor.settled_until, until, monitor.level_of)
         changed = [self._told(anomaly, known.anomalies, monitor, templates) for anomaly in found]
         if changed:
@@ -210,7 +220,7 @@ def _sentence(anomaly: Anomaly, texts: Sequence[str]) -> str:
 def _named(lead: Episode, monitor: Monitor) -> tuple[int, ...]:
     """The templates that make up most of what is too much or too little."""
     if lead.series.template_id:
-        return (lead.series.template_id,)
+        return tuple(dict.fromkeys(filter(None, (lead.series.template_id, lead.series.entry))))
     sign = 1 if lead.is_above else -1
     excess = {template_id: sign * each for template_id, each in monitor.excess(lead).items() if sign * each > 0}
     named: list[int] = []
