@@ -1,4 +1,5 @@
-"""Watches over what is stored: finds anomalies, judges alert rules, window by window, and tells channels of changes.
+"""Watches over what is stored: judges sessions, finds anomalies, judges alert rules, window by window, and tells
+channels of changes.
 
 Trigger: a schedule of one minute, or Invoke. Promise: runs never overlap (a second one answers {"busy": true}), and
 what changes is written with the events that tell of it, so a run may be killed anywhere and repeated at will: nothing
@@ -18,7 +19,9 @@ from sluice.alerts.postgres_states import PostgresRuleStates
 from sluice.alerts.postgres_unusual import PostgresUnusual
 from sluice.anomalies.postgres_census import PostgresCensus
 from sluice.anomalies.postgres_evidence import PostgresEvidence
+from sluice.anomalies.postgres_sessions import PostgresSessionLogs, PostgresSessionStore
 from sluice.anomalies.postgres_watch import PostgresWatchStore
+from sluice.anomalies.session_watch import SessionWatcher
 from sluice.anomalies.watch import Watcher
 from sluice.errors import SluiceError, Unavailable
 from sluice.metrics.model import Sample
@@ -36,16 +39,18 @@ if TYPE_CHECKING:  # several functions have such files, which only the type chec
     from functions.watch.anomalies import Anomalies
     from functions.watch.dispatch import Dispatch
     from functions.watch.rules import EVALUATED, Rules
+    from functions.watch.sessions import Sessions
 else:
     from anomalies import Anomalies
     from dispatch import Dispatch
     from rules import EVALUATED, Rules
+    from sessions import Sessions
 
 logger = Logger()
 metrics = Metrics(namespace="Sluice")
 metric_counts = metric_store(lambda: WatchSettings.from_env().redis_url)
 
-LOCK_SECONDS = 90  # longer than a run may take
+LOCK_SECONDS = 100  # longer than a run may take
 DATABASE_SECONDS = 15
 RESERVE_SECONDS = 5  # for what is running when a step's time is up
 
@@ -101,10 +106,15 @@ def _dependencies() -> Watch:
     sender = LambdaSender(settings.deliver_function, timeout_seconds=settings.deliver_timeout_seconds)
     told, backlog = PostgresDispatch(database), PostgresBacklog(database)
     dispatch = Dispatch(told, backlog, sender, settings.key_pepper, utc_now, logger, metrics, metric_counts)
-    watcher = Watcher(PostgresCensus(database), PostgresWatchStore(database), PostgresEvidence(database))
+    census, session_store = PostgresCensus(database), PostgresSessionStore(database)
+    session_watcher = SessionWatcher(census, PostgresSessionLogs(database), session_store)
+    sessions = Sessions(session_watcher, queue, utc_now, logger, metrics, metric_counts)
+    evidence, found = PostgresEvidence(database), session_store.episodes
+    watcher = Watcher(census, PostgresWatchStore(database), evidence, session_episodes=found)
     unusual = PostgresUnusual(database)
     anomalies = Anomalies(watcher, unusual, open_source, queue, utc_now, logger, metrics, metric_counts)
     steps = (
+        Step("sessions", 15, sessions.watch),
         Step("anomalies", 25, anomalies.watch),
         Step("rules", 25, rules.evaluate),
         Step("dispatch", 20, dispatch.run),

@@ -26,9 +26,9 @@ def anomaly_paths() -> dict[str, Json]:
         "What was unusual",
         answers(200, "The latest onset first.", schema("Anomalies"), 400, *READING),
         description="Rates of all logs, of each level and of the frequent templates are compared with what they were "
-        "at such times of day and week, in buckets of ten minutes; new and rare templates with how often such come. "
-        "What belongs together is one anomaly. Nothing is one on an application's first day, and only gross changes "
-        "are until it has been known for a week.",
+        "at such times of day and week, in buckets of ten minutes; new and rare templates with how often such come; "
+        "sessions with those before that began with the same template. What belongs together is one anomaly. Nothing "
+        "is one on an application's first day, and only gross changes are until it has been known for a week.",
         parameters=[
             query("since", "A week before `until` unless given: anomalies that were seen then or later.", text()),
             query("until", "Of onsets; now unless given.", text()),
@@ -46,7 +46,8 @@ def anomaly_paths() -> dict[str, Json]:
         "showAnomaly",
         "One anomaly, and what it looked like",
         answers(200, "With the rate that led to it.", schema("AnomalyDetail"), 404, *READING),
-        description="`series` begins six hours before the onset and ends an hour after it was last seen.",
+        description="`series` begins six hours before the onset and ends an hour after it was last seen. Of the kind "
+        "session it is empty: a share of sessions is no rate.",
     )
     judge = operation(
         "alerts",
@@ -93,8 +94,8 @@ def anomaly_schemas() -> dict[str, Json]:
         "closed_at": or_null(TIME),
         "status": words(["open", "closed"]),
         "score": _SCORE | {"description": f"From {ALARM_SCORE} on it is an anomaly."},
-        "observed": {"type": "number", "description": "Logs in the window."},
-        "expected": {"type": "number", "description": "Logs that the window should have had."},
+        "observed": {"type": "number", "description": "Logs in the window; of the kind session: odd sessions."},
+        "expected": {"type": "number", "description": "As many as the window should have had."},
         "window": members(span, description="What stands out most."),
         "baseline": members(span, description="What it is compared with."),
         "sentence": text(description="For people."),

@@ -303,7 +303,7 @@ def test_time_outs() -> None:
         "ProcessChunkFunction": 30,
         "QueryFunction": 29,
         "IndexFunction": 60,
-        "WatchFunction": 80,
+        "WatchFunction": 95,
         "AlertsFunction": 29,
         "DeliverFunction": 20,
         "AdminFunction": 300,

@@ -72,6 +72,10 @@ MetricName = Literal[
     "rules_failed",
     "rules_failing",
     "sends",
+    "sessions_behind",
+    "sessions_judged",
+    "sessions_sampled",
+    "sessions_skipped",
     "source_up",
     "stored",
     "templates",
@@ -239,6 +243,16 @@ METRICS: dict[MetricName, Metric] = {
     "rules_failed": Metric(_COUNTER, _COUNT, _KEPT, "Times that a rule could not be judged.", ("code",)),
     "rules_failing": Metric(_GAUGE, _COUNT, _SCRAPED, "Alert rules that are switched on and cannot be judged."),
     "sends": Metric(_COUNTER, _COUNT, _CLOUDWATCH, "Messages that deliver was asked to send."),
+    "sessions_behind": Metric(
+        _GAUGE, _SECONDS, _CLOUDWATCH, "How far behind the latest logs are the sessions that are judged, at most."
+    ),
+    "sessions_judged": Metric(_COUNTER, _COUNT, _KEPT, "Traces and sessions that were complete, and compared."),
+    "sessions_sampled": Metric(
+        _GAUGE, _COUNT, _CLOUDWATCH, "Applications that have too many sessions to look at all: at a fixed share."
+    ),
+    "sessions_skipped": Metric(
+        _COUNTER, _SECONDS, _KEPT, "Time of applications whose sessions nobody looked at, as that was hours behind."
+    ),
     "source_up": Metric(
         _GAUGE, _COUNT, _SCRAPED, "1 if the source answered this scrape; its metrics stand for 0.", ("source",)
     ),
