@@ -22,6 +22,7 @@ class Size:
 
 
 THICK = Size(3, 2.0, 200.0, 40, has_hourly_jobs=True)
+SMALL = Size(2, 0.5, 5.0, 10, has_hourly_jobs=True)
 THIN = Size(2, 0.1, 0.25, 6, has_hourly_jobs=False)
 
 

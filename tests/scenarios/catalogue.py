@@ -59,6 +59,37 @@ FLOWS: dict[str, Steps] = {
         ("WARNING carrier answered with status 503 for parcel {id}", 0.02),
     ),
 }
+# Whose requests have some steps nearly always.
+LONG_FLOWS: dict[str, Steps] = {
+    "checkout": _steps(
+        ("INFO checkout of basket {uuid} started by customer {user}", 1.0),
+        ("DEBUG voucher {hash} applied", 0.2),
+        ("INFO payment {uuid} authorised in {ms} ms", 0.999),
+        ("WARNING provider answered after {ms} ms", 0.03),
+        ("INFO order {id} confirmed", 0.998),
+        ("INFO confirmation mail {uuid} queued", 0.998),
+    ),
+    "import": _steps(
+        ("INFO import {id} received from supplier {digit}", 1.0),
+        ("INFO import {id} validated in {ms} ms", 1.0),
+        ("WARNING import {id} has {count} unknown articles", 0.1),
+        ("INFO import {id} written to replica {digit}", 0.998),
+    ),
+    "signup": _steps(
+        ("INFO registration of {email} received", 1.0),
+        ("DEBUG password hash computed in {ms} ms", 1.0),
+        ("INFO verification code sent to {email}", 0.999),
+        ("INFO account {uuid} created", 0.997),
+        ("INFO newsletter preference of user {user} stored", 0.4),
+    ),
+    "export": _steps(
+        ("INFO export {uuid} requested by {user}", 1.0),
+        ("DEBUG query plan {hash} chosen", 0.9),
+        ("INFO export {uuid} wrote {count} rows", 0.999),
+        ("ERROR export {uuid} exceeded its quota", 0.004),
+        ("INFO export {uuid} uploaded in {ms} ms", 0.998),
+    ),
+}
 LOGIN_FAILED = template("WARNING login of user {user} from {ip} failed: wrong password")
 ACCOUNT_LOCKED = template("WARNING account of user {user} locked after 5 failed logins")
 LOGIN = (

@@ -78,7 +78,7 @@ class Start:
 @dataclass(frozen=True, slots=True)
 class Effect:
     """Of a template's usual logs the share ``keeps`` is left, and ``plus`` come per minute; if ``is_growing``, none of
-    these at first and all of them at the end."""
+    these at first and all of them at the end. ``repeats`` is the share of its requests that log it again."""
 
     template: Template
     since: datetime
@@ -86,6 +86,7 @@ class Effect:
     keeps: float = 1.0
     plus: float = 0.0
     is_growing: bool = False
+    repeats: float = 0.0
 
     def more(self, at: datetime) -> float:
         """What comes per minute of that slot beyond the usual."""

@@ -1,12 +1,14 @@
 """A seed's scenario: two weeks to learn from, a calm week, and five days in which everything happens."""
 
 import random
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from scenarios.applications import THICK, Size, make_application
 from scenarios.incidents import LONGEST, MAKERS, Maker
 from scenarios.model import DAY, HOUR, SLOT, WEEK, Application, Scenario
+from scenarios.odd_sessions import SESSION_MAKERS, with_long_flows
 
 LEARNING = 2 * WEEK
 EVENTFUL = 5 * DAY
@@ -29,12 +31,34 @@ def make_scenario(
         judged_from=since + LEARNING,
         incidents_from=incidents_from,
         until=until,
-        applications=tuple(_with_incidents(chance, each, size, incidents_from) for each in made),
+        applications=tuple(_with_incidents(chance, each, size, incidents_from, MAKERS) for each in made),
     )
 
 
-def _with_incidents(chance: random.Random, application: Application, size: Size, since: datetime) -> Application:
-    for number, make in enumerate(chance.sample(MAKERS, len(MAKERS))):
+def make_session_scenario(
+    seed: int, since: datetime, size: Size, applications: int = len(_NAMES), calm: timedelta = WEEK
+) -> Scenario:
+    """The same for what goes wrong within sessions, after three days to learn from."""
+    incidents_from = since + 3 * DAY + calm
+    until = incidents_from + len(SESSION_MAKERS) * _APART + DAY
+    chance = random.Random(f"sessions {seed}")
+    made = (
+        with_long_flows(chance, make_application(chance, name, size, since, until)) for name in _NAMES[:applications]
+    )
+    return Scenario(
+        seed=seed,
+        since=since,
+        judged_from=since + 3 * DAY,
+        incidents_from=incidents_from,
+        until=until,
+        applications=tuple(_with_incidents(chance, each, size, incidents_from, SESSION_MAKERS) for each in made),
+    )
+
+
+def _with_incidents(
+    chance: random.Random, application: Application, size: Size, since: datetime, makers: Sequence[Maker]
+) -> Application:
+    for number, make in enumerate(chance.sample(makers, len(makers))):
         application = _with_visible_incident(chance, application, size, since + number * _APART, make)
     return replace(application, incidents=tuple(sorted(application.incidents, key=lambda incident: incident.onset)))
 
