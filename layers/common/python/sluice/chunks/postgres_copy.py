@@ -16,6 +16,8 @@ from sluice.runtime.crash_points import crash_point
 from sluice.runtime.postgres import savepoint
 from sluice.streams.model import StreamEntry
 
+_MESSAGE_BYTES = 65_536  # of text in one message to the server; by default a chunk would take hundreds
+
 _SCREEN = """
 SELECT number::int - 1, error.sql_error_code, error.message
 FROM unnest(%s::text[]) WITH ORDINALITY AS suspect (metadata, number), pg_input_error_info(metadata, 'jsonb') AS error
@@ -65,6 +67,7 @@ def _bisect(open_cursor: cursor, leaf: str, suspects: Sequence[Row]) -> list[Dea
 
 def _copy(open_cursor: cursor, leaf: str, text: bytes) -> None:
     with savepoint(open_cursor):
-        open_cursor.copy_expert(f"COPY {leaf} ({', '.join(rows.COLUMNS)}) FROM STDIN", io.BytesIO(text))
+        statement = f"COPY {leaf} ({', '.join(rows.COLUMNS)}) FROM STDIN"
+        open_cursor.copy_expert(statement, io.BytesIO(text), _MESSAGE_BYTES)
     if __debug__:
         crash_point("process_chunk.after_copy")
