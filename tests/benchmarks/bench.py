@@ -39,10 +39,6 @@ class Bench:
     is_quick: bool
     note: Callable[[str], None]  # a line for people, below the table
 
-    @property
-    def rounds(self) -> int:
-        return 2 if self.is_quick else 5
-
     def wants(self, *keys: str) -> bool:
         return not self.keys.isdisjoint(keys)
 
@@ -119,8 +115,10 @@ class Bench:
 
     @cached_property
     def deployment(self) -> Deployment:
-        """The product as a whole, see deployment.py."""
-        return Deployment(self.stack)
+        """The product as a whole, see deployment.py; who measures has its queue drained."""
+        deployment = Deployment(self.stack)
+        deployment.end_schedule()
+        return deployment
 
     @cached_property
     def batches(self) -> list[bytes]:

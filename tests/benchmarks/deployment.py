@@ -56,13 +56,17 @@ class Deployment:
         return done.stdout.strip().splitlines()[-1].rstrip("/")
 
     def have_ingest_wake(self) -> None:
-        """As with DrainMode=wake, but without a deployment: ingest knows whom to wake, and no schedule ticks."""
+        """As with DrainMode=wake, but without a deployment: ingest knows whom to wake."""
         self._configure("ingest", "DRAIN_FUNCTION", f"{FUNCTION_PREFIX}drain")
+
+    def end_schedule(self) -> None:
+        """No drain starts by itself any more, and one that ticks ends: an update ends what runs."""
         events = self.client("events")
         for rule in events.list_rules()["Rules"]:
             targets = events.list_targets_by_rule(Rule=rule["Name"])["Targets"]
             if any("ticks" in json.loads(target.get("Input", "{}")) for target in targets):
                 events.disable_rule(Name=rule["Name"])
+        self._configure("drain", "SCHEDULE", "none")
 
     def set_templates(self, value: str) -> None:
         """As with Templates=on or off, but without a deployment."""

@@ -6,6 +6,7 @@ from benchmarks.limits import raw_xadd_rate
 from benchmarks.logs import BATCH
 from benchmarks.rounds import interleave, ratio
 
+ROUNDS, QUICK_ROUNDS = 5, 2
 SINGLES, BATCHES, VIEWS = 1_500, 60, 800
 QUICK_SINGLES, QUICK_BATCHES, QUICK_VIEWS = 1_000, 40, 500
 
@@ -33,7 +34,7 @@ def measure(bench: Bench) -> dict[str, Measured]:
     if bench.wants("ingest_batch_vs_baseline"):
         contenders["batches"] = batches
     interleave(1, contenders)  # imports, connections and caches
-    rates = interleave(bench.rounds, contenders)
+    rates = interleave(QUICK_ROUNDS if bench.is_quick else ROUNDS, contenders)
     bench.product.empty()
     xadd = raw_xadd_rate(bench.redis(RAW_REDIS), 1)
     bench.note(f"raw pipelined XADD of single logs: {xadd:,.0f}/s")

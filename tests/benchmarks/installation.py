@@ -14,6 +14,7 @@ from benchmarks.deployed import environments
 from scratch import execute_as_superuser
 from stack import REPOSITORY, Stack
 
+_DRIVEN = ("admin", "ingest", "drain", "process_chunk", "query", "index")
 _ROLES = {name: f"sluice_{name}" for name in ("ingest", "writer", "reader", "indexer", "archiver", "watcher", "alerts")}
 
 
@@ -50,7 +51,7 @@ class Installation:
                 {
                     verb: settings | {"TEMPLATES": "on" if templates else "off"}
                     for verb, settings in environments(connections).items()
-                    if verb != "dashboard"
+                    if verb in _DRIVEN
                 }
             ),
         }

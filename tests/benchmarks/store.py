@@ -10,8 +10,9 @@ from benchmarks.logs import BATCH
 from benchmarks.rounds import interleave, ratio
 
 BATCHES, BASELINE_LOGS, QUICK_BASELINE_LOGS = 50, 8_000, 5_000
+ROUNDS, QUICK_ROUNDS = 5, 3
 FAIR_SHARE_OF_COPY = 0.035  # a baseline that stores less is not the classic architecture at its best
-WARM_BATCHES = 200  # 25,000 logs for each application
+WARM_BATCHES, QUICK_WARM_BATCHES = 200, 100  # 25,000 and 12,500 logs for each application
 NEWS = "SELECT count(*) + count(mined_into) FROM templates"  # what the miner has made, and what it has merged
 PATIENCE_SECONDS, POLL_SECONDS = 60, 0.02
 BASELINE_STREAM = "baseline:logs"
@@ -34,7 +35,7 @@ def measure(bench: Bench) -> dict[str, Measured]:
             bench, number, QUICK_BASELINE_LOGS if bench.is_quick else BASELINE_LOGS
         )
     interleave(1, contenders)  # imports, connections and caches
-    rates = interleave(bench.rounds, contenders)
+    rates = interleave(QUICK_ROUNDS if bench.is_quick else ROUNDS, contenders)
     measured = {"store_vs_copy": ratio(rates, "product", "copy")}
     if "mining" in rates:
         measured["mining_cost"] = ratio(rates, "mining", "product")
@@ -63,7 +64,7 @@ class Mining:
         self._product, self._seeds = bench.product, itertools.count(BATCH, BATCH)
         self._lines = 0
         self._first = self._store()
-        for _ in range(WARM_BATCHES // BATCHES - 1):
+        for _ in range((QUICK_WARM_BATCHES if bench.is_quick else WARM_BATCHES) // BATCHES - 1):
             self._store()
         self._known, self._lines = self._made(), 0
 
