@@ -44,7 +44,7 @@ def always() -> bool:
     return True
 
 
-def impatiently(act: Callable[[], Any]) -> Any:
+def impatiently(act: Callable[[int], Any]) -> Any:
     """Repeats without a pause."""
     return app.patiently(act, lambda _: None)
 

@@ -138,5 +138,6 @@ def handler(event: dict[str, Any], context: Any) -> Any:
         logger.error("archive failed", extra=told(error))
         keep(metrics, None, logger, [Sample("errors", 1, {"service": "archive", "code": error.code})])
         raise
-    logger.info("archive", extra={"action": event.get("action", "run")})
+    action = event.get("action", "run")
+    logger.info("archive", extra={"action": action} | (answer if action == "run" else {}))
     return answer

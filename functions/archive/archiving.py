@@ -10,29 +10,31 @@ from typing import Protocol
 from sluice.archive.lines import check_content
 from sluice.archive.model import DueDay, OpenDay, Slice
 from sluice.archive.ports import ObjectStore
-from sluice.archive.postgres import PostgresArchive
+from sluice.archive.postgres import LOCK_MILLISECONDS, PostgresArchive
 from sluice.errors import ContractError, Unavailable
 from sluice.runtime.crash_points import crash_point
 
-LOCK_ATTEMPTS = 20
+# For a lock: short at first, so that nobody who waits behind us notices, and longer only where somebody always reads.
+WAITS_MILLISECONDS = (10, 20, 40, 80, 160, *[LOCK_MILLISECONDS] * 20)
 _PAUSE_SECONDS = 0.5
 
 
 class Patience(Protocol):
     """Repeats what readers hold up: they hold a partition for as long as their query runs, and who waits for them makes
-    others wait."""
+    others wait. ``act`` is told for how many milliseconds it may wait for a lock."""
 
-    def __call__[Result](self, act: Callable[[], Result], /) -> Result: ...
+    def __call__[Result](self, act: Callable[[int], Result], /) -> Result: ...
 
 
-def patiently[Result](act: Callable[[], Result], /, sleep: Callable[[float], None] = time.sleep) -> Result:
+def patiently[Result](act: Callable[[int], Result], /, sleep: Callable[[float], None] = time.sleep) -> Result:
     """See Patience. Raises what the last attempt does."""
-    for _ in range(LOCK_ATTEMPTS - 1):
+    *waits, last = WAITS_MILLISECONDS
+    for milliseconds in waits:
         try:
-            return act()
+            return act(milliseconds)
         except Unavailable:
             sleep(_PAUSE_SECONDS)
-    return act()
+    return act(last)
 
 
 @dataclass(slots=True)

@@ -22,7 +22,7 @@ from sluice.errors import ContractError
 from sluice.runtime.crash_points import crash_point
 from sluice.runtime.postgres import Database
 
-LOCK_MILLISECONDS = 300  # that readers and writers of a day may have to wait behind us for their partition
+LOCK_MILLISECONDS = 300  # the most that readers and writers have to wait behind us for a lock
 
 _DUE = """
 SELECT class.retention_class, class.name, leaf.day, class.is_archived, %s::date - class.retention_days - leaf.day
@@ -48,13 +48,12 @@ SET status = 'stored', stored_at = now(), row_count = %s, byte_count = %s, text_
     last_position = %s
 WHERE object_id = %s AND status = 'writing'"""
 
+_COUNT = "SELECT application_id, row_count FROM count_archive_day(%s)"
 _TOTALS = """
 INSERT INTO archive_totals (archive_day_id, application_id, row_count, ledger_count)
-SELECT %(id)s, application_id, count(*), coalesce(min(stored.row_count), 0)
-FROM log_entries LEFT JOIN stored_of_day(%(day)s) AS stored USING (application_id)
-WHERE retention_class = %(class)s AND received_at >= %(day)s::timestamp AT TIME ZONE 'UTC'
-  AND received_at < (%(day)s + 1)::timestamp AT TIME ZONE 'UTC'
-GROUP BY application_id"""
+SELECT %s, application_id, counted.row_count, coalesce(stored.row_count, 0)
+FROM unnest(%s::int[], %s::bigint[]) AS counted (application_id, row_count)
+LEFT JOIN stored_of_day(%s) AS stored USING (application_id)"""
 # Whether the day has changed, its rows, and how many applications have more or fewer of them than objects hold.
 _UNEQUAL = """
 SELECT change_count <> %s, coalesce(sum(counted.row_count), 0),
@@ -88,11 +87,11 @@ class PostgresArchive:
         """Days that have to leave the log table, the oldest first."""
         return [DueDay(*row) for row in self._rows(_DUE, today, today)]
 
-    def open(self, due: DueDay) -> OpenDay | None:
+    def open(self, due: DueDay, wait_milliseconds: int = LOCK_MILLISECONDS) -> OpenDay | None:
         """The day on its way out, from the beginning or where the last run got to; None if it is gone. Raises
         Unavailable, too, while somebody holds the partition."""
         with self._database.transaction() as open_cursor:
-            limit_waits(open_cursor)
+            limit_waits(open_cursor, wait_milliseconds)
             open_cursor.execute("SELECT open_archive_day(%s::smallint, %s)", (due.retention_class, due.day))
             ((archive_day_id,),) = open_cursor.fetchall()
             if archive_day_id is None:
@@ -143,7 +142,7 @@ class PostgresArchive:
             if __debug__:
                 crash_point("archive.before_confirm_commit")
 
-    def drop(self, opened: OpenDay) -> int | None:
+    def drop(self, opened: OpenDay, wait_milliseconds: int = LOCK_MILLISECONDS) -> int | None:
         """Drops the day's partition; its rows are in its objects from now on, or deleted if its class is not archived.
         Returns how many they were; None, and nothing is dropped, if the day has changed. Raises Unavailable while
         somebody holds the partition, and ContractError if the objects are not what the partition holds."""
@@ -153,7 +152,7 @@ class PostgresArchive:
         if __debug__:
             crash_point("archive.after_count")
         with self._database.transaction() as open_cursor:
-            limit_waits(open_cursor)
+            limit_waits(open_cursor, wait_milliseconds)
             open_cursor.execute("SELECT drop_archive_day(%s, %s)", (opened.archive_day_id, opened.change))
             ((is_dropped,),) = open_cursor.fetchall()
             if __debug__:
@@ -180,9 +179,12 @@ class PostgresArchive:
     def _count(self, opened: OpenDay) -> int | None:
         """Counts the partition's rows and notes the totals; None if the day has changed."""
         due, day_id = opened.due, opened.archive_day_id
+        # In a transaction that has no number yet: the live tail and the filters wait for those that have one.
+        counted = self._rows(_COUNT, day_id)
         with self._database.transaction() as open_cursor:
             open_cursor.execute("DELETE FROM archive_totals WHERE archive_day_id = %s", (day_id,))
-            open_cursor.execute(_TOTALS, {"id": day_id, "class": due.retention_class, "day": due.day})
+            ids, counts = [application_id for application_id, _ in counted], [count for _, count in counted]
+            open_cursor.execute(_TOTALS, (day_id, ids, counts, due.day))
             open_cursor.execute(_UNEQUAL, (opened.change, day_id, day_id, day_id))
             is_changed, total, unequal = open_cursor.fetchone() or (False, 0, 0)
             if unequal and due.is_archived and not is_changed:
@@ -248,6 +250,6 @@ def confirm_values(object_id: int, content: Content) -> tuple[Any, ...]:
     return (*sizes, *spans, content.last.batch_id.hex, content.last.position, object_id)
 
 
-def limit_waits(open_cursor: cursor) -> None:
-    """Lets the transaction wait for locks no longer than LOCK_MILLISECONDS: who comes behind it waits, too."""
-    open_cursor.execute(f"SET LOCAL lock_timeout = {LOCK_MILLISECONDS}")
+def limit_waits(open_cursor: cursor, milliseconds: int) -> None:
+    """Lets the transaction wait for each lock no longer than that: who comes behind it waits, too."""
+    open_cursor.execute("SELECT set_config('lock_timeout', %s, true)", (str(milliseconds),))

@@ -10,7 +10,7 @@ from psycopg2.extensions import cursor
 
 from sluice.archive.lines import COPY_COLUMNS
 from sluice.archive.model import Estimate, Rehydration, StoredObject
-from sluice.archive.postgres import limit_waits
+from sluice.archive.postgres import LOCK_MILLISECONDS, limit_waits
 from sluice.archive.postgres_reads import OBJECT, read_object
 from sluice.errors import RejectedInput
 from sluice.runtime.crash_points import crash_point
@@ -122,18 +122,18 @@ class PostgresRehydrations:
             if __debug__:
                 crash_point("rehydrate.before_load_commit")
 
-    def attach(self, rehydration_id: int) -> None:
+    def attach(self, rehydration_id: int, wait_milliseconds: int = LOCK_MILLISECONDS) -> None:
         """Lets readers see the rows, all at once. Raises Unavailable, too, while somebody changes the log table."""
         with self._database.transaction() as open_cursor:
-            limit_waits(open_cursor)
+            limit_waits(open_cursor, wait_milliseconds)
             open_cursor.execute("SELECT attach_rehydration(%s)", (rehydration_id,))
             if __debug__:
                 crash_point("rehydrate.before_attach_commit")
 
-    def release(self, rehydration_id: int) -> None:
+    def release(self, rehydration_id: int, wait_milliseconds: int = LOCK_MILLISECONDS) -> None:
         """Takes the rows away. Raises Unavailable, too, while somebody reads."""
         with self._database.transaction() as open_cursor:
-            limit_waits(open_cursor)
+            limit_waits(open_cursor, wait_milliseconds)
             open_cursor.execute("SELECT drop_rehydration(%s)", (rehydration_id,))
             if __debug__:
                 crash_point("rehydrate.before_release_commit")
