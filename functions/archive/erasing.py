@@ -34,7 +34,7 @@ class Eraser:
     queue: QueueLedger
     clear: Callable[[Callable[[], bool]], bool]  # deletes discarded objects; whether all are gone
     clock: Callable[[], datetime]
-    patiently: Callable[[Callable[[], None]], None]
+    patiently: Callable[[Callable[[int], None]], None]
 
     def erase(self, event: Members, has_time: Callable[[], bool]) -> dict[str, Any]:
         """Deletes logs that were accepted before the first call, those of ``application`` with these ``metadata``, or

@@ -17,7 +17,7 @@ from sluice.search.parse import parse_moment
 type Members = Mapping[str, Any]
 
 DEFAULT_DAYS, MAX_DAYS = 7, 90
-# List prices of S3 in us-east-1 on 2026-11-28, for the coldest class that there is: reading costs nothing before.
+# List prices of S3 in us-east-1, June 2026, for the coldest class that there is: reading costs nothing before.
 _DOLLARS_PER_GIGABYTE, _DOLLARS_PER_REQUEST = 0.03, 0.00001
 
 
@@ -29,7 +29,7 @@ class Rehydrator:
     rehydrations: PostgresRehydrations
     objects: ObjectStore
     clock: Callable[[], datetime]
-    patiently: Callable[[Callable[[], None]], None]
+    patiently: Callable[[Callable[[int], None]], None]
 
     def estimate(self, event: Members, has_time: Callable[[], bool]) -> dict[str, Any]:
         """What ``rehydrate`` would bring back, and what reading it may cost."""

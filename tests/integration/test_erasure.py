@@ -13,9 +13,10 @@ import pytest
 from samples import record, submission
 from scratch import Scratch, execute_as_superuser
 from sluice.archive.lines import text_lines
-from sluice.errors import RejectedInput
+from sluice.errors import ContractError, RejectedInput
 from sluice.filters.postgres import PostgresFilterStore
 from sluice.ledger.postgres import PostgresLedger
+from sluice.runtime.postgres import Database
 from sluice.search.model import Visible
 from sluice.search.parse import parse_query
 from sluice.search.postgres import PostgresLogReader
@@ -36,6 +37,30 @@ def archive_database(migrated_database: Callable[..., Scratch]) -> Scratch:
 def a_word() -> str:
     """One that nobody takes for a value."""
     return "".join(secrets.choice("ghklmnprstw") + secrets.choice("iou") for _ in range(8))
+
+
+_ANOMALY = """
+INSERT INTO anomalies (application_id, founder, founded, lead, kind, template_ids, onset, opened_at, last_seen,
+                       window_from, window_until, baseline_from, baseline_until, score, observed, expected, sentence,
+                       query, samples, members, is_corrected, is_muted)
+SELECT %s, 'template', now(), 'template', 'new_template', %s, now(), now(), now(), now(), now(), now(), now(), 1, 1, 0,
+       %s, '', '{}', '{}', false, false"""
+# Firing, with a rule and a state of its own and an event that was told.
+_INCIDENT = """
+WITH rule AS (
+    INSERT INTO alert_rules (application_id, name, kind, spec, severity)
+    VALUES (%(application)s, gen_random_uuid(), %(kind)s, '{}', 'info') RETURNING rule_id
+), incident AS (
+    INSERT INTO incidents (application_id, rule_id, anomaly_id, fingerprint, status, severity, labels, group_values,
+                           rule_name, kind, title, sentence, query, window_from, window_until, opened_at)
+    SELECT %(application)s, rule_id, (SELECT max(anomaly_id) FROM anomalies WHERE %(kind)s = 'anomaly'), rule_id,
+           'firing', 'info', jsonb_build_object('who', %(quoted)s), %(group)s, 'r', %(kind)s, %(quoted)s, %(quoted)s,
+           %(quoted)s, now(), now(), now() FROM rule RETURNING incident_id, rule_id
+), state AS (
+    INSERT INTO alert_states SELECT rule_id, rule_id, %(group)s, 'firing', now(), incident_id FROM incident)
+INSERT INTO alert_events (incident_id, application_id, kind, payload)
+SELECT incident_id, %(application)s, 'firing',
+       jsonb_build_object('title', %(quoted)s, 'samples', jsonb_build_array(%(quoted)s)) FROM incident"""
 
 
 class House(Vault):
@@ -69,9 +94,29 @@ class House(Vault):
             for number, who in enumerate((self.person, "other"))
         ]
         self.store([self.entry(self.applications[0], bad, HOT)])
+        self.tell()
         filters = PostgresFilterStore(self.database("sluice_indexer"))
         while filters.advance(10_000).entries:
             pass
+
+    def run_sql(self, sql: str, values: dict[str, Any]) -> None:
+        """As the owner."""
+        with Database(self.scratch.url("sluice_owner", direct=True)).transaction() as cursor:
+            cursor.execute(sql, values)
+
+    def tell(self) -> None:
+        """An anomaly and incidents about her: by a template that only she has, and as a group of a rule."""
+        application_id = self.applications[0]
+        templates = self.scratch.rows(
+            "SELECT template_id, text FROM templates WHERE application_id = %s", application_id
+        )
+        template_id, text = next((number, text) for number, text in templates if "letter" in text)
+        self.scratch.rows(_ANOMALY, application_id, [template_id], f"“{text}” was never seen before")
+        rules = {"threshold": [self.person], "new_template": [str(template_id)], "anomaly": []}
+        for kind, group in rules.items():
+            quoted = self.person if kind == "threshold" else text
+            values = {"application": application_id, "kind": kind, "group": json.dumps(group), "quoted": quoted}
+            self.run_sql(_INCIDENT, values)
 
     def is_hers(self, row: tuple[Any, ...]) -> bool:
         who = json.loads(row[-1]).get("user", {}).get("id")
@@ -132,6 +177,8 @@ def test_a_persons_logs_are_gone_and_no_others(house: House) -> None:
         "objects": 1,
         "dead_letters": 1,
         "templates": receipt["deleted"]["templates"],
+        "alert_events": 3,
+        "findings": 4,
     }
     dead = house.scratch.rows(
         "SELECT status, queued = '', detail = 'erased' FROM dead_letters WHERE application_id = %s ORDER BY position",
@@ -145,6 +192,7 @@ def test_no_trace_is_left_in_any_file(house: House) -> None:
     """Of tables, their TOAST and indexes, filters, templates, dead letters, receipts and objects."""
     before = house.traces()
     assert {"objects", "log_entries_1_20261122", "dead_letters"} <= before.keys()
+    assert {"anomalies", "incidents", "alert_events", "alert_states"} <= before.keys()
     assert any(name.startswith("pg_toast") for name in before)
     assert "templates" in before or "unmined_lines" in before
     house.secrets = [secret for secret in house.secrets if secret != house.person]
@@ -154,6 +202,24 @@ def test_no_trace_is_left_in_any_file(house: House) -> None:
     house.secrets = [text for text in house.secrets if text not in other]
     house.erase()
     assert house.traces() == {}
+
+
+def test_incidents_about_a_person_end(house: House) -> None:
+    """Rules of other kinds forget them, so that late logs are not held against what is no longer known."""
+    house.erase()
+    told = house.scratch.rows(
+        "SELECT kind, title, status, rule_id IS NULL FROM incidents WHERE application_id = %s ORDER BY kind",
+        house.applications[0],
+    )
+    assert told == [
+        ("anomaly", "erased", "firing", False),
+        ("new_template", "erased", "resolved", True),
+        ("threshold", "erased", "resolved", True),
+    ]
+    house.erase(metadata={}, all=True)
+    assert house.scratch.rows(
+        "SELECT DISTINCT status FROM incidents WHERE application_id = %s", house.applications[0]
+    ) == [("resolved",)]
 
 
 def test_searches_go_on(house: House) -> None:
@@ -229,6 +295,36 @@ def test_an_application_is_erased_as_a_whole(house: House) -> None:
     assert receipt["deleted"]["rows"] + receipt["deleted"]["archived_rows"] == 18
     for table in ("templates", "template_counts", "unmined_lines"):
         assert house.scratch.rows(f"SELECT FROM {table} WHERE application_id = %s", house.applications[0]) == []
+
+
+def test_a_new_object_that_cannot_be_read_keeps_the_old_one(house: House) -> None:
+    class Forgetful(type(house.objects)):  # type: ignore[misc]
+        def put(self, key: str, data: bytes) -> None:
+            super().put(key, data[:-1] + b"x")
+
+    honest, house.objects = house.objects, Forgetful(house.folder)
+    with pytest.raises(ContractError, match="unreadable_object"):
+        house.erase()
+    before = house.archived()
+    assert sum(map(house.is_hers, before)) == 3
+    house.objects = honest
+    house.erase()
+    assert house.archived() == Counter({row: 1 for row in before if not house.is_hers(row)})
+
+
+def test_masked_lines_that_wait_are_erased(house: House) -> None:
+    """Of logs that were stored while nobody could find their template."""
+    line = record(0, "waits", event_at=HOT, metadata=json.dumps({"user": {"id": house.person}}))
+    house.store([house.entry(house.applications[0], [line], HOT)])
+    house.scratch.rows("UPDATE log_entries SET template_key = 77, template_id = NULL WHERE message = 'waits'")
+    waiting = "SELECT masked FROM unmined_lines WHERE application_id = %s AND template_key = 77"
+    house.scratch.rows(
+        "INSERT INTO unmined_lines (application_id, template_key, masked) VALUES (%s, 77, 'hers')",
+        house.applications[0],
+    )
+    assert house.scratch.rows(waiting, house.applications[0]) == [("hers",)]
+    house.erase()
+    assert house.scratch.rows(waiting, house.applications[0]) == []
 
 
 def test_a_receipt_tells_nobody_who_it_was(house: House) -> None:

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 from psycopg2.extensions import cursor
 
 from sluice.archive.model import Content, StoredObject
-from sluice.archive.postgres import CONFIRM, confirm_values, limit_waits
+from sluice.archive.postgres import CONFIRM, LOCK_MILLISECONDS, confirm_values, limit_waits
 from sluice.archive.postgres_reads import OBJECT, read_object
 from sluice.erasures.model import STEPS, Erasure, Subject
 from sluice.errors import RejectedInput
@@ -194,10 +194,12 @@ class PostgresErasures:
             )
             return open_cursor.fetchall()
 
-    def rewrite_day(self, erasure: Erasure, retention_class: int, day: date) -> None:
+    def rewrite_day(
+        self, erasure: Erasure, retention_class: int, day: date, wait_milliseconds: int = LOCK_MILLISECONDS
+    ) -> None:
         """Writes a partition anew. Raises Unavailable, too, while others hold it."""
         with self._database.transaction() as open_cursor:
-            limit_waits(open_cursor)
+            limit_waits(open_cursor, wait_milliseconds)
             open_cursor.execute("SELECT rewrite_log_day(%s::smallint, %s)", (retention_class, day))
             open_cursor.execute(
                 "UPDATE erased_days SET is_rewritten = true WHERE erasure_id = %s::uuid AND retention_class = %s"
@@ -268,18 +270,21 @@ class PostgresErasures:
             if __debug__:
                 crash_point("erase.before_letters_commit")
 
-    def rewrite_dead_letters(self) -> None:
+    def rewrite_dead_letters(self, wait_milliseconds: int = LOCK_MILLISECONDS) -> None:
         """Writes the table anew. Raises Unavailable, too, while others hold it."""
         with self._database.transaction() as open_cursor:
-            limit_waits(open_cursor)
+            limit_waits(open_cursor, wait_milliseconds)
             open_cursor.execute("SELECT rewrite_dead_letters()")
 
-    def erase_quotations(self, erasure: Erasure, subject: Subject) -> None:
-        """Takes the logs out of what quotes them: templates that have no other rows, and
-        samples in alerts. Raises Unavailable, too, while others hold the tables."""
+    def erase_quotations(self, erasure: Erasure, subject: Subject, wait_milliseconds: int = LOCK_MILLISECONDS) -> None:
+        """Takes the logs out of what quotes them: templates that have no other rows, anomalies and incidents about
+        those, incidents of a group that has a value of the subject's, and samples in alerts. Raises Unavailable, too,
+        while others hold the tables."""
         with self._database.transaction() as open_cursor:
+            ids: list[int] = []
             if subject.metadata:
-                count = _erase_templates(open_cursor, erasure)
+                ids = _erase_templates(open_cursor, erasure)
+                count = len(ids)
             else:
                 open_cursor.execute(
                     "SELECT count(*) FROM templates WHERE application_id = %s", (erasure.application_id,)
@@ -294,6 +299,11 @@ class PostgresErasures:
             )
             _add(open_cursor, erasure, "alert_events", open_cursor.rowcount)
             open_cursor.execute(
+                "SELECT forget_quotations(%s, %s::int[], %s::text[], %s)",
+                (erasure.application_id, ids, list(subject.metadata.values()), not subject.metadata),
+            )
+            _add(open_cursor, erasure, "findings", (open_cursor.fetchone() or (0,))[0])
+            open_cursor.execute(
                 "UPDATE messages SET document = '{}' WHERE application_id = %s AND status <> 'pending'"
                 " AND document <> '{}'",
                 (erasure.application_id,),
@@ -302,7 +312,7 @@ class PostgresErasures:
             if __debug__:
                 crash_point("erase.before_quotations_commit")
         with self._database.transaction() as open_cursor:
-            limit_waits(open_cursor)
+            limit_waits(open_cursor, wait_milliseconds)
             open_cursor.execute("SELECT rewrite_quotations()")
 
     def _found(self, conditions: str, values: Sequence[Any]) -> list[Erasure]:
@@ -364,8 +374,8 @@ def _delete_rows(open_cursor: cursor, erasure: Erasure, subject: Subject, retent
     return int((open_cursor.fetchone() or (0,))[0])
 
 
-def _erase_templates(open_cursor: cursor, erasure: Erasure) -> int:
-    """Their new text fits no line: in lines, numbers are masked."""
+def _erase_templates(open_cursor: cursor, erasure: Erasure) -> list[int]:
+    """Returns their ids. Their new text fits no line: in lines, numbers are masked."""
     open_cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", (_MINERS, erasure.application_id))
     open_cursor.execute(_QUOTING, (erasure.erasure_id.hex,))
     quoting = [template_id for (template_id,) in open_cursor.fetchall()]
@@ -378,4 +388,4 @@ def _erase_templates(open_cursor: cursor, erasure: Erasure) -> int:
             " WHERE s.application_id = templates.application_id) WHERE template_id = ANY (%s)",
             (quoting,),
         )
-    return len(quoting)
+    return quoting
