@@ -29,7 +29,7 @@ IN_TWO := --numprocesses 2 --dist loadscope
 UV_COMPILE := build/lock-venv/bin/uv pip compile -q --universal --python-version 3.13 --generate-hashes \
 	--custom-compile-command 'make lock'
 
-.PHONY: help demo dev test test-api test-tail test-scale test-faults test-localstack test-memory test-mutations bench bench-modes bench-chunks sizing evaluate scenarios check format compose-up compose-demo compose-test \
+.PHONY: help demo dev test test-api test-tail test-scale test-faults test-localstack test-retention test-memory test-mutations bench bench-archive bench-modes bench-chunks sizing evaluate scenarios check format compose-up compose-demo compose-test \
 	compose-down compose-clean up down status logs clean distclean deploy foundation rotate migrate build setup screenshots openapi metrics lock
 
 help: ## List these targets
@@ -62,6 +62,9 @@ test-tail: build ## Follow the live tail under load, look for what is missed or 
 test-scale: setup ## Search and count a million logs, and print how long each takes: ROWS=1000000
 	@$(WITH_VENV) SLUICE_SCALE_ROWS=$(or $(ROWS),1000000) $(PYTHON_VENV) -m pytest -s tests/integration/test_query_scale.py $(ARGS)
 
+test-retention: setup ## Drop a day of ten million logs while others read and store, and print how long each waits: ROWS=10000000
+	@$(WITH_VENV) SLUICE_DROP_ROWS=$(or $(ROWS),10000000) $(PYTHON_VENV) -m pytest -s --timeout 900 tests/integration/test_dropping.py $(ARGS)
+
 test-memory: setup ## Store a million messages that are all different, and print the memory that takes: LINES=1000000
 	@$(WITH_VENV) SLUICE_JUNK_LINES=$(or $(LINES),1000000) $(PYTHON_VENV) -m pytest -s tests/integration/test_memory.py -k flood $(ARGS)
 
@@ -80,13 +83,16 @@ scenarios: $(if $(E2E),build,setup) ## Play weeks of traffic with incidents into
 	@$(WITH_VENV) $(if $(E2E),SLUICE_E2E_SCENARIOS='$(or $(SEEDS),1-20)' $(PYTHON_VENV) -m pytest -s tests/e2e/test_anomalies.py tests/e2e/test_found_anomalies.py $(ARGS), \
 		PYTHONPATH=tests $(PYTHON_VENV) -m scenarios $(if $(SEEDS),--seeds '$(SEEDS)') $(if $(SIZE),--size '$(SIZE)') $(ARGS))
 
+bench-archive: build ## Measure archiving a day, searching it there and bringing it back, for `make sizing`: ROWS=1000000
+	@$(BENCHMARKS).archive $(if $(ROWS),--rows $(ROWS)) $(ARGS)
+
 bench-modes: build ## Count what the drain's two modes run and are billed in an hour, for `make sizing`
 	@$(BENCHMARKS).modes $(ARGS)
 
 bench-chunks: build ## Measure storing with chunks of other sizes, and other numbers of them at once
 	@$(BENCHMARKS).chunks $(ARGS)
 
-sizing: setup ## Renew the tables of infra/SIZING.md from build/bench.json, build/modes.json and the prices kept
+sizing: setup ## Renew the tables of infra/SIZING.md from build/bench.json, build/modes.json, build/archive.json and the prices kept
 	@$(BENCHMARKS).renew
 
 check: setup ## Format, lint, types, import rules, template, secrets, known vulnerabilities (STRICT=1 fails when nobody could say), bills of materials

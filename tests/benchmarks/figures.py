@@ -47,6 +47,10 @@ STORED_INPUTS = (
     *("table_bytes_per_log", "table_and_index_bytes_per_log", "stored_bytes_per_log"),
 )
 COLD_INPUTS = tuple(f"cold_ms_{function}" for function in FUNCTIONS)
+ARCHIVE_INPUTS = (  # of `make bench-archive`
+    *("archive_rows_per_second", "archive_bytes_per_log", "archive_text_bytes_per_log"),
+    *("archive_verify_rows_per_second", "archive_search_rows_per_second", "rehydrate_rows_per_second"),
+)
 INPUTS = REQUEST_INPUTS + STORED_INPUTS + COLD_INPUTS  # without a target: infra/SIZING.md is computed from them
 FIGURES = (
     Figure("ingest_single_vs_baseline", 5),

@@ -14,12 +14,13 @@ MEASURED, PRICES, PAGE = FOLDER / "measured.json", FOLDER / "prices.json", REPOS
 def main() -> int:
     """What was not measured lately stays as it was."""
     measured = json.loads(MEASURED.read_text()) if MEASURED.exists() else {}
-    bench, modes = BUILD / "bench.json", BUILD / "modes.json"
+    bench = BUILD / "bench.json"
     if bench.exists():
         figures = json.loads(bench.read_text())
         measured |= {key: figures[key] for key in INPUTS}
-    if modes.exists():
-        measured |= json.loads(modes.read_text())
+    for other in (BUILD / "modes.json", BUILD / "archive.json"):
+        if other.exists():
+            measured |= json.loads(other.read_text())
     report.write(MEASURED, measured)
     PAGE.write_text(sizing.renewed(PAGE.read_text(), sizing.tables(measured, json.loads(PRICES.read_text()))))
     return 0

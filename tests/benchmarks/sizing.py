@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from benchmarks import archive_costs
+from benchmarks.archive_costs import KEPT_DAYS, MONTH_DAYS, Day
 from benchmarks.figures import BATCHES
 
 MEGABYTES_OF_A_CORE = 1_769
@@ -64,6 +66,7 @@ ENDPOINTS = 5  # interfaces, in each zone
 SECRETS = 3  # passwords, connections, the administrator's
 ALARMS = 20
 FIRST_DISK_GB = 100
+ARCHIVE = "archive of a year"  # a part of the bill
 
 SIZES = (
     Size("small", 10, 100, 10, 7, "db.t4g.medium", "cache.t4g.small", 1, (1, 0.25)),
@@ -142,14 +145,33 @@ def size_dollars(measured: Numbers, prices: Mapping[str, Any], size: Size) -> di
         "PgBouncer and its balancer": HOURS * (bouncer_hour + prices["balancer_hour"]),
         "endpoints": size.copies * ENDPOINTS * HOURS * prices["endpoint_hour"],
         "firewall, key, secrets, alarms": fixed + ALARMS * prices["alarm_month"],
+        ARCHIVE: archive_dollars(measured, prices, size),
     }
+
+
+def archived_day(measured: Numbers, size: Size) -> Day:
+    """What leaves a deployment's log table in a day."""
+    return archive_costs.day_of(measured, size.rate, archive_costs.APPLICATIONS[size.name])
+
+
+def archiving_dollars(measured: Numbers, prices: Numbers, logs: float) -> float:
+    """The function's time for so many logs."""
+    seconds = billed_ms(logs / measured["archive_rows_per_second"], HTTP_MEGABYTES)
+    return seconds * HTTP_MEGABYTES / 1_024 * prices["lambda_gb_second"]
+
+
+def archive_dollars(measured: Numbers, prices: Numbers, size: Size) -> float:
+    """A month of archiving, and of what was archived in a year."""
+    day = archived_day(measured, size)
+    requests, kept = archive_costs.request_dollars(prices, day), archive_costs.kept_dollars(prices, day)
+    return archiving_dollars(measured, prices, MONTH_DAYS * day.logs) + requests + kept
 
 
 def idle_dollars(measured: Numbers, prices: Mapping[str, Any], size: Size) -> float:
     """A month before the first log: the servers, with the disk that they begin with."""
     costs = size_dollars(measured, prices, size)
     disk: float = size.copies * FIRST_DISK_GB * prices["storage_gb_month"]
-    return sum(costs[part] for part in costs.keys() - {"gateway", "functions", "storage"}) + disk
+    return sum(costs[part] for part in costs.keys() - {"gateway", "functions", "storage", ARCHIVE}) + disk
 
 
 def tables(measured: Numbers, prices: Mapping[str, Any]) -> dict[str, str]:
@@ -161,6 +183,7 @@ def tables(measured: Numbers, prices: Mapping[str, Any]) -> dict[str, str]:
         "storage": _storage_table(measured, prices),
         "modes": _mode_table(measured, prices),
         "sizes": _size_table(measured, prices),
+        "archive": _archive_table(measured, prices),
         "measured": _table(("measured", "value"), ((f"`{name}`", _digits(value)) for name, value in measured.items())),
     }
 
@@ -275,6 +298,31 @@ def _size_table(measured: Numbers, prices: Mapping[str, Any]) -> str:
     a_million = (sum(costs[size.name].values()) / size.million_logs_a_month for size in SIZES)
     lines.append(("$ per million logs, all in", *map(_dollars, a_million)))
     return _table(("", *(size.name for size in SIZES)), lines)
+
+
+def _archive_table(measured: Numbers, prices: Mapping[str, Any]) -> str:
+    days = {size.name: archived_day(measured, size) for size in SIZES}
+
+    def minutes(key: str, day: Day) -> str:
+        return f"{_digits(billed_ms(day.logs / measured[key], HTTP_MEGABYTES) / 60)} min"
+
+    facts: dict[str, Callable[[Day], str]] = {
+        "logs a day": lambda day: f"{day.logs / MILLION:,.1f} million",
+        "objects a day": lambda day: f"{day.objects:,}",
+        "a month of logs": lambda day: f"{_digits(MONTH_DAYS * day.gigabytes)} GB",
+        "a day is written in": lambda day: minutes("archive_rows_per_second", day),
+        "$ a month: function": lambda day: _dollars(archiving_dollars(measured, prices, MONTH_DAYS * day.logs)),
+        "$ a month: requests and moves": lambda day: _dollars(archive_costs.request_dollars(prices, day)),
+        f"$ a month: {KEPT_DAYS} days kept": lambda day: _dollars(archive_costs.kept_dollars(prices, day)),
+        f"$ a month: {KEPT_DAYS} days on one disk of Postgres instead": lambda day: _dollars(
+            stored_gb(measured, KEPT_DAYS * day.logs) * prices["storage_gb_month"]
+        ),
+        "a day comes back in": lambda day: minutes("rehydrate_rows_per_second", day),
+        "a day is searched in": lambda day: minutes("archive_search_rows_per_second", day),
+        "$ for reading a day, once": lambda day: _dollars(archive_costs.read_dollars(prices, day)),
+    }
+    heads = (f"{size.name}, {archive_costs.APPLICATIONS[size.name]} applications" for size in SIZES)
+    return _table(("", *heads), [(name, *(fact(days[size.name]) for size in SIZES)) for name, fact in facts.items()])
 
 
 def _table(heads: Line, lines: Iterable[Line]) -> str:

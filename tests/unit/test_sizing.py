@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from samtranslator.yaml_helper import yaml_parse  # type: ignore[import-untyped]  # ships no types
 
-from benchmarks import sizing
-from benchmarks.figures import BATCHES, INPUTS
+from apps import load_app
+from benchmarks import archive_costs, sizing
+from benchmarks.figures import ARCHIVE_INPUTS, BATCHES, INPUTS
 from benchmarks.modes import Run, hourly
 from deploy.target import REPOSITORY
 
@@ -40,7 +41,7 @@ def test_every_figure_that_the_page_needs_is_kept() -> None:
         for function in ("drain", "process_chunk")
         for what in ("runs", "ms")
     }
-    assert MEASURED.keys() == {*INPUTS, *modes}
+    assert MEASURED.keys() == {*INPUTS, *ARCHIVE_INPUTS, *modes}
     assert all(MEASURED[key] > 0 for key in INPUTS)
 
 
@@ -101,6 +102,38 @@ def test_two_zones_pay_for_two_servers() -> None:
     for part in ("database", "storage", "endpoints"):
         assert two[part] == pytest.approx(2 * one[part])
     assert two["gateway"] == one["gateway"]
+
+
+def test_a_day_of_an_application_is_an_object_for_each_200_000_logs() -> None:
+    figures = {"archive_bytes_per_log": 100.0}
+    assert archive_costs.day_of(figures, 10, 5) == archive_costs.Day(864_000, 5, 0.0864)
+    assert archive_costs.day_of(figures, 10, 2).objects == 6
+    assert archive_costs.day_of({"archive_bytes_per_log": 320.0}, 10, 2).objects == 10  # of 32 MB at most
+
+
+def test_a_year_is_priced_by_the_classes_that_it_lies_in() -> None:
+    moved, small = archive_costs.Day(1.0, 10, 1.0), archive_costs.Day(1.0, 10_000, 1.0)
+    assert archive_costs.kept_dollars(PRICES, moved) == pytest.approx(30 * 0.023 + 60 * 0.0125 + 275 * 0.004)
+    assert archive_costs.kept_dollars(PRICES, small) == pytest.approx(365 * 0.023)
+    a_thousand = replace(moved, objects=1_000)
+    assert archive_costs.request_dollars(PRICES, a_thousand) == pytest.approx(730 / 24 * (0.0054 + 0.01 + 0.02))
+    assert archive_costs.read_dollars(PRICES, a_thousand) == pytest.approx(0.03 + 0.01)
+
+
+def test_the_archive_priced_is_the_one_that_is_made() -> None:
+    rules = yaml_parse((REPOSITORY / "template.yaml").read_text())["Resources"]["ArchiveBucket"]["Properties"]
+    moves = rules["LifecycleConfiguration"]["Rules"][0]["Transitions"]
+    assert [(move["StorageClass"], move["TransitionInDays"]) for move in moves] == [
+        ("STANDARD_IA", archive_costs.INFREQUENT_DAYS),
+        ("GLACIER_IR", archive_costs.GLACIER_DAYS),
+    ]
+
+
+def test_an_estimate_has_the_prices_of_the_page() -> None:
+    rehydrator = load_app("archive").Rehydrator
+    told = rehydrator.estimate.__globals__
+    assert told["_DOLLARS_PER_GIGABYTE"] == PRICES["s3_glacier_gb_read"]
+    assert told["_DOLLARS_PER_REQUEST"] == PRICES["s3_glacier_thousand_gets"] / 1_000
 
 
 def test_tables_stand_between_their_marks() -> None:
