@@ -267,7 +267,7 @@ def test_objects_go_when_their_class_says_so(vault: Vault) -> None:
     assert vault.overview().verify({}, always)["problems"] == []
 
 
-@pytest.mark.parametrize("damage", ["missing", "another", "shorter"])
+@pytest.mark.parametrize("damage", ["missing", "another", "shorter", "edited"])
 def test_verifying_finds_damage(vault: Vault, damage: str) -> None:
     vault.fill()
     vault.run()
@@ -276,7 +276,9 @@ def test_verifying_finds_damage(vault: Vault, damage: str) -> None:
     if damage == "missing":
         vault.objects.delete(key)
     else:
-        vault.objects.put(key, data[:-9] if damage == "shorter" else gzip.compress(b'{"id":"1"}\n'))
+        edited = gzip.compress(gzip.decompress(data).replace(b"Wort", b"Ward"))
+        damaged = {"shorter": data[:-9], "another": gzip.compress(b'{"id":"1"}\n'), "edited": edited}
+        vault.objects.put(key, damaged[damage])
     found = vault.overview().verify({}, always)["problems"]
     vault.objects.put(key, data)
     assert [problem["what"] for problem in found] == [key]

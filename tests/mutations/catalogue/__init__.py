@@ -4,6 +4,7 @@ from mutations.catalogue.access import ACCESS
 from mutations.catalogue.archive import ARCHIVE
 from mutations.catalogue.dead_letters import DEAD_LETTERS
 from mutations.catalogue.delivery import DELIVERY
+from mutations.catalogue.erasure import ERASURE
 from mutations.catalogue.limits import LIMITS
 from mutations.catalogue.notifications import NOTIFICATIONS
 from mutations.catalogue.queue import QUEUE
@@ -18,6 +19,7 @@ MUTATIONS = (
     *DEAD_LETTERS,
     *ACCESS,
     *ARCHIVE,
+    *ERASURE,
     *LIMITS,
     *TEMPLATES,
     *READING,

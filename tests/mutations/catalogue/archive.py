@@ -6,6 +6,9 @@ _ARCHIVE = "layers/common/python/sluice/archive"
 _MIGRATION = "layers/common/python/sluice/schema/migrations/0017_archive.pre.sql"
 _TESTS = "tests/integration/test_archive.py"
 _RETENTION = "tests/integration/test_retention.py"
+_REHYDRATION = "tests/integration/test_rehydration.py"
+_DROPPING = "tests/integration/test_dropping.py"
+_COUNTING = "layers/common/python/sluice/schema/migrations/0031_retention.pre.sql"
 
 ARCHIVE = (
     Mutation(
@@ -47,6 +50,98 @@ ARCHIVE = (
         "if unequal and due.is_archived and not is_changed:",
         "if False:",
         (f"{_TESTS}::test_objects_that_are_not_the_rows_keep_the_partition",),
+    ),
+    Mutation(
+        "objects are confirmed before they are written",
+        "a killed run leaves an object that is not there, and its rows go",
+        "functions/archive/archiving.py",
+        """        self.objects.put(wanted.key, content.data)
+        if __debug__:
+            crash_point("archive.after_put")
+        found = self.objects.get(wanted.key)
+        if found is None:
+            raise ContractError("unreadable_object", f"{wanted.key} was written and is not there")
+        check_content(found, sha256=content.sha256, row_count=content.row_count)
+        self.archive.confirm(wanted, content)
+""",
+        """        self.archive.confirm(wanted, content)
+        if __debug__:
+            crash_point("archive.after_put")
+        self.objects.put(wanted.key, content.data)
+""",
+        ("tests/faults/test_archive.py::test_archive_killed[archive.after_put]",),
+    ),
+    Mutation(
+        "checksums are not compared",
+        "an object that somebody changed passes for the archived rows",
+        f"{_ARCHIVE}/lines.py",
+        "    if hashlib.sha256(data).digest() != sha256:\n",
+        "    if False:\n",
+        (f"{_TESTS}::test_verifying_finds_damage[edited]",),
+    ),
+    Mutation(
+        "rows may be doubled within an object",
+        "rows are archived twice and others are dropped",
+        f"{_ARCHIVE}/lines.py",
+        "        if last is not None and order <= last:\n",
+        "        if False:\n",
+        ("tests/unit/test_archive_lines.py::test_a_row_that_is_there_twice_is_found",),
+    ),
+    Mutation(
+        "a rehydration is shown before it is complete",
+        "readers take a part for the whole",
+        "functions/archive/rehydrating.py",
+        "            if not has_time():\n                return\n        self.patiently(",
+        "            if not has_time():\n                break\n        self.patiently(",
+        (f"{_REHYDRATION}::test_nobody_sees_half_of_it",),
+    ),
+    Mutation(
+        "a rehydration never expires",
+        "what was to leave stays readable",
+        "functions/archive/rehydrating.py",
+        "            if found.expires_at <= self.clock():\n",
+        "            if False:\n",
+        (f"{_REHYDRATION}::test_it_expires",),
+    ),
+    Mutation(
+        "an object comes back twice",
+        "rehydrated rows are doubled",
+        f"{_ARCHIVE}/postgres_rehydration.py",
+        "            if not open_cursor.rowcount:  # somebody else did\n                return\n",
+        "",
+        ("tests/faults/test_archive.py::test_rehydration_killed[rehydrate.before_attach_commit]",),
+    ),
+    Mutation(
+        "rows are counted under the lock",
+        "nobody reads or stores while a large day is dropped",
+        _MIGRATION,
+        "        IF (SELECT change_count FROM archive_days",
+        "        EXECUTE format('ANALYZE %I', leaf);\n        IF (SELECT change_count FROM archive_days",
+        (f"{_DROPPING}::test_what_is_locked_is_not_read",),
+    ),
+    Mutation(
+        "rows are counted through the log table",
+        "each row of a day is read again to count it",
+        _COUNTING,
+        "SELECT application_id, count(*) FROM %I GROUP BY application_id",
+        "SELECT application_id, count(retention_class) FROM %I GROUP BY application_id",
+        (f"{_DROPPING}::test_rows_are_counted_by_an_index",),
+    ),
+    Mutation(
+        "the count has a transaction's number",
+        "the live tail stands still while a day is counted",
+        f"{_ARCHIVE}/postgres.py",
+        '_COUNT = "SELECT application_id, row_count FROM count_archive_day(%s)"',
+        '_COUNT = "SELECT application_id, row_count FROM pg_current_xact_id(), count_archive_day(%s)"',
+        (f"{_DROPPING}::test_who_follows_transactions_does_not_wait_for_the_count",),
+    ),
+    Mutation(
+        "the first attempts wait for long",
+        "readers and writers wait behind one who waits for a reader",
+        "functions/archive/archiving.py",
+        "WAITS_MILLISECONDS = (10, 20, 40, 80, 160, *",
+        "WAITS_MILLISECONDS = (*",
+        (f"{_DROPPING}::test_nobody_waits_for_who_waits",),
     ),
     Mutation(
         "the last row of a slice again",
