@@ -74,10 +74,11 @@ class Overview:
             problems += [
                 {
                     "what": f"{day}, application {application_id}",
-                    "detail": f"the ledger has {settled} rows, the log table {hot}, and {dropped} left it",
+                    "detail": f"the ledger has {settled} rows, the log table {hot}, {dropped} left it, {erased} were"
+                    " deleted on demand",
                 }
-                for day, application_id, settled, hot, dropped in days
-                if settled != hot + dropped
+                for day, application_id, settled, hot, dropped, erased in days
+                if settled != hot + dropped + erased
             ]
         return problems
 

@@ -282,6 +282,7 @@ def test_a_day_on_its_way_to_the_archive_begins_anew(house: House) -> None:
     assert house.hot() == {}
     assert house.archived() == others(house)
     assert house.keys() == house.known_keys()
+    assert house.overview().verify({}, always)["problems"] == []  # the ledger has the erased rows still
 
 
 def test_an_application_is_erased_as_a_whole(house: House) -> None:

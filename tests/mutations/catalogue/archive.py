@@ -69,7 +69,7 @@ ARCHIVE = (
             crash_point("archive.after_put")
         self.objects.put(wanted.key, content.data)
 """,
-        ("tests/faults/test_archive.py::test_archive_killed[archive.after_put]",),
+        ("tests/faults/test_archive.py::test_archive_killed",),
     ),
     Mutation(
         "checksums are not compared",
@@ -77,7 +77,7 @@ ARCHIVE = (
         f"{_ARCHIVE}/lines.py",
         "    if hashlib.sha256(data).digest() != sha256:\n",
         "    if False:\n",
-        (f"{_TESTS}::test_verifying_finds_damage[edited]",),
+        (f"{_TESTS}::test_verifying_finds_damage",),
     ),
     Mutation(
         "rows may be doubled within an object",
@@ -109,7 +109,7 @@ ARCHIVE = (
         f"{_ARCHIVE}/postgres_rehydration.py",
         "            if not open_cursor.rowcount:  # somebody else did\n                return\n",
         "",
-        ("tests/faults/test_archive.py::test_rehydration_killed[rehydrate.before_attach_commit]",),
+        ("tests/faults/test_archive.py::test_rehydration_killed",),
     ),
     Mutation(
         "rows are counted under the lock",

@@ -92,6 +92,14 @@ ERASURE = (
         (f"{_TESTS}::test_a_day_on_its_way_to_the_archive_begins_anew",),
     ),
     Mutation(
+        "erased rows are not counted by day",
+        "a sound archive is said to lack rows for ever",
+        _ERASURES,
+        "retention_class, day, count == 0, count))",
+        "retention_class, day, count == 0, 0))",
+        (f"{_TESTS}::test_a_day_on_its_way_to_the_archive_begins_anew",),
+    ),
+    Mutation(
         "what comes after the request is erased",
         "logs are deleted that nobody asked to delete",
         _ERASURES,

@@ -54,10 +54,14 @@ WITH wanted AS (
 ), dropped AS (
     SELECT day.day, application_id, sum(row_count) AS row_count
     FROM archive_totals JOIN archive_days day USING (archive_day_id) JOIN wanted USING (day)
-    WHERE day.status = 'dropped' GROUP BY 1, 2)
+    WHERE day.status = 'dropped' GROUP BY 1, 2
+), erased AS (
+    SELECT day, application_id, sum(row_count) AS row_count
+    FROM erased_days JOIN erasures USING (erasure_id) JOIN wanted USING (day) GROUP BY 1, 2)
 SELECT day, application_id, coalesce(settled.row_count, 0)::bigint, coalesce(hot.row_count, 0)::bigint,
-       coalesce(dropped.row_count, 0)::bigint
-FROM settled FULL JOIN hot USING (day, application_id) FULL JOIN dropped USING (day, application_id) ORDER BY 1, 2"""
+       coalesce(dropped.row_count, 0)::bigint, coalesce(erased.row_count, 0)::bigint
+FROM settled FULL JOIN hot USING (day, application_id) FULL JOIN dropped USING (day, application_id)
+LEFT JOIN erased USING (day, application_id) ORDER BY 1, 2"""
 
 # Dropped days whose objects are not all of the rows that the partition held.
 _INCOMPLETE = """
@@ -140,9 +144,9 @@ class PostgresArchiveReads:
             open_cursor.execute(_FAMILIES, (list(template_ids),))
             return {row[0]: Family(frozenset(row[1] or ()), frozenset(row[2] or ())) for row in open_cursor.fetchall()}
 
-    def balance(self, after: date, limit: int) -> list[tuple[date, int, int, int, int]]:
+    def balance(self, after: date, limit: int) -> list[tuple[date, int, int, int, int, int]]:
         """Of the next archived days of receipt, by application: day, application id, rows that the ledger says were
-        stored, rows in the log table, and rows that left it."""
+        stored, rows in the log table, rows that left it, and rows that were deleted on demand before that."""
         with self._database.transaction() as open_cursor:
             open_cursor.execute(_BALANCE, {"after": after, "limit": limit})
             return open_cursor.fetchall()

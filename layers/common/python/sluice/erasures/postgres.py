@@ -55,8 +55,9 @@ WITH gone AS (
     ON CONFLICT (erasure_id, template_id) DO UPDATE SET row_count = known.row_count + excluded.row_count)
 SELECT count(*) FROM gone"""
 _DAY_DELETED = """
-INSERT INTO erased_days (erasure_id, retention_class, day, is_rewritten) VALUES (%s::uuid, %s, %s, %s)
-ON CONFLICT (erasure_id, retention_class, day) DO NOTHING"""
+INSERT INTO erased_days AS known (erasure_id, retention_class, day, is_rewritten, row_count)
+VALUES (%s::uuid, %s, %s, %s, %s)
+ON CONFLICT (erasure_id, retention_class, day) DO UPDATE SET row_count = known.row_count + excluded.row_count"""
 _OBJECTS = f"""
 {OBJECT} AND application_id = %s AND object_id > %s AND object_id <= %s ORDER BY object_id LIMIT 1"""
 # Of days that are on their way, and what a killed erasure wrote: whoever archives begins anew.
@@ -178,7 +179,7 @@ class PostgresErasures:
             retention_class, day = row
             count = _delete_rows(open_cursor, erasure, subject, retention_class, day)
             _add(open_cursor, erasure, "rows", count)
-            open_cursor.execute(_DAY_DELETED, (erasure.erasure_id.hex, retention_class, day, count == 0))
+            open_cursor.execute(_DAY_DELETED, (erasure.erasure_id.hex, retention_class, day, count == 0, count))
             if __debug__:
                 crash_point("erase.before_rows_commit")
         if __debug__:

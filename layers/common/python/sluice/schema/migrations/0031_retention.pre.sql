@@ -19,6 +19,9 @@ $$;
 REVOKE ALL ON FUNCTION count_archive_day(bigint) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION count_archive_day(bigint) TO sluice_archiver;
 
+-- How many rows were deleted there: the ledger still has them when the day leaves the log table.
+ALTER TABLE erased_days ADD COLUMN row_count bigint NOT NULL DEFAULT 0;
+
 -- Deletion on demand, as of 0027, of what quotes erased templates (`ids`) or is grouped by an erased value (`quoted`): sentences of
 -- anomalies, and incidents with their states and what was told of them. They end, and their rule forgets them; those of an anomaly stay
 -- with it. Returns how many anomalies and incidents that are.
