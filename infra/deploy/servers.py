@@ -17,8 +17,16 @@ PUSH = REPOSITORY / "infra" / "aws" / "pgbouncer" / "push.sh"
 
 
 def find(target: Target) -> Stack | None:
-    """The stack of the servers; None where people brought their own."""
-    return stack.describe(boto3.client("cloudformation"), foundation.stack_name(target))
+    """The stack of the servers; None where people brought their own. Raises DeployError while it is not complete."""
+    found = stack.describe(boto3.client("cloudformation"), foundation.stack_name(target))
+    return complete(found, target.stage) if found else None
+
+
+def complete(found: Stack, stage: str) -> Stack:
+    """The stack. Raises DeployError if it failed, or if its PgBouncer waits for a machine with Docker."""
+    if not found.outputs.get("PgBouncerImage"):
+        raise DeployError(f"the servers of {stage} are not complete: bring `make foundation STAGE={stage}` to its end")
+    return found
 
 
 def make(target: Target, parameters: Mapping[str, str]) -> None:

@@ -12,9 +12,11 @@ import pytest
 from moto import mock_aws
 from samtranslator.yaml_helper import yaml_parse  # type: ignore[import-untyped]  # ships no types
 
-from deploy import connections, foundation
+from deploy import connections, foundation, servers
+from deploy.errors import DeployError
 from deploy.foundation import Passwords
 from deploy.progress import Step
+from deploy.stack import Stack
 from deploy.target import REPOSITORY
 
 AWS = REPOSITORY / "infra" / "aws"
@@ -125,6 +127,14 @@ def test_a_rotation_changes_all(secrets: Any) -> None:
     assert foundation.keep_passwords(secrets, NAME, foundation.accounts(), current()) == second
     old = secrets.get_secret_value(SecretId=NAME, VersionId=first.version)
     assert json.loads(old["SecretString"]) == first.by_account
+
+
+@pytest.mark.parametrize("outputs", [{}, {"PgBouncerImage": ""}], ids=["failed", "no image"])
+def test_servers_that_are_not_complete_are_not_deployed_on(outputs: dict[str, str]) -> None:
+    with pytest.raises(DeployError, match="make foundation STAGE=prod"):
+        servers.complete(Stack("ROLLBACK_COMPLETE", "1", outputs), "prod")
+    whole = Stack("UPDATE_COMPLETE", "1", {"PgBouncerImage": "registry/pgbouncer:1"})
+    assert servers.complete(whole, "prod") is whole
 
 
 def test_connections_are_complete_and_encrypted() -> None:
