@@ -146,6 +146,7 @@ def test_revoking_twice_is_revoking(office: Office) -> None:
         (("POST", "/api/applications", {"name": "web", "limits": {}}), 400, "unknown_field"),
         (("POST", "/api/applications", b"{"), 400, "invalid_json"),
         (("POST", "/api/applications", []), 400, "invalid_json"),
+        (("POST", "/api/applications", b'{"a": [' + b"[]," * 50_000 + b"[]]}"), 400, "invalid_json"),
         (("PATCH", APPLICATION, {}), 400, "empty_change"),
         (("PATCH", APPLICATION, {"limits": {}}), 400, "empty_change"),
         (("PATCH", APPLICATION, {"state": "disabled"}), 400, "unknown_field"),

@@ -29,6 +29,7 @@ _POLICY_TYPES = {  # of problems that name the limits they are about
     429: "https://iana.org/assignments/http-problem-types#quota-exceeded",
     503: "https://iana.org/assignments/http-problem-types#temporary-reduced-capacity",
 }
+MAX_JSON_BYTES = 131_072  # of a body with one JSON object; ingest has limits of its own
 MAX_LISTED_REJECTIONS = 1_000
 
 
@@ -182,7 +183,10 @@ _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=js
 
 
 def json_body(request: Request) -> dict[str, Any]:
-    """The request's JSON object; empty without a body. Raises RejectedInput ``invalid_json``."""
+    """The request's JSON object; empty without a body. Raises RejectedInput ``invalid_json``, also for one of more than
+    MAX_JSON_BYTES: what Lambda lets through could be objects that take more memory than a function has."""
+    if len(request.raw_body or b"") > MAX_JSON_BYTES:
+        raise RejectedInput("invalid_json", f"the body must be a JSON object of at most {MAX_JSON_BYTES} bytes")
     try:
         body = json.loads(request.raw_body or b"{}")
     except (ValueError, RecursionError) as error:
