@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum
+from typing import TYPE_CHECKING
 from uuid import UUID
 
-from sluice.templates.clusters import Cluster
+if TYPE_CHECKING:  # templates are no business of ingest, which pays for what it imports at each cold start
+    from sluice.templates.clusters import Cluster
 
 WIRE_VERSION = 2  # of what is written; entries of the version before are read, too
 
@@ -84,7 +86,7 @@ class StreamEntry:
     lines: bytes  # inflated ``packing`` lines
     size_bytes: int  # of the packed records, as counted in the backlog
     traceparent: str | None = None  # of the request
-    clusters: Sequence[Cluster] = ()  # of the records, once these were clustered
+    clusters: "Sequence[Cluster]" = ()  # of the records, once these were clustered
 
 
 @dataclass(frozen=True, slots=True)
