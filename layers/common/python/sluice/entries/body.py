@@ -8,9 +8,12 @@ body is taken as it is.
 import zlib
 from typing import Any
 
+from deflate import DeflateError, crc32, gzip_decompress
+
 from sluice.errors import RejectedInput
 
 _GZIP_MAGIC = b"\x1f\x8b"
+_USUAL_GZIP = b"\x1f\x8b\x08\x00"  # a header without optional parts
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 _SKIPPABLE_ZSTD_MAGICS = tuple(bytes((0x50 + low, 0x2A, 0x4D, 0x18)) for low in range(16))
 _ZLIB_MAGICS = (b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda")
@@ -34,7 +37,8 @@ def inflate_body(
         raise _too_large("body-bytes", f"{len(wire)} bytes on the wire", max_wire_bytes)
     claimed = _claimed_encoding(content_encoding)
     if wire.startswith(_GZIP_MAGIC):
-        return _inflate_gzip(wire, max_inflated_bytes)
+        inflated = inflate_usual(wire, max_inflated_bytes)
+        return inflate_members(wire, max_inflated_bytes) if inflated is None else inflated
     if wire.startswith(_ZSTD_MAGIC) or (claimed == "zstd" and wire.startswith(_SKIPPABLE_ZSTD_MAGICS)):
         return _inflate_zstd(wire, max_inflated_bytes)
     if claimed == "deflate":
@@ -59,7 +63,23 @@ def _claimed_encoding(header: str | None) -> str | None:
     return _KNOWN_ENCODINGS[claimed[0]]
 
 
-def _inflate_gzip(wire: bytes, limit: int) -> bytes:
+def inflate_usual(wire: bytes, limit: int) -> bytes | None:
+    """The body where one member is all of ``wire``, in half of zlib's time. None for whatever is damaged, too large,
+    longer than its member or has a header with optional parts: ``inflate_members`` says what becomes of it."""
+    size = int.from_bytes(wire[-4:], "little")  # as a member says at its end
+    if size > limit or not wire.startswith(_USUAL_GZIP):
+        return None
+    try:
+        body = bytes(gzip_decompress(wire, size))
+    except DeflateError:
+        return None
+    # How much of the wire it has read it does not tell; its end looks like this, and has been checked.
+    trailer = crc32(body).to_bytes(4, "little") + len(body).to_bytes(4, "little")
+    return body if wire.find(trailer) + len(trailer) == len(wire) else None
+
+
+def inflate_members(wire: bytes, limit: int) -> bytes:
+    """The body of a gzip file. Raises RejectedInput ``body_too_large`` and ``invalid_gzip``."""
     body = bytearray()
     rest = wire
     for _ in range(_MAX_MEMBERS):  # a gzip file may consist of several members
