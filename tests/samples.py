@@ -46,7 +46,7 @@ def submission_of(lines: Sequence[bytes], *, application_id: int) -> Submission:
     """Packed lines, such as ingest would never let through; line n is the record at position n."""
     text = b"".join(lines)
     part = Part(len(lines), NOON, NOON, line_bytes=len(text), packed=compress(text))
-    return replace(submission(application_id=application_id), parts=(part,))
+    return submission(application_id=application_id)._replace(parts=(part,))
 
 
 def stream_entry(lines: Iterable[bytes], **changes: Any) -> StreamEntry:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from uuid import UUID
 
 from sluice.admission.model import Standing, announced
@@ -43,8 +43,7 @@ class Door:
     repeats_are_retries: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
+class Accepted(NamedTuple):
     """What became of one request."""
 
     batch_id: UUID

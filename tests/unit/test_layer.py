@@ -128,7 +128,16 @@ def test_layer_is_compiled(layer: Path) -> None:
 def test_libraries_are_bytecode_alone(layer: Path) -> None:
     """Their sources would be a fifth of the layer."""
     compiled = {path.parent.relative_to(layer).parts[0] for path in layer.rglob("*.pyc") if path.parent != layer}
-    assert compiled >= {"aws_lambda_powertools", "chalice", "deflate", "google", "msgspec", "psycopg2", "redis", "sluice"}
+    assert compiled >= {
+        "aws_lambda_powertools",
+        "chalice",
+        "deflate",
+        "google",
+        "msgspec",
+        "psycopg2",
+        "redis",
+        "sluice",
+    }
 
 
 @pytest.mark.parametrize("source", sorted(CALLERS), ids=lambda path: "/".join(path.parts[-2:]))

@@ -80,8 +80,7 @@ class Balance(NamedTuple):
         return self._replace(reset_ms=max(0, self.reset_ms - int(seconds * 1000)))
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(NamedTuple):
     """Where an application stands in all of its policies."""
 
     balances: tuple[Balance, ...]

@@ -5,8 +5,8 @@ null, so a bare line feed always ends a record: storing a packed entry needs no 
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from sluice.entries.model import Batch, Flag, Level, Record
 from sluice.errors import ContractError, Rejection
@@ -19,8 +19,7 @@ _UNESCAPES = {"\\": "\\", "t": "\t", "n": "\n", "r": "\r"}
 NULL = "\\N"
 
 
-@dataclass(frozen=True, slots=True)
-class PackedPart:
+class PackedPart(NamedTuple):
     """Records that are queued as one entry."""
 
     record_count: int
@@ -29,8 +28,7 @@ class PackedPart:
     lines: bytes  # each with its line feed
 
 
-@dataclass(frozen=True, slots=True)
-class PackedBatch:
+class PackedBatch(NamedTuple):
     """A Batch on its way to the queue."""
 
     parts: tuple[PackedPart, ...]

@@ -1,7 +1,6 @@
 """What a client posts, as far as every door of ingest cares."""
 
-from dataclasses import dataclass
-from typing import Self
+from typing import NamedTuple, Self
 
 from chalice.app import Request
 
@@ -13,8 +12,7 @@ from sluice.streams.traceparent import read_traceparent
 MAX_IDEMPOTENCY_KEY_CHARACTERS = 255
 
 
-@dataclass(frozen=True, slots=True)
-class Post:
+class Post(NamedTuple):
     """A request's body as it came, and the headers that say what it is and whose."""
 
     wire: bytes

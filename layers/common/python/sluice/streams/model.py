@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
 if TYPE_CHECKING:  # templates are no business of ingest, which pays for what it imports at each cold start
@@ -13,8 +13,7 @@ if TYPE_CHECKING:  # templates are no business of ingest, which pays for what it
 WIRE_VERSION = 2  # of what is written; entries of the version before are read, too
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(NamedTuple):
     """Some records of a batch as they are queued; ``packed`` is their lines (``packing``) in zstd (version 1: zlib)."""
 
     record_count: int
@@ -24,8 +23,7 @@ class Part:
     packed: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Submission:
+class Submission(NamedTuple):
     """One batch, ready to be queued."""
 
     application_id: int
