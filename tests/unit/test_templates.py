@@ -94,6 +94,8 @@ def test_a_line_makes_a_template_once() -> None:
             ],
             "copied <*> of it all",
         ),
+        (["r1=ann x2=red", "r1=ben x2=red", "r1=cid x2=blue", "r1=dan x2=blue"], "r1=<*> x2=<*>"),
+        ([f"START {text}" for text in ("ab", "cd", "ef", "gh", "ij", "kl mn", "op qr", "st uv")], "START <*>"),
         (["sent to a.b.c. Then", "sent to d.e.f. Then"], "sent to <*>. Then"),
         (["at [<*>, <*>] now", "at [<*>] now"], "at [<*>] now"),
     ],
@@ -115,6 +117,7 @@ def test_a_place_with_enough_different_words_is_a_variable(lines: list[str], tex
         ["<*>", "done", "failed"],
         ["known == yes", "known == no"],
         ["pair <*> <*> of it", "pair <*>-<*> of it"],
+        ["START ab cd", "START ef gh", "START ij kl", "START mn op", "START qr st"],
     ],
 )
 def test_constants_stay_apart(lines: list[str]) -> None:
@@ -297,6 +300,13 @@ def test_parameters_are_what_stands_in_the_places_of_a_template() -> None:
     assert parameters("job <*> took <*> ms", "job 1 is late") == []
     assert parameters("ab<*>bc", "abc") == []
     assert parameters("no value", "no value") == []
+
+
+def test_names_before_values_are_enough_to_know_a_line_by() -> None:
+    miner = Miner()
+    for word in ("ann", "ben", "cid"):
+        miner.assign(f"r1={word} x2=<*>")
+    assert miner.find("r1=dan x2=<*>") == Assignment(1, is_new=False, changed=())
 
 
 def test_a_line_that_was_found_makes_its_like_cheap() -> None:

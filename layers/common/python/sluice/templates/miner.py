@@ -244,11 +244,12 @@ class Miner:
     ) -> tuple[Sequence[int], set[int]] | None:
         """Several places that are variables after all, and the templates that differ there only."""
         letters = _letters(tokens)
-        few = {places for places in differing.values() if len(places) <= len(letters - places)}
-        for places, numbers, columns in self._columns(tokens, differing, few):
+        some = {places for places in differing.values() if letters - places}
+        for places, numbers, columns in self._columns(tokens, differing, some):
             if not _are_unlike(columns):
                 continue
-            if all(_is_variable(tokens, place, words) for place, words in columns.items()):
+            are_few = len(places) <= len(letters.difference(places))
+            if are_few and all(_is_variable(tokens, place, words) for place, words in columns.items()):
                 return places, numbers
             if all(len(words) >= _ENOUGH_FURTHER for words in columns.values()):
                 joined = self._generalised(tokens, places, numbers)
@@ -336,7 +337,7 @@ class Miner:
             node.leads_to_wide |= number in self._wide
         if node.number is None or not self._templates[node.number].is_split:
             node.number = number
-        node.is_vague = not any(map(_LETTERS.match, tokens))
+        node.is_vague = not _letters(tokens)
         if self._templates[number].is_split:
             return
         insort(self._relatives.setdefault(outline_of(tokens), []), number)
@@ -411,8 +412,13 @@ def _are_unlike(columns: dict[int, set[str]]) -> bool:
 
 
 def _letters(tokens: Tokens) -> set[int]:
-    """The places of words that may be constants."""
-    return {place for place, token in enumerate(tokens) if _LETTERS.match(token)}
+    """The places of words that may be constants: two letters, or a name before "="."""
+    after = (*tokens[1:], "")
+    return {
+        place
+        for place, token in enumerate(tokens)
+        if _LETTERS.match(token) or (after[place] == "=" and WORD.match(token) and label_of(token) != WILDCARD)
+    }
 
 
 def _may_describe(labels: Tokens, others: Tokens) -> bool:
@@ -482,10 +488,7 @@ def _places(tokens: Tokens) -> Iterable[tuple[int, int]]:
 
 
 def _is_variable(tokens: Tokens, place: int, words: set[str]) -> bool:
-    constants = sum(1 for other, token in enumerate(tokens) if other != place and _LETTERS.match(token))
-    if not constants:
-        return False
-    return len(words) >= _enough(tokens, place, words)
+    return bool(_letters(tokens) - {place}) and len(words) >= _enough(tokens, place, words)
 
 
 def _enough(tokens: Sequence[str], place: int, words: set[str]) -> int:
