@@ -118,9 +118,10 @@ def logs(request: Request) -> Response:
 
 @api.route("GET", "/api/logs/{id}")
 def log(request: Request) -> Response:
-    """One record among its neighbours."""
+    """One record among its neighbours, with its template."""
     query, key = _admitted(request)
-    return json_response(query.reads.log(key, (request.uri_params or {})["id"], _parameters(request)))
+    found = query.reads.log(key, (request.uri_params or {})["id"], _parameters(request))
+    return json_response(found | {"template": query.templates.of_log(key, found["log"])})
 
 
 @api.route("GET", "/api/histogram")

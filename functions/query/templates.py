@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from sluice.applications.model import KeyRecord
 from sluice.search.model import MAX_LIMIT, Filters, LogQuery, OfTemplate, Visible
+from sluice.templates.keys import template_key
+from sluice.templates.masks import mask
+from sluice.templates.parameters import parameters as parameters_of
 from sluice.templates.postgres_reads import PostgresTemplates
 from sluice.templates.query import (
     Span,
@@ -92,6 +95,20 @@ class Templates:
             ],
             "changes": templates.changes([member.template_id for member in summary.members]),
         }
+
+    def of_log(self, key: KeyRecord, log: Mapping[str, Any]) -> dict[str, Any] | None:
+        """A log's template as it is by now, with what its message has in each place; None as long as there is none."""
+        visible = self.reads.visible(key, (log["application"],))
+        templates = self.open_templates(visible.ids)
+        if template_id := log.get("template_id"):
+            found = templates.find(template_id)
+        else:
+            (application_id,) = visible.ids
+            found = templates.find_by_key(template_key(application_id, mask(log["message"])))
+        if found is None:
+            return None
+        values = parameters_of(found.text, log["message"])
+        return {"id": found.template_id, "text": found.text, "name": found.name, "values": values}
 
     def _summaries(self, templates: PostgresTemplates, span: Span) -> tuple[dict[int, Summary], int]:
         counts = templates.counts(span)

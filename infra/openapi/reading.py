@@ -76,13 +76,29 @@ _PARTIAL = {
 }
 
 
+_TEMPLATE = members(
+    {
+        "id": integer(minimum=1),
+        "text": text(),
+        "name": or_null(text()),
+        "values": array(text(), description="What the message has for each `<*>`; empty if it is not of this text."),
+    },
+    description="Of the log, as it is by now; null until it has one.",
+)
+
+
 def reading() -> dict[str, Json]:
     """All routes that read logs."""
     log = _read(
         "showLog",
         "Read one log, and those around it",
         members(
-            {"log": schema("StoredLog"), "before": array(schema("StoredLog")), "after": array(schema("StoredLog"))}
+            {
+                "log": schema("StoredLog"),
+                "before": array(schema("StoredLog")),
+                "after": array(schema("StoredLog")),
+                "template": or_null(_TEMPLATE),
+            }
         ),
         [
             query(

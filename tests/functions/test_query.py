@@ -60,7 +60,7 @@ class Platform:
         reads = app.Reads(self.names, self.logs.reader, self.logs.counter, self.clock)
         order = Order(self)
         tail = app.Tail(reads, lambda *_: order, order, order, lambda: 0.0, lambda _: None)
-        others = {"scrape": None, "templates": None, "diff": None, "batches": None, "anomalies": None}
+        others = {"scrape": None, "templates": Unmined(), "diff": None, "batches": None, "anomalies": None}
         return app.Query(lookup, reads, operations, pipeline, tail, **others)
 
     def limits(self, ids: Collection[int] | None) -> Mapping[str, tuple[int, Limits]]:
@@ -76,6 +76,13 @@ class Platform:
 
     def used(self, limits: Mapping[int, Limits]) -> dict[int, Usage]:
         return dict.fromkeys(limits, Usage(700, 3, 9, 300))
+
+
+class Unmined:
+    """Templates of logs that have none; see integration/test_template_reads.py."""
+
+    def of_log(self, key: KeyRecord, log: dict[str, Any]) -> None:
+        return None
 
 
 @dataclass
@@ -198,6 +205,7 @@ def test_one_log_among_its_neighbours(reader: Reader) -> None:
     status, found = reader.get(f"/api/logs/{BATCH.hex}-1", before="5", after="0")
     assert (status, found["log"]["message"]) == (200, "payment done")
     assert ([log["message"] for log in found["before"]], found["after"]) == (["payment failed"], [])
+    assert found["template"] is None
 
 
 def test_a_histogram(reader: Reader) -> None:

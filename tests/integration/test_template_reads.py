@@ -146,6 +146,16 @@ def test_one_template(shop: Shop) -> None:
         assert (status, problem["code"]) == (404, "unknown_template")
 
 
+def test_what_a_log_has_in_the_places_of_its_template(shop: Shop) -> None:
+    (newest, *_) = shop.get("/api/logs", q="declined")["logs"]
+    payment, order = shop.ids()[PAYMENT], shop.ids()[ORDER]
+    found = shop.desk.get(f"/api/logs/{newest['id']}", shop.key)[1]["template"]
+    assert found == {"id": payment, "text": PAYMENT, "name": None, "values": ["18", "120"]}
+    assert shop.change(payment, merged_into=order)[0] == 200
+    found = shop.desk.get(f"/api/logs/{newest['id']}", shop.key)[1]["template"]
+    assert found == {"id": order, "text": ORDER, "name": None, "values": []}
+
+
 def test_merged_templates_are_one_everywhere_and_part_again(shop: Shop) -> None:
     ids = shop.ids()
     order, payment = ids[ORDER], ids[PAYMENT]
@@ -334,6 +344,8 @@ def test_logs_that_got_their_template_later(desk: Desk, monkeypatch: pytest.Monk
     assert (answer["templates"], answer["unclustered"], answer["total"]) == ([], 2, 2)
     (series,) = desk.get("/api/histogram", key, by="template", **TIMES)[1]["series"]
     assert (series["value"], sum(series["counts"])) == (None, 2)
+    log_id = desk.get("/api/logs", key, q='"order 1"', **TIMES)[1]["logs"][0]["id"]
+    assert desk.get(f"/api/logs/{log_id}", key)[1]["template"] is None
     while PostgresClusterer(Database(desk.scratch.url("sluice_indexer"))).repair():
         pass
     answer = desk.get("/api/templates", key, **TIMES)[1]
@@ -342,6 +354,8 @@ def test_logs_that_got_their_template_later(desk: Desk, monkeypatch: pytest.Monk
     assert len(desk.get("/api/logs", key, q=f"template:{template}", **TIMES)[1]["logs"]) == 2
     (series,) = desk.get("/api/histogram", key, by="template", **TIMES)[1]["series"]
     assert (series["value"], sum(series["counts"])) == (str(template), 2)
+    found = desk.get(f"/api/logs/{log_id}", key)[1]["template"]
+    assert (found["id"], found["values"]) == (template, ["1"])
 
 
 @pytest.mark.parametrize("order", ["asc", "desc"])

@@ -10,14 +10,18 @@ from psycopg2.extensions import cursor
 from sluice.errors import Unavailable
 from sluice.runtime.postgres import Database, show_applications
 from sluice.search.counts import ORIGIN
+from sluice.templates.families import root_of
 from sluice.templates.query import Span
 from sluice.templates.summary import Counted, Known, Summary
 
 _SECONDS, _EXAMPLE_SECONDS = 10, 3
 _MAX_EXAMPLE_CHARACTERS = 2_000
-_KNOWN = """
+_SELECT = """
 SELECT template_id, application_id, text, name, is_ignored, mined_into, merged_into, created_at, is_split FROM templates
-WHERE application_id = ANY (%s)"""
+WHERE"""
+_KNOWN = f"{_SELECT} application_id = ANY (%s)"
+_FAMILY = f"{_SELECT} template_id = ANY (template_family(%s))"
+_KEY = "SELECT template_id FROM template_keys WHERE application_id = ANY (%s) AND template_key = %s"
 _KEYS = "SELECT template_key, template_id FROM template_keys WHERE application_id = ANY (%s)"
 _COUNTS = """
 SELECT application_id, template_id, template_key, level, date_bin(make_interval(secs => %s), event_from, %s),
@@ -58,6 +62,16 @@ class PostgresTemplates:
     def known(self) -> list[Known]:
         """All templates."""
         return [Known(*row) for row in self._rows(_KNOWN, self._visible)]
+
+    def find(self, template_id: int) -> Known | None:
+        """A template, or what it was merged into."""
+        family = {row[0]: Known(*row) for row in self._rows(_FAMILY, template_id)}
+        return family.get(root_of(template_id, {number: each.parent for number, each in family.items() if each.parent}))
+
+    def find_by_key(self, key: int) -> Known | None:
+        """The template that lines with this key got later."""
+        found = self._rows(_KEY, self._visible, key)
+        return self.find(found[0][0]) if found else None
 
     def keys(self) -> dict[int, int]:
         """Templates by key, of lines that got theirs later."""
