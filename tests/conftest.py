@@ -1,10 +1,18 @@
 """Fixtures for every suite (servers, scratch databases, moto, the deployment), and which process runs what."""
 
+import signal
+
 import pytest
 
 pytest_plugins = ["stack", "scratch", "aws", "deployment", "scheduling"]
 
 OFFLINE_SUITES = ("tests/unit/", "tests/functions/", "tests/properties/")
+
+
+def pytest_configure() -> None:
+    """Ctrl-C is heard again where a shell that runs us in the background would have it ignored: tests send it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
