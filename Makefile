@@ -25,6 +25,8 @@ BENCHMARKS = $(WITH_VENV) PYTHONPATH=tests:infra:localstack $(PYTHON_VENV) -m be
 SHARDS = $(if $(SHARD_COUNT),--parameter ShardCount=$(SHARD_COUNT))
 COMPOSE := docker compose --file localstack/compose.yaml --env-file localstack/.env $(if $(MONITORING),--profile monitoring)
 WITH_COMPOSE := . build/compose/env
+# Tests start hundreds of Python processes: without bytecode each compiles what it imports, whatever the shell prefers.
+TESTING := env -u PYTHONDONTWRITEBYTECODE $(WITH_VENV)
 IN_TWO := --numprocesses 2 --dist loadscope
 UV_COMPILE := build/lock-venv/bin/uv pip compile -q --universal --python-version 3.13 --generate-hashes \
 	--custom-compile-command 'make lock'
@@ -43,7 +45,7 @@ dev: up ## Run what is saved within seconds, and show all logs: ONLY=ingest,drai
 		$(if $(DEBUG),--debug '$(DEBUG)') $(if $(DEBUG_PORT),--port '$(DEBUG_PORT)') $(if $(WAIT),--wait)
 
 test: build ## Run all tests, or those of one suite: make test SUITE=unit ARGS="-k name"
-	@$(WITH_VENV) $(PYTHON_VENV) -m pytest tests$(if $(SUITE),/$(SUITE), $(IN_TWO)) $(ARGS)
+	@$(TESTING) $(PYTHON_VENV) -m pytest tests$(if $(SUITE),/$(SUITE), $(IN_TWO)) $(ARGS)
 
 test-faults: setup ## Kill and break everything in turn, and print what it cost: SIZE=ci (default), smoke or nightly
 	@$(WITH_VENV) FAULTS_SIZE=$(or $(SIZE),ci) $(PYTHON_VENV) -m pytest tests/faults $(ARGS)

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import jsonschema
 import pytest
 import yaml
 
@@ -72,6 +71,8 @@ def pgbouncer_settings() -> dict[str, str]:
 
 
 def test_it_follows_the_compose_specification() -> None:
+    import jsonschema  # takes a second, which not every test process need spend
+
     schema = json.loads((REPOSITORY / "tests" / "schemas" / "compose-spec.json").read_text())
     jsonschema.validate(interpolated(ENVIRONMENT), schema)
 
