@@ -27,7 +27,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 BUILD = REPOSITORY / "build"
 SESSIONS_AT_ONCE = 8
 POLL_SECONDS = 0.05
-RESTART_PATIENCE_SECONDS = 15
+RESTART_PATIENCE_SECONDS = 60  # after a crash Postgres first syncs its files, one by one
 # `make test-localstack` sets the variable: the same tests, on LocalStack.
 EMULATOR_OPTIONS = ["--with", "localstack"] if os.environ.get("SLUICE_TEST_EMULATOR") == "localstack" else []
 

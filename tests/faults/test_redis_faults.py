@@ -20,8 +20,9 @@ from stack import Stack
 pytestmark = pytest.mark.timeout(600)
 
 STREAM = "logs:queue:{0}"
-FIRST_202_SECONDS = 2.0
-SLACK_SECONDS = 3.0  # for a busy machine
+# Both most where other tests run beside.
+FIRST_202_SECONDS = {"smoke": 10.0, "ci": 2.0, "nightly": 2.0}[SIZE.name]
+SLACK_SECONDS = {"smoke": 15.0, "ci": 3.0, "nightly": 3.0}[SIZE.name]
 EVERYSEC_LOSS_SECONDS = 2.0  # a write that waits for a running fsync is held back for at most that long
 
 
