@@ -1,10 +1,10 @@
 """The use case of ingest: authenticates, inflates, reads, admits and queues one request."""
 
-import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
+from os import urandom
 from typing import NamedTuple, Protocol
 from uuid import UUID
 
@@ -145,5 +145,5 @@ class Ingest:
 def _batch_id(key: KeyRecord, token: str | None, received_at: datetime) -> UUID:
     """The same for every try of one idempotent request; else random behind a millisecond, which keeps indexes dense."""
     if token is None:
-        return UUID(int=int(received_at.timestamp() * 1000) << 80 | secrets.randbits(80))
+        return UUID(int=int(received_at.timestamp() * 1000) << 80 | int.from_bytes(urandom(10)))
     return UUID(bytes=blake2b(f"{key.application_id}\0{token}".encode(), digest_size=16).digest())
