@@ -54,7 +54,10 @@ def odd_records(count: int, first: int = 0) -> list[Record]:
     made = []
     for position in range(first, first + count):
         at = datetime(2026, 10, 1, 9, tzinfo=UTC) + timedelta(minutes=position, microseconds=position)
-        texts: dict[str, object] = {} if position % 2 else {"trace_id": "4bf9", "host": 'web "1"\n', "version": "1\\n"}
+        trace_id = "4bf9" if first % 2 else f"{0x4BF9 << position:032x}"  # in one form of rows and in the other
+        texts: dict[str, object] = (
+            {} if position % 2 else {"trace_id": trace_id, "host": 'web "1"\n', "version": "1\\n"}
+        )
         metadata = f'{{"user_id":{position % 5},"big":1e16,"text":"tab\\tline\\n\\u001f\\\\","none":null}}'
         made.append(
             record(

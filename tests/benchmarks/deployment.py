@@ -110,5 +110,5 @@ class Deployment:
 
     def empty(self) -> None:
         """Empties the log tables."""
-        self._cursor.execute("TRUNCATE log_entries, ledger, event_time_bounds, template_counts, word_filters")
+        self._cursor.execute("TRUNCATE log_rows, ledger, event_time_bounds, template_counts, word_filters")
         self._cursor.execute("CHECKPOINT")

@@ -32,9 +32,9 @@ if sys.argv[1] == "start":
 print(json.dumps([len(set(sys.modules) - before), time.perf_counter() - started]))
 """
 _SIZES = """
-SELECT sum(pg_table_size(relid)) FILTER (WHERE parent = 'log_entries'),
-    sum(pg_total_relation_size(relid)) FILTER (WHERE parent = 'log_entries'), sum(pg_total_relation_size(relid))
-FROM unnest(ARRAY ['log_entries', 'ledger', 'word_filters']) AS parent, pg_partition_tree(parent::regclass)"""
+SELECT sum(pg_table_size(relid)) FILTER (WHERE parent = 'log_rows'),
+    sum(pg_total_relation_size(relid)) FILTER (WHERE parent = 'log_rows'), sum(pg_total_relation_size(relid))
+FROM unnest(ARRAY ['log_rows', 'ledger', 'word_filters']) AS parent, pg_partition_tree(parent::regclass)"""
 
 
 def measure(bench: Bench) -> dict[str, Measured]:
@@ -73,7 +73,7 @@ def _stored(bench: Bench) -> dict[str, Measured]:
     started = time.perf_counter()
     installation.ask("index")
     index_rate = count / (time.perf_counter() - started)
-    installation.cursor.execute("VACUUM log_entries, ledger, word_filters")
+    installation.cursor.execute("VACUUM log_rows, ledger, word_filters")
     installation.cursor.execute(_SIZES)
     table, with_indexes, everything = (int(size) / count for size in installation.cursor.fetchone())
     content = content_bytes(make_logs(BATCH, STORED_BATCHES))

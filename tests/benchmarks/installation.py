@@ -76,7 +76,7 @@ class Installation:
     def empty(self) -> None:
         """Empties queue and log tables."""
         self.empty_queue()
-        self.cursor.execute("TRUNCATE log_entries, ledger, event_time_bounds, template_counts, word_filters")
+        self.cursor.execute("TRUNCATE log_rows, ledger, event_time_bounds, template_counts, word_filters")
 
     def empty_queue(self) -> None:
         for key in self._redis.scan_iter("logs:*"):

@@ -76,7 +76,7 @@ def fill(installation: Installation, count: int, *, has_filters: bool = False) -
     seconds = time.perf_counter() - started
     until = first + timedelta(minutes=blocks + 1)
     installation.cursor.execute(_BOUNDS, (now, first - timedelta(minutes=1), until, APPLICATIONS))
-    installation.cursor.execute("VACUUM ANALYZE log_entries, ledger")
+    installation.cursor.execute("VACUUM ANALYZE log_rows, ledger")
     installation.settle()
     return seconds
 

@@ -1,5 +1,6 @@
 """One contract for reading logs: the in-memory fake, and Postgres under row security."""
 
+from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -123,6 +124,38 @@ def test_a_record_comes_back_as_it_was(shelf: Shelf) -> None:
         "trace_id": "t-1",
         "severity_text": "weird",
     }
+
+
+_TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
+_LIKE_TRACE_IDS = (
+    *("", _TRACE_ID[1:], f"{_TRACE_ID}0", _TRACE_ID.upper(), f"{{{_TRACE_ID}}}", str(UUID(_TRACE_ID)), "é" * 32),
+    *(
+        f" {_TRACE_ID}",
+        f"{_TRACE_ID}\n",
+        f"{_TRACE_ID[:-1]}g",
+        f"{_TRACE_ID[:-1]}\t",
+        "\\N",
+        "x",
+        "٠" * 32,
+        "\ufffd" * 16,
+    ),
+)
+
+
+@pytest.mark.parametrize("others", [(), *((text,) for text in _LIKE_TRACE_IDS), _LIKE_TRACE_IDS], ids=ascii)
+def test_trace_ids_are_what_was_sent(shelf: Shelf, others: tuple[str, ...]) -> None:
+    """However they are stored: rows of a batch are all in one form."""
+    sent = [_TRACE_ID, None, "0" * 32, *others]
+    texts = Counter(text for text in sent if text is not None)
+    shelf.put(*({"event_at": START, "trace_id": text} for text in sent))
+    logs = shelf.search(limit="50").logs
+    assert Counter(log["trace_id"] for log in logs if "trace_id" in log) == texts
+    facet = shelf.counter().facet(parse_facet({"field": "trace_id", "since": "2026-05-04T00:00:00Z"}, NOW))
+    assert (Counter(dict(facet.values)), facet.missing) == (texts, 1)
+    assert [log["trace_id"] for log in shelf.search(trace_id=_TRACE_ID).logs] == [_TRACE_ID]
+    begins = [text for text in texts if text.startswith(_TRACE_ID[:9])]
+    assert sorted(log["trace_id"] for log in shelf.search(q=f"trace:{_TRACE_ID[:9]}*").logs) == sorted(begins)
+    assert len(shelf.search(q="has:trace").logs) == len(texts)
 
 
 def test_conditions(shelf: Shelf) -> None:

@@ -9,7 +9,7 @@ from scratch import Scratch
 from sluice.errors import ContractError
 from sluice.runtime.postgres import Database, show_applications
 
-FILLED = ("applications", "ledger", "log_entries", "event_time_bounds")
+FILLED = ("applications", "ledger", "log_entries", "log_rows", "event_time_bounds")
 TEMPLATES = (
     *("template_sets", "templates", "template_changes", "template_counts"),
     *("template_keys", "unmined_lines", "template_history", "template_rollups", "template_census"),
@@ -121,18 +121,19 @@ def test_the_raw_reader_sees_no_row_unless_its_transaction_says_whose(tenants: T
     [
         "SELECT * FROM api_keys",
         "SELECT * FROM log_entries_1",
-        "INSERT INTO log_entries SELECT * FROM log_entries",
+        "INSERT INTO log_rows SELECT * FROM log_rows",
         "UPDATE applications SET name = 'x'",
         "DELETE FROM ledger",
-        "TRUNCATE log_entries",
+        "TRUNCATE log_rows",
         "CREATE TABLE mine (a int)",
         "SET ROLE sluice_owner",
         "SET ROLE sluice_writer",
-        "ALTER TABLE log_entries DISABLE ROW LEVEL SECURITY",
+        "ALTER TABLE log_rows DISABLE ROW LEVEL SECURITY",
         "SET LOCAL row_security = off; SELECT * FROM log_entries",
+        "SET LOCAL row_security = off; SELECT * FROM log_rows",
         "SELECT ensure_partition(1::smallint, '2026-01-01')",
         "SELECT pg_read_file('/etc/passwd')",
-        "COPY log_entries TO PROGRAM 'true'",
+        "COPY log_rows TO PROGRAM 'true'",
         "CREATE FUNCTION f() RETURNS int LANGUAGE sql RETURN 1",
     ],
 )

@@ -35,6 +35,7 @@ documents = st.fixed_dictionaries(
         "level": any_text | st.floats() | st.integers(),
         "timestamp": st.integers(-(10**10), 10**18) | st.datetimes(timezones=st.just(UTC)).map(datetime.isoformat),
         **dict.fromkeys(OPTIONAL_FIELDS, any_json),
+        "trace_id": st.uuids().map(lambda made: made.hex) | st.text("0123456789abcdefA-", min_size=31, max_size=33),
     },
 )
 

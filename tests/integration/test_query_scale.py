@@ -34,7 +34,7 @@ BATCH = 500
 
 # Logs as they come: an event a moment before its receipt, batches of 500, a rare word in one of 50,000.
 _FILL = """
-INSERT INTO log_entries (application_id, position, batch_id, received_at, event_at, retention_class, level, flags,
+INSERT INTO log_rows (application_id, position, batch_id, received_at, event_at, retention_class, level, flags,
                          trace_id, host, service, message, metadata)
 SELECT %(application)s, n %% 500, md5(%(application)s || '/' || n / 500)::uuid,
        %(start)s + %(step)s * (n / 500 * 500 + 500), %(start)s + %(step)s * n, 1,
@@ -45,7 +45,7 @@ SELECT %(application)s, n %% 500, md5(%(application)s || '/' || n / 500)::uuid,
        jsonb_build_object('user_id', n %% 5003, 'path', '/api/orders', 'ms', n %% 1531)
 FROM generate_series(0, %(rows)s - 1) AS n"""
 _LATE = """
-INSERT INTO log_entries (application_id, position, batch_id, received_at, event_at, retention_class, level, flags,
+INSERT INTO log_rows (application_id, position, batch_id, received_at, event_at, retention_class, level, flags,
                          message, metadata)
 SELECT %(application)s, n, gen_random_uuid(), %(start)s + %(span)s * part, %(start)s + %(span)s * part, 1, 20, 0,
        'late', '{}'
@@ -99,7 +99,7 @@ def heap(scratch: Scratch) -> Heap:
         cursor.execute(_FILL, fill)
         cursor.execute(_BOUNDS, (application_id,))
         cursor.execute(_LEDGER, (application_id,))
-    scratch.rows("ANALYZE log_entries")
+    scratch.rows("ANALYZE log_rows")
     return Heap(scratch, Visible({application_id: "heap"}))
 
 

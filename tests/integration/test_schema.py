@@ -115,7 +115,7 @@ def test_rows_survive_their_rewriting(empty_database: MakeDatabase) -> None:
 def test_fixed_columns_need_no_padding(scratch: Scratch) -> None:
     """Each is as long as a multiple of the one behind it, up to the first of variable length."""
     columns = scratch.rows(
-        "SELECT attname, attlen, attalign FROM pg_attribute WHERE attrelid = 'log_entries'::regclass AND attnum > 0"
+        "SELECT attname, attlen, attalign FROM pg_attribute WHERE attrelid = 'log_rows'::regclass AND attnum > 0"
         " AND attnotnull ORDER BY attnum"
     )
     offset, alignments = 0, {"c": 1, "s": 2, "i": 4, "d": 8}

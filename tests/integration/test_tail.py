@@ -386,7 +386,7 @@ def test_every_record_once_while_many_are_stored(shore: Shore, seed: int) -> Non
 def test_rows_of_an_entry_are_found_by_the_index_of_receipt(shore: Shore, filters: dict[str, str]) -> None:
     """Whatever the planner makes of the filters: it would rather read all rows once if it expects few to fit."""
     shore.store(*(shore.entry(5) for _ in range(200)))
-    shore.scratch.rows("ANALYZE log_entries")
+    shore.scratch.rows("ANALYZE log_rows")
     plans: list[str] = []
 
     class Explaining(Database):

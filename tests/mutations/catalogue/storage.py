@@ -55,6 +55,14 @@ STORAGE = (
         ("tests/integration/test_lock_order.py",),
     ),
     Mutation(
+        "capitals taken for a trace id",
+        "a trace id is not found under what the client calls it",
+        f"{_CHUNKS}/rows.py",
+        "[0-9a-f]{32}",
+        "[0-9a-fA-F]{32}",
+        ("tests/contracts/test_log_reader.py::test_trace_ids_are_what_was_sent",),
+    ),
+    Mutation(
         "bisection drops the second half",
         "one bad record takes good ones with it",
         f"{_CHUNKS}/postgres_copy.py",

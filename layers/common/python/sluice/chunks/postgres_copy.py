@@ -5,6 +5,7 @@ column whose text can be refused for many reasons (the table's check is jsonb's,
 """
 
 import io
+from collections import defaultdict
 from collections.abc import Sequence
 
 from psycopg2.extensions import cursor
@@ -26,20 +27,32 @@ WHERE error.sql_error_code IS NOT NULL"""
 
 def copy_entries(open_cursor: cursor, leaf: str, entries: Sequence[StreamEntry]) -> list[DeadRow]:
     """Copies all records of ``entries`` into the partition ``leaf``; returns those that can never be stored."""
+    alike: defaultdict[tuple[str, ...], list[StreamEntry]] = defaultdict(list)
+    for entry in entries:
+        alike[rows.columns(entry)].append(entry)
+    return [
+        row
+        for columns, group in alike.items()
+        for row in _copy_alike(open_cursor, f"{leaf} ({', '.join(columns)})", group)
+    ]
+
+
+def _copy_alike(open_cursor: cursor, target: str, entries: Sequence[StreamEntry]) -> list[DeadRow]:
+    """The same for entries whose rows go to the same columns; ``target`` names table and columns."""
     try:
-        _copy(open_cursor, leaf, b"".join(map(rows.entry_text, entries)))
+        _copy(open_cursor, target, b"".join(map(rows.entry_text, entries)))
     except Poison:
-        return _copy_what_can_be(open_cursor, leaf, [row for entry in entries for row in rows.entry_rows(entry)])
+        return _copy_what_can_be(open_cursor, target, [row for entry in entries for row in rows.entry_rows(entry)])
     return []
 
 
-def _copy_what_can_be(open_cursor: cursor, leaf: str, suspects: Sequence[Row]) -> list[DeadRow]:
+def _copy_what_can_be(open_cursor: cursor, target: str, suspects: Sequence[Row]) -> list[DeadRow]:
     try:
         dead = _screen(open_cursor, suspects)
     except Poison:  # so bad that it cannot even be checked
         dead = []
     refused = {id(row.source) for row in dead}
-    return dead + _bisect(open_cursor, leaf, [row for row in suspects if id(row) not in refused])
+    return dead + _bisect(open_cursor, target, [row for row in suspects if id(row) not in refused])
 
 
 def _screen(open_cursor: cursor, suspects: Sequence[Row]) -> list[DeadRow]:
@@ -52,22 +65,21 @@ def _screen(open_cursor: cursor, suspects: Sequence[Row]) -> list[DeadRow]:
     return [DeadRow(checked[index][0], f"sqlstate_{state.lower()}", message) for index, state, message in found]
 
 
-def _bisect(open_cursor: cursor, leaf: str, suspects: Sequence[Row]) -> list[DeadRow]:
+def _bisect(open_cursor: cursor, target: str, suspects: Sequence[Row]) -> list[DeadRow]:
     if not suspects:
         return []
     try:
-        _copy(open_cursor, leaf, b"".join(row.text for row in suspects))
+        _copy(open_cursor, target, b"".join(row.text for row in suspects))
     except Poison as poison:
         if len(suspects) == 1:
             return [DeadRow(suspects[0], poison.code, poison.detail)]
         middle = len(suspects) // 2
-        return _bisect(open_cursor, leaf, suspects[:middle]) + _bisect(open_cursor, leaf, suspects[middle:])
+        return _bisect(open_cursor, target, suspects[:middle]) + _bisect(open_cursor, target, suspects[middle:])
     return []
 
 
-def _copy(open_cursor: cursor, leaf: str, text: bytes) -> None:
+def _copy(open_cursor: cursor, target: str, text: bytes) -> None:
     with savepoint(open_cursor):
-        statement = f"COPY {leaf} ({', '.join(rows.COLUMNS)}) FROM STDIN"
-        open_cursor.copy_expert(statement, io.BytesIO(text), _MESSAGE_BYTES)
+        open_cursor.copy_expert(f"COPY {target} FROM STDIN", io.BytesIO(text), _MESSAGE_BYTES)
     if __debug__:
         crash_point("process_chunk.after_copy")

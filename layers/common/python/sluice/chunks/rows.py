@@ -10,7 +10,10 @@ from sluice.streams.model import StreamEntry, UnreadableEntry
 from sluice.templates.clusters import UNMASKED, Cluster
 
 _ENTRY_COLUMNS = ("application_id", "batch_id", "received_at", "retention_class")
-COLUMNS = (*_ENTRY_COLUMNS, "template_key", "template_id", *RECORD_COLUMNS)
+_COLUMNS = (*_ENTRY_COLUMNS, "template_key", "template_id", *RECORD_COLUMNS)
+_COLUMNS_WITH_TRACES = tuple("trace" if name == "trace_id" else name for name in _COLUMNS)
+# A line whose trace id is neither null nor 16 bytes as the W3C writes them; a uuid would be read from other texts, too.
+_OTHER_TRACE_ID = re.compile(rb"\n(?>[^\t\n]*\t){%d}(?!\\N\t|[0-9a-f]{32}\t)" % RECORD_COLUMNS.index("trace_id"))
 _MAX_DETAIL_CHARACTERS = 500
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
@@ -81,6 +84,12 @@ class DeadRow:
 def unreadable_row(entry: UnreadableEntry) -> DeadRow:
     """The dead row of an entry that cannot be read."""
     return DeadRow(entry, "unreadable_entry", entry.detail)
+
+
+def columns(entry: StreamEntry) -> tuple[str, ...]:
+    """The columns of the table that the fields of an entry's rows go to: trace ids to the shorter one if that takes all
+    of them."""
+    return _COLUMNS if _OTHER_TRACE_ID.search(b"\n" + entry.lines) else _COLUMNS_WITH_TRACES
 
 
 def entry_text(entry: StreamEntry) -> bytes:

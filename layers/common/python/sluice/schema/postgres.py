@@ -80,5 +80,5 @@ def _apply(open_cursor: cursor, migration: Migration) -> None:
 
 
 def _leaves(open_cursor: cursor) -> set[str]:
-    open_cursor.execute("SELECT relid::regclass::text FROM pg_partition_tree('log_entries') WHERE isleaf")
+    open_cursor.execute("SELECT relid::regclass::text FROM pg_partition_tree('log_rows') WHERE isleaf")
     return {name for (name,) in open_cursor.fetchall()}

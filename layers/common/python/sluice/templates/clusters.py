@@ -24,8 +24,8 @@ UNMASKED = Cluster(_NULL + b"\t" + _NULL)  # of a record that could not be maske
 
 
 def known_cluster(key: int, template_id: int) -> Cluster:
-    """Of a line whose template is known."""
-    return Cluster(b"%d\t%d" % (key, template_id), key, template_id)
+    """Of a line whose template is known: its row needs no key."""
+    return Cluster(b"%b\t%d" % (_NULL, template_id), key, template_id)
 
 
 def unmined_cluster(application_id: int, masked: str) -> Cluster:
