@@ -35,9 +35,9 @@ class Shelf:
         self.logs = logs
         self.application_id = logs.create_application() if isinstance(logs, Scratch) else next(_ids)
 
-    def put(self, *fields: dict[str, Any], received_at: datetime | None = None) -> UUID:
-        """Stores one batch and returns its id."""
-        records = [record(position, **item) for position, item in enumerate(fields)]
+    def put(self, *fields: dict[str, Any], received_at: datetime | None = None, first: int = 0) -> UUID:
+        """Stores one batch, whose positions begin with ``first``, and returns its id."""
+        records = [record(position, **item) for position, item in enumerate(fields, first)]
         times = [item.event_at for item in records]
         made = stream_entry(
             map(pack_record, records),
@@ -129,16 +129,7 @@ def test_a_record_comes_back_as_it_was(shelf: Shelf) -> None:
 _TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
 _LIKE_TRACE_IDS = (
     *("", _TRACE_ID[1:], f"{_TRACE_ID}0", _TRACE_ID.upper(), f"{{{_TRACE_ID}}}", str(UUID(_TRACE_ID)), "é" * 32),
-    *(
-        f" {_TRACE_ID}",
-        f"{_TRACE_ID}\n",
-        f"{_TRACE_ID[:-1]}g",
-        f"{_TRACE_ID[:-1]}\t",
-        "\\N",
-        "x",
-        "٠" * 32,
-        "\ufffd" * 16,
-    ),
+    *(f" {_TRACE_ID}", f"{_TRACE_ID}\n", f"{_TRACE_ID[:-1]}g", f"{_TRACE_ID[:-1]}\t", "\\N", "٠" * 32, "\ufffd" * 16),
 )
 
 
@@ -156,6 +147,17 @@ def test_trace_ids_are_what_was_sent(shelf: Shelf, others: tuple[str, ...]) -> N
     begins = [text for text in texts if text.startswith(_TRACE_ID[:9])]
     assert sorted(log["trace_id"] for log in shelf.search(q=f"trace:{_TRACE_ID[:9]}*").logs) == sorted(begins)
     assert len(shelf.search(q="has:trace").logs) == len(texts)
+
+
+@pytest.mark.parametrize("first", [0, 32_766, 32_767, 32_768, 2**31 - 2])
+def test_positions_are_what_was_sent(shelf: Shelf, first: int) -> None:
+    """However they are stored."""
+    batch_id = shelf.put({"message": "a"}, {"message": "b"}, first=first)
+    ids = [f"{batch_id.hex}-{first}", f"{batch_id.hex}-{first + 1}"]
+    assert [log["id"] for log in shelf.search().logs] == ids[::-1]
+    found = shelf.reader().find(batch_id, first, before=5, after=5)
+    assert found is not None
+    assert (found.log["id"], [log["id"] for log in found.after], found.before) == (ids[0], ids[1:], [])
 
 
 def test_conditions(shelf: Shelf) -> None:

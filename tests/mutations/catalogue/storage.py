@@ -63,6 +63,14 @@ STORAGE = (
         ("tests/contracts/test_log_reader.py::test_trace_ids_are_what_was_sent",),
     ),
     Mutation(
+        "any position in two bytes",
+        "logs far behind in a request are dead-lettered",
+        f"{_CHUNKS}/rows.py",
+        "0 <= last <= _MAX_ORDINAL",
+        "True",
+        ("tests/contracts/test_log_reader.py::test_positions_are_what_was_sent",),
+    ),
+    Mutation(
         "bisection drops the second half",
         "one bad record takes good ones with it",
         f"{_CHUNKS}/postgres_copy.py",

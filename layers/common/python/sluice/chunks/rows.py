@@ -11,7 +11,7 @@ from sluice.templates.clusters import UNMASKED, Cluster
 
 _ENTRY_COLUMNS = ("application_id", "batch_id", "received_at", "retention_class")
 _COLUMNS = (*_ENTRY_COLUMNS, "template_key", "template_id", *RECORD_COLUMNS)
-_COLUMNS_WITH_TRACES = tuple("trace" if name == "trace_id" else name for name in _COLUMNS)
+_MAX_ORDINAL = 2**15 - 1
 # A line whose trace id is neither null nor 16 bytes as the W3C writes them; a uuid would be read from other texts, too.
 _OTHER_TRACE_ID = re.compile(rb"\n(?>[^\t\n]*\t){%d}(?!\\N\t|[0-9a-f]{32}\t)" % RECORD_COLUMNS.index("trace_id"))
 _MAX_DETAIL_CHARACTERS = 500
@@ -87,9 +87,12 @@ def unreadable_row(entry: UnreadableEntry) -> DeadRow:
 
 
 def columns(entry: StreamEntry) -> tuple[str, ...]:
-    """The columns of the table that the fields of an entry's rows go to: trace ids to the shorter one if that takes all
-    of them."""
-    return _COLUMNS if _OTHER_TRACE_ID.search(b"\n" + entry.lines) else _COLUMNS_WITH_TRACES
+    """The columns of the table that the fields of an entry's rows go to: the shorter ones that take all of theirs."""
+    _, last = position_range(entry)
+    shorter = {"position": "ordinal"} if last is not None and 0 <= last <= _MAX_ORDINAL else {}
+    if not _OTHER_TRACE_ID.search(b"\n" + entry.lines):
+        shorter["trace_id"] = "trace"
+    return tuple(shorter.get(name, name) for name in _COLUMNS)
 
 
 def entry_text(entry: StreamEntry) -> bytes:

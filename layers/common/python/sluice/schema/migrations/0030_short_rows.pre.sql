@@ -1,9 +1,13 @@
--- Trace ids take the 16 bytes that they are, where they took 33 as text.
+-- Shorter rows: trace ids take the 16 bytes that they are, where they took 33 as text, and positions 2 instead of 4.
 
 -- Rows are in log_rows from now on, in whatever form saves room; log_entries shows them as they always were. So who reads
 -- or erases, this release or the one before, need not know. Who stores copies into partitions, whose names stay.
 ALTER TABLE log_entries RENAME TO log_rows;
-ALTER TABLE log_rows ADD COLUMN trace uuid; -- of 32 lowercase hexadecimal digits; any other text is in trace_id
+ALTER TABLE log_rows ALTER COLUMN position DROP NOT NULL;
+ALTER TABLE log_rows
+    ADD COLUMN trace uuid, -- instead of trace_id: of 32 lowercase hexadecimal digits
+    ADD COLUMN ordinal smallint, -- instead of position: up to 32,767
+    ADD CONSTRAINT has_position CHECK (position IS NOT NULL OR ordinal IS NOT NULL) NOT VALID; -- all stored rows have one
 DO
 $$
 DECLARE
@@ -11,15 +15,18 @@ DECLARE
 BEGIN
     FOR loading IN SELECT rehydration_id FROM rehydrations WHERE status = 'loading' -- no partition yet
     LOOP
-        EXECUTE format('ALTER TABLE %I ADD COLUMN trace uuid', format('rehydrated_%s', loading));
+        EXECUTE format('ALTER TABLE %I ADD COLUMN trace uuid, ADD COLUMN ordinal smallint,'
+                       ' ADD CONSTRAINT has_position CHECK (position IS NOT NULL OR ordinal IS NOT NULL) NOT VALID',
+                       format('rehydrated_%s', loading));
     END LOOP;
 END
 $$;
 
 CREATE VIEW log_entries WITH (security_invoker) AS
-SELECT ctid, received_at, event_at, template_key, batch_id, application_id, template_id, position, retention_class, level,
-       flags, severity_number, original_length, severity_text, coalesce(trace_id, replace(trace::text, '-', '')) AS trace_id,
-       span_id, session_id, logger, host, service, version, message, metadata
+SELECT ctid, received_at, event_at, template_key, batch_id, application_id, template_id, coalesce(position, ordinal) AS position,
+       retention_class, level, flags, severity_number, original_length, severity_text,
+       coalesce(trace_id, encode(uuid_send(trace), 'hex')) AS trace_id, span_id, session_id, logger, host, service, version,
+       message, metadata
 FROM log_rows;
 GRANT SELECT ON log_entries TO sluice_reader, sluice_indexer, sluice_archiver;
 GRANT DELETE ON log_entries TO sluice_archiver;
