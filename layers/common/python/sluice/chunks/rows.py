@@ -13,7 +13,7 @@ _ENTRY_COLUMNS = ("application_id", "batch_id", "received_at", "retention_class"
 _COLUMNS = (*_ENTRY_COLUMNS, "template_key", "template_id", *RECORD_COLUMNS)
 _MAX_ORDINAL = 2**15 - 1
 # A line whose trace id is neither null nor 16 bytes as the W3C writes them; a uuid would be read from other texts, too.
-_OTHER_TRACE_ID = re.compile(rb"\n(?>[^\t\n]*\t){%d}(?!\\N\t|[0-9a-f]{32}\t)" % RECORD_COLUMNS.index("trace_id"))
+_OTHER_TRACE_ID = re.compile(rb"\n" + RECORD_COLUMNS.index("trace_id") * rb"[^\t]*+\t" + rb"(?!\\N\t|[0-9a-f]{32}\t)")
 _MAX_DETAIL_CHARACTERS = 500
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
