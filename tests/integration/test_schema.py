@@ -131,7 +131,7 @@ def test_fixed_columns_need_no_padding(scratch: Scratch) -> None:
 def test_metadata_that_could_not_be_read_are_refused(scratch: Scratch, metadata: str) -> None:
     application_id = scratch.create_application()
     with pytest.raises(Poison):
-        scratch.rows(SECURED["log_entries"].format(id=application_id).replace("'{}'", f"'{metadata}'"))
+        scratch.rows(SECURED["log_rows"].format(id=application_id).replace("'{}'", f"'{metadata}'"))
 
 
 @pytest.mark.parametrize(
@@ -141,12 +141,15 @@ def test_metadata_that_could_not_be_read_are_refused(scratch: Scratch, metadata:
         ("sluice_reader", "SELECT * FROM log_entries_1"),
         ("sluice_reader", "INSERT INTO applications (name) VALUES ('x')"),
         ("sluice_reader", "DELETE FROM log_entries"),
+        ("sluice_reader", "DELETE FROM log_rows"),
         ("sluice_reader", "SELECT ensure_partition(1::smallint, '2026-01-01')"),
         ("sluice_reader", "CREATE TABLE mine (a int)"),
         ("sluice_ingest", "SELECT * FROM api_keys"),
         ("sluice_ingest", "SELECT * FROM log_entries"),
+        ("sluice_ingest", "SELECT * FROM log_rows"),
         ("sluice_ingest", "SELECT * FROM applications"),
         ("sluice_writer", "SELECT * FROM log_entries"),
+        ("sluice_writer", "SELECT * FROM log_rows"),
         ("sluice_writer", "DELETE FROM ledger"),
         ("sluice_writer", "SELECT * FROM look_up_key('x')"),
         ("sluice_writer", "SELECT * FROM api_keys"),
@@ -161,7 +164,7 @@ def test_metadata_that_could_not_be_read_are_refused(scratch: Scratch, metadata:
         ("sluice_reader", "UPDATE ledger_totals_until SET stored_xid = '0'"),
         ("sluice_indexer", "SELECT * FROM api_keys"),
         ("sluice_indexer", "UPDATE ledger SET part = 1"),
-        ("sluice_indexer", "INSERT INTO log_entries DEFAULT VALUES"),
+        ("sluice_indexer", "INSERT INTO log_rows DEFAULT VALUES"),
         ("sluice_indexer", "DELETE FROM word_filters"),
         ("sluice_reader", "UPDATE templates SET name = 'x'"),
         ("sluice_reader", "INSERT INTO template_counts DEFAULT VALUES"),
@@ -182,7 +185,7 @@ def test_metadata_that_could_not_be_read_are_refused(scratch: Scratch, metadata:
         ("sluice_watcher", "DELETE FROM incidents"),
         ("sluice_watcher", "DELETE FROM alert_rules"),
         ("sluice_watcher", "UPDATE alert_events SET kind = 'firing'"),
-        ("sluice_watcher", "INSERT INTO log_entries DEFAULT VALUES"),
+        ("sluice_watcher", "INSERT INTO log_rows DEFAULT VALUES"),
         ("sluice_alerts", "UPDATE alert_events SET kind = 'firing'"),
         ("sluice_alerts", "DELETE FROM incidents"),
         ("sluice_alerts", "UPDATE watch_progress SET watermark = now()"),
@@ -207,6 +210,10 @@ CONTENT = """
 SELECT application_id, position, batch_id::text, received_at, event_at, retention_class, level, severity_number, flags,
        original_length, severity_text, trace_id, span_id, host, message, metadata FROM log_entries ORDER BY batch_id"""
 
+_ROW = (
+    "INSERT INTO log_rows (application_id, position, batch_id, received_at, event_at, retention_class, level, flags,"
+    " message, metadata) VALUES ({id}, 0, gen_random_uuid(), now(), now(), 1, 20, 0, 'm', '{{}}')"
+)
 _TEMPLATE = (
     "INSERT INTO templates (application_id, number, version, text) VALUES ({id}, (random() * 1000000000)::int, 1, 't')"
 )
@@ -227,10 +234,8 @@ SECURED = {
         "INSERT INTO dead_letters (application_id, shard, stream_id, position, reason, detail, queued)"
         " VALUES ({id}, 0, gen_random_uuid()::text, 0, 'r', 'd', 'q')"
     ),
-    "log_entries": (
-        "INSERT INTO log_entries (application_id, position, batch_id, received_at, event_at, retention_class, level,"
-        " flags, message, metadata) VALUES ({id}, 0, gen_random_uuid(), now(), now(), 1, 20, 0, 'm', '{{}}')"
-    ),
+    "log_entries": _ROW,
+    "log_rows": _ROW,
     "word_filters": (
         "SELECT ensure_filter_partition(1::smallint, (now() AT TIME ZONE 'UTC')::date);"
         " INSERT INTO word_filters VALUES (now(), now(), now(), now(), {id}, 0, 0, 1, 8, 1, DEFAULT, 'x')"

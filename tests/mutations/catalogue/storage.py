@@ -74,8 +74,8 @@ STORAGE = (
         "bisection drops the second half",
         "one bad record takes good ones with it",
         f"{_CHUNKS}/postgres_copy.py",
-        "_bisect(open_cursor, leaf, suspects[:middle]) + _bisect(open_cursor, leaf, suspects[middle:])",
-        "_bisect(open_cursor, leaf, suspects[:middle])",
+        "_bisect(open_cursor, target, suspects[:middle]) + _bisect(open_cursor, target, suspects[middle:])",
+        "_bisect(open_cursor, target, suspects[:middle])",
         ("tests/integration/test_poison.py::test_a_bad_record_takes_no_good_one_with_it",),
     ),
     Mutation(
