@@ -70,7 +70,7 @@ def _postgres(scratch: Scratch) -> Office:
         application: int, trace: str | None, template: int, level: Level, at: datetime, received: datetime
     ) -> None:
         sql = (
-            "INSERT INTO log_entries (application_id, position, batch_id, received_at, event_at, retention_class,"
+            "INSERT INTO log_rows (application_id, position, batch_id, received_at, event_at, retention_class,"
             " level, flags, trace_id, template_id, message, metadata)"
             " VALUES (%s, 0, gen_random_uuid(), %s, %s, 1, %s, 0, %s, %s, 'm', '{}')"
         )

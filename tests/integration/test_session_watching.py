@@ -30,8 +30,8 @@ TEXTS = ["basket opened <*>", "payment taken <*>", "order confirmed <*>"]
 
 # Two orders a minute, of which two of five are not confirmed since the incident.
 _LOGS = """
-INSERT INTO log_entries (application_id, position, batch_id, received_at, event_at, retention_class, level, flags,
-                         trace_id, template_id, message, metadata)
+INSERT INTO log_rows (application_id, position, batch_id, received_at, event_at, retention_class, level, flags,
+                      trace_id, template_id, message, metadata)
 SELECT %(application)s, step, md5(%(application)s || ' ' || n)::uuid, received_at,
        received_at + step * interval '1 second', 1, 20, 0, 'trace-' || n,
        (%(templates)s)[step + 1], replace((%(texts)s)[step + 1], '<*>', n::text), '{}'
@@ -54,8 +54,8 @@ INSERT INTO ledger (batch_id, part, application_id, shard, retention_class, firs
 SELECT batch_id, 0, application_id, 0, 1, 1, count(*), count(*), min(received_at), batch_id, 'h' FROM log_entries
 WHERE application_id = %s GROUP BY batch_id, application_id"""
 _BACK = """
-INSERT INTO log_entries (application_id, position, batch_id, received_at, event_at, retention_class, level, flags,
-                         trace_id, template_id, message, metadata)
+INSERT INTO log_rows (application_id, position, batch_id, received_at, event_at, retention_class, level, flags,
+                      trace_id, template_id, message, metadata)
 SELECT application_id, 2, batch_id, received_at, event_at, 1, 20, 0, trace_id, %s, 'order confirmed', '{}'
 FROM log_entries o WHERE application_id = %s AND position = 1 AND event_at >= %s
   AND NOT EXISTS (SELECT FROM log_entries i WHERE i.batch_id = o.batch_id AND i.position = 2)"""
