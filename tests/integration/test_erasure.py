@@ -277,7 +277,9 @@ def test_a_day_on_its_way_to_the_archive_begins_anew(house: House) -> None:
     archive = house.archiver().archive
     opened = archive.open(archive.due(house.clock.date())[0])
     house.archiver()._write(opened, archive.announce(opened), type(house.archiver().run(lambda: False))())
+    assert house.traces()["objects"]
     house.erase()
+    assert not house.traces()["objects"]  # as the receipt says, without waiting for the next run
     house.run()
     assert house.hot() == {}
     assert house.archived() == others(house)

@@ -104,6 +104,18 @@ def test_an_object_comes_back_once(vault: Vault) -> None:
     assert expiries == {(NOW + timedelta(days=9)).isoformat()}
 
 
+def test_an_object_is_loaded_once(vault: Vault) -> None:
+    """Whoever comes second, with rows read before the first was done."""
+    mine = Counter({row: count for row, count in vault.expected.items() if row[0] == vault.applications[0]})
+    rehydrations = vault.rehydrator().rehydrations
+    number = rehydrations.begin(vault.applications[0], datetime(2000, 1, 1, tzinfo=UTC), NOW, NOW + timedelta(days=1))
+    while item := rehydrations.next_object(number):
+        for _ in range(2):
+            rehydrations.load(number, item, vault.rehydrator()._rows(item, rehydrations.find(number)))
+    rehydrations.attach(number)
+    assert vault.rehydrated() == mine
+
+
 def test_an_estimate_comes_first(vault: Vault) -> None:
     event = {"application": vault.name(), **SPAN}
     found = vault.rehydrator().estimate(event, always)

@@ -109,7 +109,7 @@ ARCHIVE = (
         f"{_ARCHIVE}/postgres_rehydration.py",
         "            if not open_cursor.rowcount:  # somebody else did\n                return\n",
         "",
-        ("tests/faults/test_archive.py::test_rehydration_killed",),
+        (f"{_REHYDRATION}::test_an_object_is_loaded_once",),
     ),
     Mutation(
         "rows are counted under the lock",
@@ -139,8 +139,8 @@ ARCHIVE = (
         "the first attempts wait for long",
         "readers and writers wait behind one who waits for a reader",
         "functions/archive/archiving.py",
-        "WAITS_MILLISECONDS = (10, 20, 40, 80, 160, *",
-        "WAITS_MILLISECONDS = (*",
+        "WAITS_MILLISECONDS = (10, 20, 40, 80, 160, *[LOCK_MILLISECONDS] * 20)",
+        "WAITS_MILLISECONDS = [LOCK_MILLISECONDS] * 25",
         (f"{_DROPPING}::test_nobody_waits_for_who_waits",),
     ),
     Mutation(
