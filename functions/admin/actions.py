@@ -42,6 +42,7 @@ class Admin:
             "provision": self.provision,
             "migrate": self.migrate,
             "maintain": self.maintain,
+            "forget_samples": self.forget_samples,
             "create_application": self.create_application,
             "list_applications": self.list_applications,
             "show_application": self.show_application,
@@ -85,6 +86,12 @@ class Admin:
     def maintain(self, event: Members) -> dict[str, Any]:
         """Creates the partitions of the days ahead."""
         return {"partitions_created": self.schema.create_partitions(self.clock().date())}
+
+    def forget_samples(self, event: Members) -> dict[str, Any]:
+        """Clears the planner's statistics of values that are no longer stored: the end of an erasure."""
+        parse.refuse_others(event)
+        self.schema.forget_samples()
+        return {}
 
     def create_application(self, event: Members) -> dict[str, Any]:
         """Creates the application ``name``."""

@@ -68,6 +68,14 @@ ERASURE = (
         (_TRACES,),
     ),
     Mutation(
+        "samples of the planner stay",
+        "statistics show values that were erased",
+        "layers/common/python/sluice/schema/postgres.py",
+        'open_cursor.execute("VACUUM (FULL) pg_statistic")',
+        'open_cursor.execute("VACUUM pg_statistic")',
+        (_TRACES,),
+    ),
+    Mutation(
         "sentences about a person stay",
         "anomalies quote a template that is erased",
         _QUOTATIONS,

@@ -56,6 +56,8 @@ def logs(
             status.update(f"at {answer['erasure']['step'].replace('_', ' ')}")
             _go_on(functions, answer)
             answer = functions.archive("erase", **event)
+        status.update("at samples of the planner")
+        functions.admin("forget_samples")
     if json:
         render.write_json(render.output(), answer["erasure"])
     else:

@@ -10,6 +10,11 @@ from sluice.schema.model import PHASES, Migration, Phase, pending_migrations, re
 
 PARTITION_DAYS_AHEAD = 7
 _LOCK = 7_583_243_001  # any number that nobody else locks
+_SAMPLES_LOCK_MILLISECONDS = 3_000
+_SAMPLED = """
+SELECT DISTINCT relation.oid::regclass::text
+FROM pg_stats JOIN pg_class relation ON relation.oid = to_regclass(format('%I.%I', schemaname, tablename))
+WHERE schemaname = 'public' AND NOT relispartition"""
 _BOOKKEEPING = """
 CREATE TABLE IF NOT EXISTS schema_migrations (
     version integer PRIMARY KEY,
@@ -56,6 +61,21 @@ class SchemaOwner:
                 (days,),
             )
             return sorted(_leaves(open_cursor) - before)
+
+    def forget_samples(self) -> None:
+        """Makes the planner's statistics anew, and then their table: samples of values in them outlive the rows. Of
+        partitions that were written anew there are none. Who plans a query while the table is written waits, some
+        hundredths of a second. Raises Unavailable, too, while somebody holds it."""
+        try:
+            with self._database.transaction() as open_cursor:
+                open_cursor.connection.autocommit = True  # VACUUM is no part of a transaction
+                open_cursor.execute(f"SET lock_timeout = {_SAMPLES_LOCK_MILLISECONDS}")
+                open_cursor.execute(_SAMPLED)
+                for (table,) in open_cursor.fetchall():
+                    open_cursor.execute(f"ANALYZE {table}")
+                open_cursor.execute("VACUUM (FULL) pg_statistic")  # which the owner of the database may
+        finally:
+            self._database.close()
 
     def _pending(self) -> list[Migration]:
         with self._database.transaction() as open_cursor:
