@@ -10,7 +10,7 @@ from uuid import UUID
 from sluice.anomalies.backtest import MAX_RANGE, Backtest, advance
 from sluice.anomalies.document import document, row_of
 from sluice.anomalies.feedback import Feedback
-from sluice.anomalies.ports import Census
+from sluice.anomalies.ports import Census, SessionLogs
 from sluice.anomalies.postgres_people import PostgresPeople, unknown_backtest
 from sluice.anomalies.query import parse_anomaly_id
 from sluice.applications.model import KeyRecord
@@ -34,6 +34,7 @@ class Anomalies:
 
     sight: Sight
     census: Census
+    logs: SessionLogs
     open_people: Callable[[Collection[int] | None], PostgresPeople]
     now: Clock
     clock: Callable[[], float] = time.monotonic
@@ -54,7 +55,7 @@ class Anomalies:
         people = self._people(key)
         backtest_id = _backtest_id(members["id"]) if "id" in members else self._begin(key, members, people)
         ends_at = self.clock() + BACKTEST_SECONDS
-        backtest = advance(self.census, people.find(backtest_id), lambda: self.clock() < ends_at)
+        backtest = advance(self.census, self.logs, people.find(backtest_id), lambda: self.clock() < ends_at)
         people.keep(backtest_id, backtest)
         return self._shown(key, backtest_id, backtest)
 
@@ -72,14 +73,13 @@ class Anomalies:
         texts = {template_id: template.text for template_id, template in templates.items()}
         known = self.sight.applications(self.sight.visible(key))
         name = next(name for name, (application_id, _) in known.items() if application_id == backtest.application_id)
-        done = (backtest.judged_until - backtest.begins) / (backtest.until - backtest.begins)
         return {
             "id": str(backtest_id),
             "application": name,
             "since": backtest.since,
             "until": backtest.until,
             "judged_until": max(backtest.judged_until, backtest.since),
-            "progress": round(done, 3),
+            "progress": round(backtest.progress, 3),
             "is_complete": backtest.is_complete,
             "anomalies": [document(row_of(anomaly), name, texts) for anomaly in backtest.found],
         }

@@ -18,6 +18,7 @@ from sluice.alerts.postgres_rules import PostgresRules
 from sluice.alerts.postgres_source import PostgresLogSource
 from sluice.anomalies.postgres_census import PostgresCensus
 from sluice.anomalies.postgres_people import PostgresPeople
+from sluice.anomalies.postgres_sessions import PostgresSessionLogs
 from sluice.applications.lookup import KeyLookup
 from sluice.applications.model import KeyRecord, Scope
 from sluice.applications.postgres import PostgresKeyStore, limits_by_name
@@ -290,7 +291,8 @@ def _dependencies() -> Alerts:
     channels = Channels(sight, open_channels, policy, sender, settings.key_pepper, utc_now)
     mutings = Mutings(sight, partial(PostgresMutings, database), utc_now)
     deliveries = Deliveries(sight, partial(PostgresDeliveries, database))
-    anomalies = Anomalies(sight, PostgresCensus(database), partial(PostgresPeople, database), utc_now)
+    census, session_logs = PostgresCensus(database), PostgresSessionLogs(database)
+    anomalies = Anomalies(sight, census, session_logs, partial(PostgresPeople, database), utc_now)
     return Alerts(lookup, rules, backtest, incidents, channels, mutings, deliveries, anomalies)
 
 

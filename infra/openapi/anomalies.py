@@ -65,9 +65,9 @@ def anomaly_paths() -> dict[str, Json]:
         "backtestAnomalies",
         "What would have been found",
         answers(200, "As far as it is.", schema("AnomalyBacktest"), 400, 404, *READING),
-        description="Learns from four weeks before `since`, then judges up to four weeks. A request works for about "
-        "twelve seconds: while `is_complete` is false, send its `id` to go on. Kept for a day. Feedback does not "
-        "count. Needs the scope read, alerts or admin.",
+        description="Learns from four weeks before `since` (of sessions: two days), then judges up to four weeks. A "
+        "request works for about twelve seconds: while `is_complete` is false, send its `id` to go on. Kept for a day. "
+        "Feedback does not count. Needs the scope read, alerts or admin.",
         requestBody=_body(schema("AnomalyBacktestRequest"), {"since": "-7d"}),
     )
     return {

@@ -22,6 +22,14 @@ SELECT application_id, 'all', %(now)s, 'all', 'spike', NULL, '{}', %(onset)s, %(
     %(onset)s, %(now)s, %(before)s, %(onset)s, 0.97, 20, 2, %(sentence)s, 'level:error', %(samples)s,
     '[]', false, false
 FROM applications WHERE name = %(application)s"""
+ODD = "7 of 50 sessions that begin with “basket opened” lack “order confirmed”, which 99.6% of them had before"
+ODD_SESSIONS = """
+INSERT INTO anomalies (application_id, founder, founded, lead, kind, level, template_ids, onset, opened_at, last_seen,
+    window_from, window_until, baseline_from, baseline_until, score, observed, expected, sentence, query, samples,
+    members, is_corrected, is_muted)
+SELECT application_id, 'session:missing:3:7', %(now)s, 'session:missing:3:7', 'session', 20, '{}', %(onset)s, %(now)s,
+    %(now)s, %(onset)s, %(now)s, %(before)s, %(onset)s, 0.8, 7, 0.2, %(odd)s, 'level:error', '{}', '[]', false, false
+FROM applications WHERE name = %(application)s"""
 
 
 @pytest.fixture
@@ -38,6 +46,7 @@ def anomalous(request: pytest.FixtureRequest, administrator: Administrator) -> S
     values = {"sentence": SENTENCE, "samples": [log["id"] for log in logs], "application": sender.application}
     with psycopg2.connect(stack.database_url("sluice_owner", direct=True)) as connection, connection.cursor() as cursor:
         cursor.execute(FOUND, times | values)
+        cursor.execute(ODD_SESSIONS, times | values | {"odd": ODD})
     return sender
 
 
@@ -62,6 +71,15 @@ def test_what_is_unusual_is_explained_and_judged(visit: Visit, administrator: Ad
     expect(visitor.button("Noise")).to_have_attribute("aria-pressed", "true")
     visitor.button("Useful").click()
     expect(visitor.button("Useful")).to_have_attribute("aria-pressed", "true")
+    visitor.page.get_by_label("Kind").select_option("session")
+    expect(visitor.page.get_by_role("link", name=re.compile("a sudden spike"))).to_have_count(0)
+    visitor.page.get_by_role("link", name=ODD).click()
+    expect(visitor.page.get_by_role("heading", level=1)).to_have_text(ODD)
+    expect(visitor.page.get_by_role("region", name="Observed and expected")).to_have_count(0)
+    visitor.page.get_by_role("main").get_by_role("link", name="Logs").click()
+    expect(visitor.total()).to_have_text("20 logs")
+
+    visitor.go("anomalies?since=-1h")
     visitor.page.get_by_label("Kind").select_option("silence")
     expect(visitor.page.get_by_role("heading", name="No anomaly is like this")).to_be_visible()
 

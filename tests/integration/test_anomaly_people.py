@@ -18,6 +18,7 @@ from sluice.anomalies.model import Kind
 from sluice.anomalies.ports import Progress
 from sluice.anomalies.postgres_census import PostgresCensus
 from sluice.anomalies.postgres_people import PostgresPeople
+from sluice.anomalies.postgres_sessions import PostgresSessionLogs
 from sluice.anomalies.postgres_watch import PostgresWatchStore
 from sluice.anomalies.series import BUCKET, Episode, Series, bucket_of
 from sluice.applications.lookup import KeyLookup
@@ -43,7 +44,14 @@ class Shop:
         sight = app.Sight(partial(limits_by_name, database))
         people = partial(PostgresPeople, database)
         ticks = count(0, step or 1)
-        anomalies = app.Anomalies(sight, PostgresCensus(database), people, lambda: NOW, lambda: float(next(ticks)))
+        anomalies = app.Anomalies(
+            sight,
+            PostgresCensus(database),
+            PostgresSessionLogs(database),
+            people,
+            lambda: NOW,
+            lambda: float(next(ticks)),
+        )
         monkeypatch.setattr(app, "_dependencies", lambda: app.Alerts(lookup, *[None] * 6, anomalies))
         self.store = PostgresWatchStore(Database(desk.scratch.url("sluice_watcher")))
 

@@ -15,6 +15,7 @@ from sluice.alerts.postgres_source import PostgresLogSource
 from sluice.alerts.postgres_states import PostgresRuleStates
 from sluice.alerts.postgres_unusual import PostgresUnusual
 from sluice.anomalies.assembly import Piece
+from sluice.anomalies.backtest import Backtest, advance
 from sluice.anomalies.postgres_census import PostgresCensus
 from sluice.anomalies.postgres_evidence import PostgresEvidence
 from sluice.anomalies.postgres_sessions import PostgresSessionLogs, PostgresSessionStore
@@ -220,6 +221,24 @@ def test_killed_between_pages_it_tells_the_same_once(shop: Shop) -> None:
     (episode,) = PostgresSessionStore(shop.database).episodes(shop.application_id)
     assert deaths
     assert [(each["kind"], each["observed"]) for each in found] == [("session", episode.observed)]
+
+
+def test_a_backtest_finds_the_same(shop: Shop) -> None:
+    database = Database(shop.desk.scratch.url("sluice_alerts"))
+    backtest = Backtest(shop.application_id, NOON - 4 * HOUR, NOON)
+    seen = [backtest.progress]
+    while not backtest.is_complete:
+        left = iter(range(100))
+        census, logs = PostgresCensus(database), PostgresSessionLogs(database)
+        backtest = advance(census, logs, backtest, lambda left=left: next(left, None) is not None)  # type: ignore[misc]
+        seen.append(backtest.progress)
+    (found,) = backtest.found
+    assert seen == sorted(set(seen))
+    assert len(seen) > 4
+    shop.watch_sessions()
+    shop.watch_anomalies()
+    assert [found.sentence] == [each["sentence"] for each in shop.anomalies()]
+    assert found.query == shop.anomalies()[0]["query"]
 
 
 def test_a_step_runs_all_applications_and_says_what_it_did(shop: Shop) -> None:

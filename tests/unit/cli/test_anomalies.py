@@ -34,13 +34,13 @@ def at_this_server(server: Playback, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_list_is_asked_for(server: Playback) -> None:
     server.answers(Answer(200, {"anomalies": [ANOMALY], "next_cursor": None}))
-    result = sluice("anomalies", "list", "--app", "shop", "--status", "open", "--muted")
+    result = sluice("anomalies", "list", "--app", "shop", "--status", "open", "--kind", "session", "--muted")
     assert json.loads(result.stdout) == ANOMALY
     (asked,) = server.requests
     assert asked.query.pop("since").endswith("Z")
     assert (asked.path, asked.query) == (
         "/api/anomalies",
-        {"application": "shop", "status": "open", "muted": "yes", "limit": "50"},
+        {"application": "shop", "kind": "session", "status": "open", "muted": "yes", "limit": "50"},
     )
 
 

@@ -33,13 +33,15 @@ class Verdict(StrEnum):
 def list_(
     context: typer.Context,
     filters: dict[str, str],
+    kind: Annotated[str, typer.Option(help="Kinds, separated by commas, such as session or spike,silence.")] = "",
     status: Annotated[Status, typer.Option(help="Open or closed ones alone.")] = Status.ALL,
     muted: Annotated[bool, typer.Option("--muted", help="Also those like what was called noise.")] = False,
     limit: Annotated[int, typer.Option(help="How many.", min=1, max=500)] = 50,
     json: AsJson = False,
 ) -> None:
     """List what was unusual, the latest first."""
-    asked = filters | {"status": status.value, "muted": "yes" if muted else "no", "limit": str(limit)}
+    asked = filters | ({"kind": kind} if kind else {})
+    asked |= {"status": status.value, "muted": "yes" if muted else "no", "limit": str(limit)}
     _print(open_api(context).anomalies(asked)["anomalies"], json=json)
 
 

@@ -6,9 +6,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sluice.anomalies.anomaly import Anomaly
+from sluice.anomalies.assembly import Piece
 from sluice.anomalies.feedback import Judged
-from sluice.anomalies.ports import Census, Progress, Saved, Template
-from sluice.anomalies.series import Cell
+from sluice.anomalies.ports import Census, Progress, Saved, SessionLogs, SessionProgress, Template
+from sluice.anomalies.series import Cell, Episode, EpisodeKey
+from sluice.anomalies.session_watch import HISTORY as SESSION_HISTORY
+from sluice.anomalies.session_watch import SessionWatcher
 from sluice.anomalies.watch import HISTORY, REMEMBERED, Watcher
 
 MAX_RANGE = timedelta(days=28)  # that is judged
@@ -40,24 +43,47 @@ class Backtest:
         return self.judged_until >= self.until
 
     @property
+    def progress(self) -> float:
+        """The share of the work that is done: sessions are read first, and count as half of it."""
+        sessions = self.state["sessions"]["read_until"] if self.state else None
+        begins = self.since - SESSION_HISTORY
+        read = (datetime.fromisoformat(sessions) - begins) / (self.until - begins) if sessions else 0.0
+        judged = (self.judged_until - self.begins) / (self.until - self.begins)
+        return 1.0 if self.is_complete else min(1.0, max(0.0, read)) / 2 + judged / 2
+
+    @property
     def found(self) -> list[Anomaly]:
         """Anomalies since the beginning of what is judged, the latest first."""
         known = map(Anomaly.from_state, self.state["anomalies"] if self.state else ())
         return sorted((each for each in known if each.last >= self.since), key=lambda each: each.onset, reverse=True)
 
 
-def advance(census: Census, backtest: Backtest, has_time: Callable[[], bool]) -> Backtest:
-    """The backtest some days further, at least one, until time is up or all is judged. Raises Unavailable."""
-    store = _Store(backtest)
-    watcher = Watcher(_AllReceived(census, backtest.until), store, history_from=backtest.begins)
+def advance(census: Census, logs: SessionLogs, backtest: Backtest, has_time: Callable[[], bool]) -> Backtest:
+    """The backtest some minutes of sessions further or, after the last of them, some days of rates, at least one, until
+    time is up or all is judged. Raises Unavailable."""
+    store, sessions = _Store(backtest), _Sessions(backtest)
+    all_received = _AllReceived(census, backtest.until)
+    session_watcher = SessionWatcher(
+        all_received, _AllLogs(logs, backtest.until), sessions, history_from=backtest.since - SESSION_HISTORY
+    )
     judged_until = backtest.judged_until
+    if session_watcher.watch(backtest.application_id, backtest.until, has_time).behind:
+        return _kept(backtest, store, sessions, judged_until)
+    watcher = Watcher(
+        all_received, store, history_from=backtest.begins, session_episodes=lambda _: list(sessions.found.values())
+    )
     while judged_until < backtest.until:
         judged_until = min(judged_until + _STEP, backtest.until)
         while watcher.watch(backtest.application_id, judged_until).is_behind:
             pass
         if not has_time():
             break
-    return replace(backtest, state=store.to_state() | {"judged_until": judged_until.isoformat()})
+    return _kept(backtest, store, sessions, judged_until)
+
+
+def _kept(backtest: Backtest, store: "_Store", sessions: "_Sessions", judged_until: datetime) -> Backtest:
+    state = store.to_state() | {"sessions": sessions.to_state(), "judged_until": judged_until.isoformat()}
+    return replace(backtest, state=state)
 
 
 class _AllReceived:
@@ -86,6 +112,56 @@ class _AllReceived:
 
     def templates(self, application_id: int) -> Mapping[int, Template]:
         return self._census.templates(application_id)
+
+
+class _AllLogs:
+    """Logs by session, each received at once."""
+
+    def __init__(self, logs: SessionLogs, until: datetime) -> None:
+        self._logs, self._until = logs, until
+
+    def field(self, application_id: int, received: tuple[datetime, datetime]) -> str:
+        return self._logs.field(application_id, (received[0], self._until + HISTORY))
+
+    def pieces(
+        self,
+        application_id: int,
+        field: str,
+        received: tuple[datetime | None, datetime],  # noqa: ARG002 - the port's
+        events: tuple[datetime, datetime] | None,
+        share: int,
+        limit: int,
+    ) -> Sequence[Piece]:
+        ever = None, self._until + HISTORY
+        return self._logs.pieces(application_id, field, ever, events, share, limit)
+
+
+class _Sessions:
+    """A SessionStore that begins with a backtest's state; ``found`` are all episodes that there ever were."""
+
+    def __init__(self, backtest: Backtest) -> None:
+        state = backtest.state["sessions"] if backtest.state else {"read_until": None, "state": None, "episodes": []}
+        read_until = state["read_until"] and datetime.fromisoformat(state["read_until"])
+        self._progress = SessionProgress(backtest.application_id, 0, read_until)
+        self._state: Mapping[str, Any] | None = state["state"]
+        self.found: dict[EpisodeKey, Episode] = {each.key: each for each in map(Episode.from_state, state["episodes"])}
+
+    def to_state(self) -> dict[str, Any]:
+        read_until, episodes = self._progress.read_until, [each.to_state() for each in self.found.values()]
+        return {"read_until": read_until and read_until.isoformat(), "state": self._state, "episodes": episodes}
+
+    def progress(self) -> Sequence[SessionProgress]:
+        return [self._progress]
+
+    def load(self, application_id: int) -> tuple[SessionProgress, Mapping[str, Any] | None, Sequence[Episode]]:  # noqa: ARG002 - the port's
+        return self._progress, self._state, list(self.found.values())
+
+    def save(self, progress: SessionProgress, state: Mapping[str, Any], episodes: Sequence[Episode]) -> None:
+        self._progress, self._state = replace(progress, generation=progress.generation + 1), state
+        self.found |= {episode.key: episode for episode in episodes}
+
+    def episodes(self, application_id: int) -> Sequence[Episode]:  # noqa: ARG002 - the port's
+        return list(self.found.values())
 
 
 class _Store:
