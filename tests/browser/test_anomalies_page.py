@@ -68,9 +68,10 @@ def test_what_is_unusual_is_explained_and_judged(visit: Visit, administrator: Ad
 
     visitor.go("anomalies?since=-1h")
     expect(visitor.page.get_by_role("region", name="Timeline").locator("canvas")).to_be_visible()
-    expect(visitor.button("Noise")).to_have_attribute("aria-pressed", "true")
-    visitor.button("Useful").click()
-    expect(visitor.button("Useful")).to_have_attribute("aria-pressed", "true")
+    spike = visitor.page.get_by_role("listitem").filter(has_text="a sudden spike")
+    expect(visitor.button("Noise", spike)).to_have_attribute("aria-pressed", "true")
+    visitor.button("Useful", spike).click()
+    expect(visitor.button("Useful", spike)).to_have_attribute("aria-pressed", "true")
     visitor.page.get_by_label("Kind").select_option("session")
     expect(visitor.page.get_by_role("link", name=re.compile("a sudden spike"))).to_have_count(0)
     visitor.page.get_by_role("link", name=ODD).click()
