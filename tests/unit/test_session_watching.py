@@ -11,7 +11,7 @@ from functools import cache
 import pytest
 
 from fakes import MemoryCensus, MemorySessionLogs, MemorySessionStore, MemoryWatchStore
-from sluice.anomalies.anomaly import Anomaly
+from sluice.anomalies.anomaly import Anomaly, assemble
 from sluice.anomalies.assembly import MAX_OPEN, Assembly, Piece
 from sluice.anomalies.feedback import Feedback, Judged
 from sluice.anomalies.model import Kind
@@ -219,6 +219,28 @@ def test_of_two_processes_one_goes_on() -> None:
     with pytest.raises(Conflict):
         shop.sessions.watch(SHOP, START + 2 * HOUR, lambda: True)
     assert shop.sessions.watch(SHOP, START + 2 * HOUR, lambda: True).sessions == 0
+
+
+def test_a_rate_that_shows_it_later_is_the_same_incident() -> None:
+    window = INCIDENT, INCIDENT + HOUR
+    lost = Series(0, CONFIRMED, "missing", OPENED)
+    odd = Episode(lost, INCIDENT, Kind.SESSION, INCIDENT, INCIDENT + HOUR, 0.8, 30.0, 0.1, window, START, total=100)
+    (known,) = assemble(SHOP, [], [odd], START, INCIDENT + HOUR, lambda _: Level.INFO)
+    later = INCIDENT + HOUR
+    for template, count in ((CONFIRMED, 1), (PINGED, 2)):
+        drop = Episode(Series(0, template), later, Kind.DROP, later, later, 0.9, 3.0, 30.0, (later, later), START)
+        found = assemble(SHOP, [known], [odd, drop], START, later, lambda _: Level.INFO)
+        assert len({each.key for each in (known, *found)}) == count
+        assert found[0].lead == (odd if count == 1 else drop)
+
+
+def test_what_rates_are_not_judged_for_yet_waits() -> None:
+    shop = learnt_shop()
+    shop.steps = losing(0.4)
+    shop.watch(INCIDENT + HOUR)
+    opened = [each.opened_at for each in shop.anomalies()]
+    assert len(opened) == 1
+    assert INCIDENT < opened[0] <= INCIDENT + 20 * MINUTE
 
 
 def test_noise_is_not_told_again() -> None:
