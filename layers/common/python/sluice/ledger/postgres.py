@@ -81,8 +81,7 @@ class PostgresLedger:
             return dict(open_cursor.fetchall())
 
     def _begin(self, open_cursor: cursor) -> None:
-        open_cursor.execute("SELECT set_config('statement_timeout', '15s', true)")
-        show_applications(open_cursor, self._visible)
+        show_applications(open_cursor, self._visible, statement_timeout="15s")
 
 
 class PostgresLedgerSums:

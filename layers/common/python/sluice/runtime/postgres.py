@@ -143,7 +143,12 @@ def savepoint(open_cursor: cursor) -> Iterator[None]:
     open_cursor.execute("RELEASE SAVEPOINT inner_block")
 
 
-def show_applications(open_cursor: cursor, visible: Collection[int] | None) -> None:
-    """Lets the rest of the transaction see these applications' rows (None: all), see the policies in the schema."""
-    setting = "*" if visible is None else ",".join(map(str, visible))
-    open_cursor.execute("SELECT set_config('sluice.applications', %s, true)", (setting,))
+def show_applications(open_cursor: cursor, visible: Collection[int] | None, **settings: str) -> None:
+    """Lets the rest of the transaction see these applications' rows (None: all), see the policies in the schema, with
+    other settings if wanted."""
+    shown = "*" if visible is None else ",".join(map(str, visible))
+    named = {"sluice.applications": shown} | settings
+    open_cursor.execute(
+        "SELECT set_config(name, value, true) FROM unnest(%s, %s) AS setting (name, value)",
+        (list(named), list(named.values())),
+    )

@@ -197,11 +197,7 @@ def open_scan(database: Database, visible: Visible, filters: Filters, budget: Bu
     with database.transaction() as open_cursor:
         # Compiling a statement for 30 partitions takes longer than running it.
         settings = {"statement_timeout": f"{budget.seconds}s", "jit": "off", "transaction_read_only": "on"}
-        open_cursor.execute(
-            "SELECT set_config(name, value, true) FROM unnest(%s, %s) AS setting (name, value)",
-            (list(settings), list(settings.values())),
-        )
-        show_applications(open_cursor, None if visible.is_all else visible.ids)
+        show_applications(open_cursor, None if visible.is_all else visible.ids, **settings)
         scan = scan_within(open_cursor, visible, filters, budget)
         templates = required_templates(filters.condition)
         if scan and templates is not None and not filters.batch_id:
