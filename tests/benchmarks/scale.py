@@ -29,7 +29,7 @@ from benchmarks.logs import (
 )
 from benchmarks.rounds import interleave, ratio
 
-FEW, MANY, QUICK_MANY = 100_000, 10_000_000, 300_000
+FEW, MANY, QUICK_MANY = 100_000, 10_000_000, 500_000
 BLOCK_LOGS = 50_000
 FILLERS = 2  # connections that fill at once
 STORED_BATCHES, PAGES, ROUNDS, QUICK_ROUNDS, INSERT_ROUNDS = 30, 20, 3, 2, 7
