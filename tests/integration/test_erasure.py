@@ -21,6 +21,7 @@ from sluice.schema.postgres import SchemaOwner
 from sluice.search.model import Visible
 from sluice.search.parse import parse_query
 from sluice.search.postgres import PostgresLogReader
+from sluice.search.slabs import MEMBERS
 from sluice.streams.model import StreamEntry
 from sluice.templates.postgres import PostgresClusterer
 from vault import NOW, Vault, always
@@ -67,6 +68,8 @@ SELECT incident_id, %(application)s, 'firing',
 class House(Vault):
     """Logs of a person among others', old and new, stored and dead; ``secrets`` are texts that only they hold."""
 
+    slab_members = MEMBERS
+
     def __post_init__(self) -> None:
         super().__post_init__()
         self.person = f"person-{secrets.token_hex(8)}"
@@ -96,7 +99,7 @@ class House(Vault):
         ]
         self.store([self.entry(self.applications[0], bad, HOT)])
         self.tell()
-        filters = PostgresFilterStore(self.database("sluice_indexer"))
+        filters = PostgresFilterStore(self.database("sluice_indexer"), slab_members=self.slab_members)
         while filters.advance(10_000).entries:
             pass
 
@@ -158,6 +161,20 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def house(archive_database: Scratch, folder: Path) -> House:
     house = House(archive_database, folder)
+    house.live()
+    house.run()
+    return house
+
+
+class HouseOfSlabs(House):
+    """Each filter in a slab of its own."""
+
+    slab_members = 1
+
+
+@pytest.fixture
+def house_of_slabs(archive_database: Scratch, folder: Path) -> HouseOfSlabs:
+    house = HouseOfSlabs(archive_database, folder)
     house.live()
     house.run()
     return house
@@ -236,6 +253,21 @@ def test_searches_go_on(house: House) -> None:
         "SELECT filter IS NULL FROM word_filters WHERE application_id = %s", house.applications[0]
     )
     assert filters == [(True,)]
+
+
+def test_words_leave_slabs_as_they_leave_filters(house_of_slabs: HouseOfSlabs) -> None:
+    """All groups with rows that are erased let everything through from then on, and no others."""
+    house = house_of_slabs
+    sql = """
+        SELECT application_id, slab = decode(repeat('80' || repeat('00', 31), bit_count), 'hex') FROM word_filters
+        WHERE application_id = ANY (%s) AND slab IS NOT NULL ORDER BY 1"""
+    mine, theirs = house.applications[:2]
+    assert house.scratch.rows(sql, [mine, theirs]) == [(mine, False), (theirs, False)]
+    house.erase()
+    assert house.scratch.rows(sql, [mine, theirs]) == [(mine, True), (theirs, False)]
+    reader = PostgresLogReader(house.database("sluice_reader"), Visible({mine: house.name()}))
+    assert len(reader.search(parse_query({"q": "wort metadata.user.id:other"}, NOW)).logs) == 6
+    assert reader.search(parse_query({"q": f"metadata.user.id:{house.person}"}, NOW)).logs == []
 
 
 def test_the_ledger_still_says_what_was_stored(house: House) -> None:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
-from typing import Any
+from typing import Any, Self
 from uuid import UUID, uuid4
 
 import psycopg2
@@ -33,7 +33,8 @@ from sluice.search.model import Visible
 from sluice.search.parse import parse_filters, parse_query
 from sluice.search.postgres import PostgresLogReader
 from sluice.search.postgres_counts import PostgresLogCounter
-from sluice.search.postgres_filters import FilteredSearch, Found, find
+from sluice.search.postgres_filters import Found, find
+from sluice.search.postgres_groups import FilteredSearch
 from sluice.search.postgres_ranges import Execute
 from sluice.search.postgres_scan import Budget
 from sluice.search.words import Clauses
@@ -50,13 +51,13 @@ VOCABULARY = [f"word{number}" for number in range(2_000)]
 
 
 class Shelf:
-    """One application's logs, their filters and searches."""
+    """One application's logs, their filters (by twos in slabs) and searches."""
 
     def __init__(self, scratch: Scratch) -> None:
         self.scratch = scratch
         self.application_id = scratch.create_application()
         self.store = PostgresChunkStore(Database(scratch.url("sluice_writer")))
-        self.filters = PostgresFilterStore(Database(scratch.url("sluice_indexer")))
+        self.filters = PostgresFilterStore(Database(scratch.url("sluice_indexer")), slab_members=2)
 
     def entry(self, records: list[dict[str, Any]], start: int = 0, **changes: Any) -> StreamEntry:
         made = [record(start + number, **fields) for number, fields in enumerate(records)]
@@ -82,6 +83,17 @@ class Shelf:
             total += step
             if not step.entries:
                 return total
+
+    def without_slabs(self) -> Self:
+        """Here are fewer filters than go into a slab by default."""
+        self.filters = PostgresFilterStore(Database(self.scratch.url("sluice_indexer")))
+        return self
+
+    def slab_count(self) -> int:
+        ((count,),) = self.scratch.rows(
+            "SELECT count(slab) FROM word_filters WHERE application_id = %s", self.application_id
+        )
+        return int(count)
 
     def search(
         self, clauses: Clauses, condition: str, *values: Any, visible: set[int] | None = None, **changes: Any
@@ -173,6 +185,7 @@ def test_a_search_finds_what_a_scan_finds_while_rows_arrive(shelf: Shelf) -> Non
             assert shelf.word(word, limit=2, is_ascending=True) == expected[::-1][:2]
     shelf.index()
     assert shelf.filtered_rows() == 6 * 404
+    assert shelf.slab_count() > 6
 
 
 @pytest.mark.parametrize("is_ascending", [False, True])
@@ -198,7 +211,7 @@ def test_pages_visit_every_match_once(shelf: Shelf, is_ascending: bool) -> None:
 
 
 def test_fields_and_metadata_are_words_too(shelf: Shelf) -> None:
-    shelf.put(messages(1_000))
+    shelf.without_slabs().put(messages(1_000))
     shelf.index()
     for clauses, condition, value, matches in (
         (words.field("trace_id", "Trace7"), "trace_id = %s", "Trace7", 25),
@@ -296,7 +309,12 @@ def test_counts_read_no_group_whose_filter_lacks_the_word(shelf: Shelf) -> None:
     shelf.put(messages(1_000))
     shelf.index()
     shelf.scratch.rows(
-        "UPDATE word_filters SET filter = decode(repeat('00', bit_count / 8), 'hex') WHERE application_id = %s",
+        "UPDATE word_filters SET slab = decode(repeat('00', length(slab)), 'hex') WHERE application_id = %s",
+        shelf.application_id,
+    )
+    shelf.scratch.rows(
+        "UPDATE word_filters SET filter = decode(repeat('00', bit_count / 8), 'hex')"
+        " WHERE application_id = %s AND slab IS NULL",
         shelf.application_id,
     )
     counter = counter_of(shelf)
@@ -364,7 +382,10 @@ class _CancellingCursor:
         self._cursor.execute(sql, values)
 
 
-def test_blocks_are_read_only_while_the_heap_is_the_same(shelf: Shelf) -> None:
+@pytest.mark.parametrize("in_slabs", [False, True])
+def test_blocks_are_read_only_while_the_heap_is_the_same(shelf: Shelf, in_slabs: bool) -> None:
+    if not in_slabs:
+        shelf.without_slabs()
     shelf.put(messages(2_000))
     shelf.index()
     spans = shelf.scratch.rows(
@@ -372,7 +393,7 @@ def test_blocks_are_read_only_while_the_heap_is_the_same(shelf: Shelf) -> None:
         START.date(),
         shelf.application_id,
     )
-    assert {(0 < length < 100, is_same) for length, is_same in spans} == {(True, True)}
+    assert in_slabs or {(0 < length < 100, is_same) for length, is_same in spans} == {(True, True)}
     expected = scan(shelf, "word9")
     assert shelf.word("word9") == expected
     leaf = f"log_entries_1_{START:%Y%m%d}"
@@ -381,6 +402,7 @@ def test_blocks_are_read_only_while_the_heap_is_the_same(shelf: Shelf) -> None:
 
 
 def test_rows_among_many_strangers_are_looked_up(shelf: Shelf, scratch: Scratch) -> None:
+    shelf.without_slabs()
     stranger = Shelf(scratch)
     for number in range(20):
         shelf.put(messages(2, seed=number), received_at=START + timedelta(seconds=number))
@@ -479,6 +501,83 @@ def test_a_killed_run_skips_and_doubles_nothing(shelf: Shelf, point: CrashPoint)
     assert run_in_child(lambda: shelf.filters.advance(500), point) == 9
     shelf.index(max_rows=300)
     assert shelf.filtered_rows() == 1_000
+    assert shelf.word("word12") == scan(shelf, "word12")
+
+
+class Meanwhile:
+    """Has the filters get on, and a slab with them, each time a search has run a statement."""
+
+    def __init__(self, shelf: Shelf, execute: Execute) -> None:
+        self._shelf, self._execute = shelf, execute
+
+    def execute(self, sql: str, values: Sequence[Any]) -> list[Any]:
+        rows = self._execute(sql, values)
+        self._shelf.filters.advance(1)
+        return rows
+
+
+@pytest.mark.parametrize("is_ascending", [False, True])
+@pytest.mark.parametrize(
+    "bounds", [{}, {"event_from": START, "event_until": START + timedelta(hours=2, minutes=30)}], ids=["all", "some"]
+)
+def test_a_search_misses_nothing_that_gets_into_a_slab_meanwhile(
+    shelf: Shelf, bounds: dict[str, datetime], is_ascending: bool
+) -> None:
+    """Filters hours apart in event time, neighbours in receipt: a slab leaves the window that its filters were in."""
+    shelf.index()
+    hours = [0, 9, 3, 6, 1, 7, 2, 8, 5, 4]
+    for number, hour in enumerate(hours):
+        moved = [
+            item | {"event_at": START + timedelta(hours=hour, seconds=n)} for n, item in enumerate(messages(64, number))
+        ]
+        shelf.put(moved, received_at=START + timedelta(seconds=number))
+        if number == len(hours) // 2:
+            shelf.without_slabs().index()
+            shelf.filters = PostgresFilterStore(Database(shelf.scratch.url("sluice_indexer")), slab_members=2)
+    search = FilteredSearch(
+        words.words("number"),
+        [shelf.application_id],
+        ALWAYS,
+        "message",
+        "true",
+        (),
+        1_000,
+        is_ascending=is_ascending,
+        **bounds,
+    )
+    with shelf.reading() as execute:
+        found = find(Meanwhile(shelf, execute).execute, search, lambda: True)
+    assert shelf.slab_count() >= 2
+    assert found is not None
+    count = sum(timedelta(0) <= timedelta(hours=hour) < timedelta(hours=3) for hour in hours) if bounds else len(hours)
+    assert len(found.rows) == count * 64
+
+
+def test_who_knows_nothing_of_slabs_reads_all_of_their_rows(shelf: Shelf) -> None:
+    """As the release before does: what has no filter may hold anything."""
+    for number in range(4):
+        shelf.put(messages(200, number), received_at=START + timedelta(seconds=number))
+    shelf.index()
+    assert shelf.slab_count() >= 2
+    uncovered = """
+        SELECT count(*) FROM log_entries l WHERE application_id = %s AND NOT EXISTS (
+            SELECT FROM word_filters f WHERE f.application_id = l.application_id
+            AND l.received_at BETWEEN received_from AND received_until
+            AND l.position BETWEEN position_from AND position_until
+            AND l.event_at BETWEEN event_from AND event_until)"""
+    assert shelf.scratch.rows(uncovered, shelf.application_id) == [(0,)]
+    unknown = "SELECT DISTINCT filter IS NULL, heap_id FROM word_filters WHERE application_id = %s AND slab IS NOT NULL"
+    assert shelf.scratch.rows(unknown, shelf.application_id) == [(True, 0)]
+
+
+def test_who_empties_filters_and_knows_nothing_of_slabs_empties_these_too(shelf: Shelf) -> None:
+    shelf.put(messages(400))
+    shelf.index()
+    assert shelf.slab_count()
+    shelf.scratch.rows(
+        "UPDATE word_filters SET filter = NULL, bit_count = 0 WHERE application_id = %s", shelf.application_id
+    )
+    assert shelf.slab_count() == 0
     assert shelf.word("word12") == scan(shelf, "word12")
 
 

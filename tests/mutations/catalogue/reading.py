@@ -7,6 +7,7 @@ _LOOKUP = "layers/common/python/sluice/applications/lookup.py"
 _SCAN = "layers/common/python/sluice/search/postgres_scan.py"
 _TAIL = "layers/common/python/sluice/tail/postgres.py"
 _SEATS = "layers/common/python/sluice/tail/redis.py"
+_FILTERS = "tests/integration/test_word_filters.py"
 _LANGUAGE = "layers/common/python/sluice/search/language.py"
 
 READING = (
@@ -80,7 +81,23 @@ READING = (
         "layers/common/python/sluice/filters/postgres.py",
         "WHERE pg_try_advisory_xact_lock(hashtext('sluice.word_filters'))",
         "FOR UPDATE SKIP LOCKED",
-        ("tests/integration/test_word_filters.py::test_who_follows_the_order_of_storing_is_not_held_back_meanwhile",),
+        (f"{_FILTERS}::test_who_follows_the_order_of_storing_is_not_held_back_meanwhile",),
+    ),
+    Mutation(
+        "groups of a slab beyond the window are forgotten",
+        "a search misses logs whose filters got into a slab",
+        "layers/common/python/sluice/search/postgres_groups.py",
+        "self._later = every[count:]",
+        "self._later = []",
+        (f"{_FILTERS}::test_a_search_misses_nothing_that_gets_into_a_slab_meanwhile",),
+    ),
+    Mutation(
+        "slabs that keep words of erased logs",
+        "a person's words outlive their logs",
+        "layers/common/python/sluice/erasures/postgres.py",
+        "    open_members(open_cursor, erasure.application_id, retention_class, first, spans)\n",
+        "",
+        ("tests/integration/test_erasure.py::test_words_leave_slabs_as_they_leave_filters",),
     ),
     Mutation(
         "all seats for one application",

@@ -13,6 +13,7 @@ from sluice.archive.postgres import CONFIRM, LOCK_MILLISECONDS, confirm_values, 
 from sluice.archive.postgres_reads import OBJECT, read_object
 from sluice.erasures.model import STEPS, Erasure, Subject
 from sluice.errors import RejectedInput
+from sluice.filters.postgres_slabs import Gone, open_members
 from sluice.runtime.crash_points import crash_point
 from sluice.runtime.postgres import Database
 from sluice.search.model import Visible
@@ -43,7 +44,7 @@ WITH gone AS (
 ), opened AS (
     UPDATE word_filters f SET filter = NULL, bit_count = 0
     FROM (SELECT received_at, min(position) AS first, max(position) AS last FROM gone GROUP BY 1) AS span
-    WHERE f.application_id = %(application_id)s AND f.retention_class = %(class)s
+    WHERE f.application_id = %(application_id)s AND f.retention_class = %(class)s AND f.slab_id IS NULL
       AND f.received_from <= span.received_at AND f.received_until >= span.received_at
       AND f.position_from <= span.last AND f.position_until >= span.first
 ), forgotten AS (
@@ -53,7 +54,8 @@ WITH gone AS (
     INSERT INTO erased_templates AS known (erasure_id, template_id, row_count)
     SELECT %(id)s::uuid, template_id, count(*) FROM gone WHERE template_id IS NOT NULL GROUP BY 2
     ON CONFLICT (erasure_id, template_id) DO UPDATE SET row_count = known.row_count + excluded.row_count)
-SELECT count(*) FROM gone"""
+SELECT min(received_at), max(received_at), min(position), max(position), count(*) FROM gone
+GROUP BY date_bin('1 second', received_at, 'epoch') ORDER BY 1"""
 _DAY_DELETED = """
 INSERT INTO erased_days AS known (erasure_id, retention_class, day, is_rewritten, row_count)
 VALUES (%s::uuid, %s, %s, %s, %s)
@@ -372,7 +374,10 @@ def _delete_rows(open_cursor: cursor, erasure: Erasure, subject: Subject, retent
     # The condition has its placeholders by position: it is filled in first.
     filled = open_cursor.mogrify(condition, condition_values).decode().replace("%", "%%")
     open_cursor.execute(_DELETE.replace("{condition}", filled), values)
-    return int((open_cursor.fetchone() or (0,))[0])
+    gone = open_cursor.fetchall()
+    spans = [Gone(*span) for *span, _ in gone]
+    open_members(open_cursor, erasure.application_id, retention_class, first, spans)
+    return sum(count for *_, count in gone)
 
 
 def _erase_templates(open_cursor: cursor, erasure: Erasure) -> list[int]:

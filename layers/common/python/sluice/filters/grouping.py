@@ -38,6 +38,7 @@ class FilterBuilder:
         for rows in batched(item.rows, _STEP, strict=False):
             group = self._groups.setdefault(number, _Group())
             group.add(item.batch, rows)
+            group.lookup_rows = len(item.rows) if is_large else 0
             if group.is_full:
                 self._close(number)
         if is_large:
@@ -75,6 +76,7 @@ class _Group:
     times: list[bytes] = field(default_factory=list)
     blocks: list[int] = field(default_factory=list)
     tokens: set[bytes] = field(default_factory=set)
+    lookup_rows: int = 0  # that the index on receipt finds for this group, if they are more than its own
 
     def add(self, batch: Batch, rows: tuple[Row, ...]) -> None:
         self.batches.append(batch)
@@ -109,7 +111,8 @@ class _Group:
     def _span(self) -> tuple[int, int]:
         """The blocks of the rows, unless they are scattered among strangers' rows."""
         first, count = min(self.blocks), max(self.blocks) - min(self.blocks) + 1
-        return (first, count) if count <= max(len(self.blocks) * _MAX_BLOCKS_PER_ROW, 1) else (0, 0)
+        rows = max(len(self.blocks), self.lookup_rows)
+        return (first, count) if count <= max(rows * _MAX_BLOCKS_PER_ROW, 1) else (0, 0)
 
 
 def _message_tokens(messages: bytes) -> set[bytes]:

@@ -71,6 +71,7 @@ class Advance:
     entries: int = 0
     rows: int = 0
     filters: int = 0
+    slabs: int = 0
     is_busy: bool = False  # another run holds the progress: nothing was done
 
     def __add__(self, other: "Advance") -> "Advance":
@@ -78,6 +79,7 @@ class Advance:
             self.entries + other.entries,
             self.rows + other.rows,
             self.filters + other.filters,
+            self.slabs + other.slabs,
             is_busy=self.is_busy or other.is_busy,
         )
 

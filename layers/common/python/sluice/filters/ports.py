@@ -10,7 +10,8 @@ class FilterStore(Protocol):
 
     def advance(self, max_rows: int) -> Advance:
         """Makes the filters of the next entries, about ``max_rows`` rows at most, and notes the progress, in one
-        transaction: each stored row is in exactly one filter, whatever dies. No entries: everything is filtered that
+        transaction: each stored row is in exactly one filter, whatever dies. Where enough filters of a kind are there,
+        they go into a slab, in the same one. No entries: everything is filtered that
         is older than the oldest running transaction. Raises Unavailable or ContractError."""
 
     def lag(self) -> Lag:

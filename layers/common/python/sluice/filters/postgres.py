@@ -11,9 +11,11 @@ from psycopg2.extensions import cursor
 from sluice.filters.grouping import FilterBuilder
 from sluice.filters.model import Advance, Batch, Lag, Row, Slice, WordFilter
 from sluice.filters.postgres_rows import add_filters
+from sluice.filters.postgres_slabs import seal
 from sluice.runtime.crash_points import crash_point
 from sluice.runtime.postgres import Database
 from sluice.search import words
+from sluice.search.slabs import MEMBERS
 
 _MAX_ENTRIES = 5_000  # a step
 
@@ -57,8 +59,9 @@ type _Key = tuple[str, str, int]  # stored_xid, batch id, part
 class PostgresFilterStore:
     """See FilterStore."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, *, slab_members: int = MEMBERS) -> None:
+        """``slab_members``: how many filters go into a slab, at most MEMBERS."""
+        self._database, self._slab_members = database, slab_members
 
     def advance(self, max_rows: int) -> Advance:
         """See FilterStore.advance."""
@@ -77,12 +80,13 @@ class PostgresFilterStore:
             if __debug__:
                 crash_point("index.after_read")
             add_filters(open_cursor, filters)
+            slab_count = seal(open_cursor, filters, self._slab_members)
             open_cursor.execute(_ADVANCE, keys[-1])
             if __debug__:
                 crash_point("index.before_commit")
         if __debug__:
             crash_point("index.after_commit")
-        return Advance(len(keys), sum(item.row_count for item in filters), len(filters))
+        return Advance(len(keys), sum(item.row_count for item in filters), len(filters), slab_count)
 
     def lag(self) -> Lag:
         """See FilterStore.lag."""

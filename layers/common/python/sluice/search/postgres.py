@@ -8,7 +8,8 @@ from uuid import UUID
 from sluice.runtime.postgres import Database
 from sluice.search.model import MAX_LIMIT, Cursor, Filters, LogQuery, Neighbourhood, Page, Visible
 from sluice.search.postgres_conditions import Sql, filters_sql
-from sluice.search.postgres_filters import EARLIEST, LATEST, FilteredSearch, Found, find
+from sluice.search.postgres_filters import Found, find
+from sluice.search.postgres_groups import EARLIEST, LATEST, FilteredSearch
 from sluice.search.postgres_rows import COLUMNS, NEWEST_FIRST, OLDEST_FIRST, answer_bytes, document, projected
 from sluice.search.postgres_scan import RESOLUTION, Budget, Scan, just_after, open_scan, scan_within
 from sluice.search.required import required
@@ -122,6 +123,7 @@ class _PageReader:
             event_from=scan.since,
             event_until=scan.until and scan.until - RESOLUTION,
             is_ascending=self._is_ascending,
+            now=self._query.now,
         )
         return None if scan.batch_id else find(scan.rows, search, scan.has_time)
 

@@ -10,7 +10,8 @@ from sluice.runtime.postgres import Database
 from sluice.search.counts import ORIGIN, Counts, FacetCounts, FacetQuery, HistogramQuery, SeriesCounts
 from sluice.search.model import METADATA, Filters, Visible
 from sluice.search.postgres_conditions import Sql, filters_sql, metadata_text
-from sluice.search.postgres_filters import FilteredSearch, narrow
+from sluice.search.postgres_filters import narrow
+from sluice.search.postgres_groups import FilteredSearch
 from sluice.search.postgres_ranges import RangeReader
 from sluice.search.postgres_scan import RESOLUTION, Budget, Scan, open_scan
 from sluice.search.required import required

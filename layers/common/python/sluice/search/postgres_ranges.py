@@ -10,13 +10,13 @@ from sluice.search.ranges import RowRange
 type Execute = Callable[[str, Sequence[Any]], list[Any]]  # runs statements; returns the rows of the last one
 type Build = Callable[[str, list[Any]], Sql]  # a SELECT over the table expression that it is given
 
-# The first one locks the partitions: while the transaction lasts, nobody rewrites them.
+# Locks the partitions before it asks: while the transaction lasts, nobody rewrites them.
 _HEAPS = """
-SELECT FROM log_entries WHERE received_at >= %s AND received_at < %s LIMIT 0;
 SELECT heap_identity(retention_class, day) FROM (
     SELECT DISTINCT retention_class, day FROM event_time_bounds
     WHERE day >= (%s AT TIME ZONE 'UTC')::date AND day <= (%s AT TIME ZONE 'UTC')::date
-      AND application_id = ANY (%s)) AS known"""
+      AND application_id = ANY (%s)) AS known
+WHERE NOT EXISTS (SELECT FROM log_entries WHERE received_at >= %s AND received_at < %s LIMIT 0)"""
 
 # OFFSET keeps the planner from joining in any other way than one range after the other.
 _ROWS = """
@@ -44,7 +44,7 @@ class RangeReader:
 
     def __init__(self, execute: Execute, application_ids: Sequence[int], received: tuple[datetime, datetime]) -> None:
         self._execute, self._received = execute, received
-        heaps = execute(_HEAPS, (*received, *received, list(application_ids)))
+        heaps = execute(_HEAPS, (*received, list(application_ids), *received))
         self._heap_ids = {heap_id for (heap_id,) in heaps} - {0}
 
     def read(

@@ -57,6 +57,9 @@ def _spans(group: list[RowRange]) -> Iterable[list[RowRange]]:
 
 def _merge(span: list[RowRange]) -> Iterable[RowRange]:
     """Within one instant, positions tell ranges apart; over more than one, they are read as a whole."""
+    if len(span) == 1:
+        yield span[0]
+        return
     first = min(item.received_from for item in span)
     last = max(item.received_until for item in span)
     if first != last:
