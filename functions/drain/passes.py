@@ -2,16 +2,16 @@
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
-from itertools import batched
+from itertools import batched, islice
 from threading import Lock
 
 from sluice.chunks.fair import FairLine
 from sluice.chunks.model import Chunk, ChunkResult
 from sluice.chunks.ports import ChunkRunner
-from sluice.chunks.split import is_condemnable, is_suspect, split_chunks
+from sluice.chunks.split import is_condemnable, split_chunks
 from sluice.errors import ChunkCrashed, ChunkFailed, ContractError, SluiceError, Unavailable
 from sluice.runtime.crash_points import crash_point
 from sluice.runtime.observability import Logger
@@ -102,18 +102,18 @@ class _Pass:
     failed: list[Chunk] = field(default_factory=list)  # for a reason of their own: their deliveries are forgiven
     died: list[Chunk] = field(default_factory=list)
     has_stored: bool = False
-    is_down: bool = False  # a whole round failed for want of something that every chunk needs
+    is_down: bool = False  # all that ran last failed for want of something that every chunk needs
     lines: dict[int, FairLine] = field(default_factory=lambda: defaultdict(FairLine))  # by shard
 
     def run_rounds(self, linger_seconds: float) -> None:
         """Round after round, until nothing is left and the time to linger is over."""
         end, pause = time.monotonic() + linger_seconds, SHORTEST_PAUSE_SECONDS
         while self.has_time():
-            has_run = self.run_round()
+            before = self.report.chunks
+            self._run(self._fresh_chunks())
+            has_run = self.report.chunks > before
             if self.is_down:
                 break
-            if any(line.record_count for line in self.lines.values()):
-                continue
             left = end - time.monotonic()
             if left > 0:
                 pause = SHORTEST_PAUSE_SECONDS if has_run else min(2 * pause, LONGEST_PAUSE_SECONDS)
@@ -121,25 +121,21 @@ class _Pass:
             elif linger_seconds or not has_run:
                 break
 
-    def run_round(self) -> bool:
-        """As many chunks of each shard as are in flight at once; False if there was none."""
-        settings = self.drain.settings
-        chunks: list[Chunk] = []
-        for shard in self.shards:
-            suspects = self._fill_line(shard)
-            taken = self.lines[shard].take(
-                settings.chunk_max_records * settings.chunk_concurrency,
-                settings.chunk_max_bytes * settings.chunk_concurrency,
-            )
-            chunks += self._split(shard, suspects + taken)
-        if __debug__:
-            crash_point("drain.after_claim")
-        self.suspects += filter(is_suspect, chunks)
-        self._run([chunk for chunk in chunks if not is_suspect(chunk)])
-        return bool(chunks)
+    def _fresh_chunks(self) -> Iterator[Chunk]:
+        """Of entries that did not die before, a chunk of each shard in turn, while there is time. Whose last one was
+        taken is asked again in the next round, so that entries gather to chunks worth a run."""
+        settings, shards = self.drain.settings, self.shards
+        while shards and self.has_time():
+            for shard in shards:
+                self._fill_line(shard)
+                if __debug__:
+                    crash_point("drain.after_claim")
+                if entries := self.lines[shard].take(settings.chunk_max_records, settings.chunk_max_bytes):
+                    yield Chunk(shard, tuple(entries))
+            shards = [shard for shard in shards if self.lines[shard].record_count]
 
-    def _fill_line(self, shard: int) -> list[ClaimedEntry]:
-        """Claims until enough is waiting, or nothing is left; returns the entries that died before."""
+    def _fill_line(self, shard: int) -> None:
+        """Claims until enough is waiting, or nothing is left; entries that died before become suspects."""
         settings, line = self.drain.settings, self.lines[shard]
         suspects: list[ClaimedEntry] = []
         for _ in range(LOOKAHEAD_CLAIMS):
@@ -153,11 +149,9 @@ class _Pass:
             line.add(entry for entry in claim.entries if entry.deliveries <= 1)
             if not claim.entries:
                 break
-        return suspects
-
-    def _split(self, shard: int, entries: Iterable[ClaimedEntry]) -> Iterator[Chunk]:
-        settings = self.drain.settings
-        return split_chunks(shard, entries, max_records=settings.chunk_max_records, max_bytes=settings.chunk_max_bytes)
+        self.suspects += split_chunks(
+            shard, suspects, max_records=settings.chunk_max_records, max_bytes=settings.chunk_max_bytes
+        )
 
     def run_suspects(self) -> None:
         """What died before. An entry that dies alone once too often although others could be stored in this pass is to
@@ -165,10 +159,12 @@ class _Pass:
         while self.suspects and self.has_time():
             width = self.drain.settings.chunk_concurrency
             wave, self.suspects = self.suspects[:width], self.suspects[width:]
-            self._run(wave)
+            self._run(iter(wave))
         condemned = [chunk for chunk in self.died if is_condemnable(chunk)] if self.has_stored else []
         self.died = [chunk for chunk in self.died if chunk not in condemned]
-        self._run(condemned, is_condemned=True)
+        waiting = iter(condemned)
+        self._run(waiting, is_condemned=True)
+        self.died += waiting
 
     def release(self) -> None:
         """Makes what was not settled claimable by the next pass."""
@@ -182,18 +178,51 @@ class _Pass:
             for page in batched(line.empty(), RELEASED_AT_ONCE, strict=False):
                 self.drain.queue.release(shard, page, is_forgiven=True)
 
-    def _run(self, chunks: list[Chunk], *, is_condemned: bool = False) -> None:
-        """Runs all chunks, as many at once as may be."""
-        with ThreadPoolExecutor(self.drain.settings.chunk_concurrency) as pool:
-            errors = list(pool.map(lambda chunk: self._run_chunk(chunk, is_condemned=is_condemned), chunks))
+    def _run(self, chunks: Iterator[Chunk], *, is_condemned: bool = False) -> None:
+        """Runs chunks as they come, as many at once as may be, unless what all need is down: then the rest of
+        ``chunks`` is left alone."""
+        running: dict[Future[SluiceError | None], Chunk] = {}
+        try:
+            with ThreadPoolExecutor(self.drain.settings.chunk_concurrency) as pool:
+                self._keep_running(
+                    running, lambda chunk: pool.submit(self._run_chunk, chunk, is_condemned=is_condemned), chunks
+                )
+        finally:
+            for future, chunk in running.items():  # the queue went down while they ran
+                self._note(chunk, future.result())
         if __debug__:
             crash_point("drain.after_invoke")
-        for chunk, error in zip(chunks, errors, strict=True):
-            if isinstance(error, ChunkFailed):
-                (self.died if isinstance(error, ChunkCrashed) else self.failed).append(chunk)
-        self.report.chunks += len(chunks)
-        self.report.chunks_failed += sum(error is not None for error in errors)
-        self.is_down = bool(chunks) and all(error is not None and error.code in OUTAGES for error in errors)
+
+    def _keep_running(
+        self,
+        running: dict[Future[SluiceError | None], Chunk],
+        start: Callable[[Chunk], Future[SluiceError | None]],
+        chunks: Iterator[Chunk],
+    ) -> None:
+        """After a chunk that failed for want of something that every chunk needs, none starts until another one shows
+        that it is there; if all in flight fail so, it is down."""
+        width, started, outages = self.drain.settings.chunk_concurrency, 0, 0
+        self.is_down = False
+        while True:
+            if not self.is_down and not (outages and running):
+                for chunk in islice(chunks, width - len(running)):
+                    running[start(chunk)] = chunk
+                    started += 1
+            if not running:
+                return
+            done, _ = wait(running, return_when=FIRST_COMPLETED)
+            for future in done:
+                error = future.result()
+                self._note(running.pop(future), error)
+                outages = outages + 1 if error is not None and error.code in OUTAGES else 0
+            self.is_down = outages >= min(width, started)
+
+    def _note(self, chunk: Chunk, error: SluiceError | None) -> None:
+        """Counts a chunk that has run, and keeps one that failed for its release."""
+        if isinstance(error, ChunkFailed):
+            (self.died if isinstance(error, ChunkCrashed) else self.failed).append(chunk)
+        self.report.chunks += 1
+        self.report.chunks_failed += error is not None
 
     def _run_chunk(self, chunk: Chunk, *, is_condemned: bool) -> SluiceError | None:
         """Runs one chunk and counts what it did; logs and returns the error of one that failed."""

@@ -1,6 +1,8 @@
 """functions/drain with fakes: claims, fans out, gives back what failed."""
 
 from collections.abc import Callable
+from threading import Event
+from time import sleep
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -101,6 +103,30 @@ def test_one_bad_chunk_does_not_hold_back_the_others(line: Line) -> None:
     assert len(line.runner.tasks) == 10, "a failed chunk must wait for the next tick"
 
 
+def test_what_failed_while_the_queue_went_down_is_given_back(line: Line) -> None:
+    line.fill(10)
+    questions = iter(range(10))
+    good, is_down = line.runner.action, Event()
+
+    def remaining() -> float:
+        if next(questions) == 2:  # before the second claim
+            line.queue.is_down = True
+            is_down.set()
+        return 60.0
+
+    def fail(task: ChunkTask) -> ChunkResult:
+        assert is_down.wait(10)
+        sleep(0.05)
+        line.queue.is_down = False
+        raise ChunkFailed("own_fault", "bad")
+
+    line.runner.action = fail
+    with pytest.raises(Unavailable):
+        line.drain(remaining=remaining)
+    line.runner.action = good
+    assert line.drain().reclaimed_entries == 10
+
+
 def test_a_chunk_of_unknown_outcome_is_left_alone_until_it_must_be_over(line: Line) -> None:
     line.fill(1)
     good = line.runner.action
@@ -128,9 +154,58 @@ def test_a_contract_error_is_reported_not_swallowed(line: Line) -> None:
 
 def test_stops_claiming_when_time_runs_out(line: Line) -> None:
     line.fill(100)
-    remaining = iter([60.0])
+    remaining = iter([60.0, 60.0])
     report = line.drain(remaining=lambda: next(remaining, 10.0))
-    assert (report.chunks, report.backlog_entries) == (2, 90)
+    assert (report.chunks, report.backlog_entries) == (1, 95)
+
+
+def test_a_slow_chunk_does_not_hold_up_those_after_it(line: Line) -> None:
+    line.fill(50)
+    good, others_are_stored = line.runner.action, Event()
+
+    def run(task: ChunkTask) -> ChunkResult:
+        is_slow = task is line.runner.tasks[0]
+        assert not is_slow or others_are_stored.wait(10)
+        result = good(task)
+        if len(line.store.rows) == 90:
+            others_are_stored.set()
+        return result
+
+    line.runner.action = run
+    assert line.drain().result.stored == 100
+
+
+def test_what_comes_while_the_last_chunk_runs_is_stored_in_the_same_pass(line: Line) -> None:
+    line.fill(1)
+    good = line.runner.action
+
+    def run(task: ChunkTask) -> ChunkResult:
+        if len(line.runner.tasks) == 1:
+            line.fill(1)
+        return good(task)
+
+    line.runner.action = run
+    assert line.drain().result.stored == 4
+
+
+def test_after_an_outage_nothing_starts_until_another_chunk_was_stored(line: Line) -> None:
+    line.fill(50)
+    good, has_failed = line.runner.action, Event()
+    seen: list[int] = []
+
+    def run(task: ChunkTask) -> ChunkResult:
+        if task is line.runner.tasks[0]:
+            has_failed.set()
+            raise ChunkFailed("database_unavailable", "down")
+        if task is line.runner.tasks[1]:
+            assert has_failed.wait(10)
+            sleep(0.05)
+            seen.append(len(line.runner.tasks))
+        return good(task)
+
+    line.runner.action = run
+    assert line.drain().result.stored == 90
+    assert seen == [2]
 
 
 def test_ticks_at_a_fixed_beat(line: Line) -> None:

@@ -30,13 +30,16 @@ class FairLine:
             self.record_count += entry.record_count
 
     def take(self, max_records: int, max_bytes: int) -> list[ClaimedEntry]:
-        """The next entries, until a limit is reached; the last one may exceed it."""
+        """The next entries, within the limits; one that exceeds a limit comes alone."""
         taken: list[ClaimedEntry] = []
         records = size = 0
-        while self._turns and records < max_records and size < max_bytes:
+        while self._turns:
+            following = self._waiting[self._turns[0][1]][0]
+            records += following.record_count
+            size += following.line_bytes
+            if taken and (records > max_records or size > max_bytes):
+                break
             taken.append(self._next())
-            records += taken[-1].record_count
-            size += taken[-1].line_bytes
         return taken
 
     def empty(self) -> Iterator[ClaimedEntry]:

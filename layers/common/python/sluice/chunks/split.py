@@ -25,11 +25,6 @@ def split_chunks(shard: int, entries: Iterable[ClaimedEntry], *, max_records: in
             yield Chunk(shard, tuple(chunk))
 
 
-def is_suspect(chunk: Chunk) -> bool:
-    """Whether the chunk's last run died: it has to wait for those that have done nothing."""
-    return chunk.attempts > 1
-
-
 def is_condemnable(chunk: Chunk) -> bool:
     """Whether one more death, when others live, proves that the entry itself kills."""
     return chunk.attempts >= CONDEMNED_FROM and len(chunk.entries) == 1
