@@ -28,15 +28,15 @@ class MemoryCensus:
     _counts: dict[int, dict[datetime, Counter[tuple[int, int, datetime]]]] = field(
         default_factory=lambda: defaultdict(lambda: defaultdict(Counter))
     )
-    _touched: dict[int, dict[datetime, set[datetime]]] = field(
-        default_factory=lambda: defaultdict(lambda: defaultdict(set))
-    )  # minutes of events by the minute of receipt
+    _touched: dict[int, dict[datetime, Counter[datetime]]] = field(
+        default_factory=lambda: defaultdict(lambda: defaultdict(Counter))
+    )  # logs by the minutes of receipt and event
 
     def add(self, application_id: int, cell: Cell, received_minute: datetime | None = None) -> None:
         """Counts logs of one minute, received in that minute unless said otherwise."""
         received = received_minute or cell.minute
         self._counts[application_id][cell.minute][cell.template_id, cell.level, received] += cell.count
-        self._touched[application_id][received].add(cell.minute)
+        self._touched[application_id][received][cell.minute] += cell.count
 
     @property
     def application_ids(self) -> list[int]:
@@ -49,9 +49,8 @@ class MemoryCensus:
         late: Counter[timedelta] = Counter()
         touched = self._touched[application_id]
         for at in _range(now - timedelta(hours=6), now):
-            for minute in touched.get(at, ()):
-                for (_, _, received), count in self._counts[application_id][minute].items():
-                    late[min(max(at - minute, timedelta()), 15 * _MINUTE)] += count if received == at else 0
+            for minute, count in touched.get(at, {}).items():
+                late[min(max(at - minute, timedelta()), 15 * _MINUTE)] += count
         lag, seen = timedelta(), 0
         for delay in sorted(late):
             if seen >= 0.99 * late.total():
