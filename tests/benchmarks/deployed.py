@@ -18,6 +18,8 @@ FUNCTIONS = {
     "index": "Index",
     "watch": "Watch",
     "alerts": "Alerts",
+    "deliver": "Deliver",
+    "archive": "Archive",
     "dashboard": "Dashboard",
 }
 # No limit of an application is reached: they are measured elsewhere, and are settings.

@@ -36,7 +36,10 @@ class Measured:
 
 
 BATCHES = (1, 10, 100, 1_000)  # logs per request
-FUNCTIONS = ("ingest", "drain", "process_chunk", "query", "index", "admin", "dashboard")
+FUNCTIONS = (
+    *("ingest", "drain", "process_chunk", "query", "index", "watch"),
+    *("alerts", "deliver", "archive", "admin", "dashboard"),
+)
 REQUEST_INPUTS = (
     *(f"ingest_ms_{batch}" for batch in BATCHES),
     *(f"queue_bytes_per_log_{batch}" for batch in BATCHES),
@@ -46,7 +49,7 @@ STORED_INPUTS = (
     *("chunk_ms", "index_rows_per_second"),
     *("table_bytes_per_log", "table_and_index_bytes_per_log", "stored_bytes_per_log"),
 )
-COLD_INPUTS = tuple(f"cold_ms_{function}" for function in FUNCTIONS)
+COLD_INPUTS = tuple(f"cold_{what}_{function}" for what in ("ms", "modules", "mb") for function in FUNCTIONS)
 ARCHIVE_INPUTS = (  # of `make bench-archive`
     *("archive_rows_per_second", "archive_bytes_per_log", "archive_text_bytes_per_log"),
     *("archive_verify_rows_per_second", "archive_search_rows_per_second", "rehydrate_rows_per_second"),

@@ -29,7 +29,12 @@ before, started = set(sys.modules), time.perf_counter()
 import app
 if sys.argv[1] == "start":
     (getattr(app, "_dependencies", None) or app._sessions)()
-print(json.dumps([len(set(sys.modules) - before), time.perf_counter() - started]))
+seconds, modules = time.perf_counter() - started, len(set(sys.modules) - before)
+import re
+from pathlib import Path
+status = Path("/proc/self/status")
+peak = int(re.search(r"VmHWM:\\s+(\\d+)", status.read_text())[1]) / 1_000 if status.exists() else 0
+print(json.dumps([modules, seconds, peak]))
 """
 _SIZES = """
 SELECT sum(pg_table_size(relid)) FILTER (WHERE parent = 'log_rows'),
@@ -48,18 +53,20 @@ def measure(bench: Bench) -> dict[str, Measured]:
             build.build(current, build.layer_platform(runs_here=True))
         measured["layer_mb"] = Measured(build.layer_megabytes())
         for verb in ("ingest", "process_chunk"):
-            count, seconds = imports(verb)
-            measured[f"{verb}_modules"] = Measured(count, f"{seconds * 1000:.0f} ms at a cold start")
+            found = imports(verb)
+            measured[f"{verb}_modules"] = Measured(found.modules, f"{found.seconds * 1000:.0f} ms at a cold start")
     if bench.wants(*COLD_INPUTS):
         measured |= _cold_starts(bench)
     return measured
 
 
 class Imports(NamedTuple):
-    """Modules and seconds."""
+    """What importing takes; ``megabytes`` (10^6 bytes) is the most memory of the interpreter by then, 0 where the
+    system does not tell."""
 
     modules: int
     seconds: float
+    megabytes: float
 
 
 def _stored(bench: Bench) -> dict[str, Measured]:
@@ -97,26 +104,34 @@ def _stored(bench: Bench) -> dict[str, Measured]:
 
 
 def _cold_starts(bench: Bench) -> dict[str, Measured]:
-    """Milliseconds until a function has imported and made all that it needs, with the SDK that Lambda has installed."""
+    """Milliseconds until a function has imported and made all that it needs, with the SDK that Lambda has installed,
+    and modules and memory by then."""
     settings = environments(bench.stack.connections)
     installed = Path(sysconfig.get_path("purelib"))
     with tempfile.TemporaryDirectory() as folder:
         for name in AWS_SDK:
             (Path(folder) / name).symlink_to(installed / name)
-        return {
-            f"cold_ms_{verb}": Measured(
-                1_000
-                * imports(verb, Path(folder), environ=settings[verb] | {"AWS_DEFAULT_REGION": "us-east-1"}).seconds
+        found = {
+            verb: imports(
+                verb,
+                Path(folder),
+                environ=settings[verb] | {"AWS_DEFAULT_REGION": "us-east-1"},
+                runs=2 if bench.is_quick else 3,
             )
             for verb in FUNCTIONS
         }
+    return {
+        f"cold_{what}_{verb}": Measured(value)
+        for verb, each in found.items()
+        for what, value in (("ms", 1_000 * each.seconds), ("modules", each.modules), ("mb", each.megabytes))
+    }
 
 
-def imports(verb: str, *folders: Path, environ: Mapping[str, str] | None = None) -> Imports:
-    """What importing a function from the built layer takes in an interpreter of its own, the best of three: modules,
-    and seconds; with its environment, until it has its dependencies, too."""
+def imports(verb: str, *folders: Path, environ: Mapping[str, str] | None = None, runs: int = 3) -> Imports:
+    """What importing a function from the built layer takes in an interpreter of its own, the best of ``runs``; with its
+    environment, until it has its dependencies, too."""
     paths = [str(path) for path in (REPOSITORY / "functions" / verb, build.LAYER, *folders)]
     command = [sys.executable, "-I", "-S", "-O", "-c", REPORT_IMPORTS, "start" if environ else "import", *paths]
-    runs = [subprocess.run(command, capture_output=True, text=True, check=True, env=environ) for _ in range(3)]
-    counts, seconds = zip(*(json.loads(run.stdout) for run in runs), strict=True)
-    return Imports(counts[0], min(seconds))
+    done = [subprocess.run(command, capture_output=True, text=True, check=True, env=environ) for _ in range(runs)]
+    counts, seconds, megabytes = zip(*(json.loads(each.stdout) for each in done), strict=True)
+    return Imports(counts[0], min(seconds), min(megabytes))

@@ -12,7 +12,7 @@ from typing import Any
 
 from benchmarks import archive_costs
 from benchmarks.archive_costs import KEPT_DAYS, MONTH_DAYS, Day
-from benchmarks.figures import BATCHES
+from benchmarks.figures import BATCHES, FUNCTIONS
 
 MEGABYTES_OF_A_CORE = 1_769
 HTTP_MEGABYTES, CHUNK_MEGABYTES = 512, 1_769  # as template.yaml has them by default; a test compares
@@ -182,9 +182,10 @@ def tables(measured: Numbers, prices: Mapping[str, Any]) -> dict[str, str]:
         "backlog": _backlog_table(measured),
         "storage": _storage_table(measured, prices),
         "modes": _mode_table(measured, prices),
+        "cold": _cold_table(measured),
         "sizes": _size_table(measured, prices),
         "archive": _archive_table(measured, prices),
-        "measured": _table(("measured", "value"), ((f"`{name}`", _digits(value)) for name, value in measured.items())),
+        "measured": _measured_table(measured),
     }
 
 
@@ -273,6 +274,19 @@ def _mode_table(measured: Numbers, prices: Numbers) -> str:
         for load in names
     ]
     return _table(("mode", "drain, runs an hour", "process_chunk", "dollars a month"), lines)
+
+
+def _measured_table(measured: Numbers) -> str:
+    """But for cold starts, which have a table of their own."""
+    lines = ((f"`{name}`", _digits(value)) for name, value in measured.items() if not name.startswith("cold_"))
+    return _table(("measured", "value"), lines)
+
+
+def _cold_table(measured: Numbers) -> str:
+    lines = [
+        (verb, *(_digits(measured[f"cold_{what}_{verb}"]) for what in ("modules", "ms", "mb"))) for verb in FUNCTIONS
+    ]
+    return _table(("function", "modules", "ms on a whole core", "MB"), lines)
 
 
 def _size_table(measured: Numbers, prices: Mapping[str, Any]) -> str:

@@ -6,10 +6,12 @@ unit/test_ingest_memory.py.
 
 import json
 import os
+import random
 import re
 import subprocess
 import sys
 from collections import defaultdict
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,11 +22,14 @@ import redis
 from benchmarks.deployed import environments
 from deploy.target import REPOSITORY
 from lambda_events import rest_event
-from samples import PEPPER, record, submission
+from samples import PEPPER, record, stream_entry, submission
 from scratch import Scratch
+from sluice.anomalies.monitor import MAX_TEMPLATES as MAX_TEMPLATES_WATCHED
 from sluice.applications.keys import hash_secret, mint_key
 from sluice.applications.postgres import PostgresApplications
+from sluice.archive.lines import MAX_BYTES
 from sluice.chunks.postgres import PostgresChunkStore
+from sluice.entries.packing import pack_record
 from sluice.runtime.postgres import Database
 from sluice.streams.model import StreamEntry
 from sluice.streams.redis import GROUP, RedisQueue
@@ -79,6 +84,37 @@ for first in range(0, total, 5_000):
 print()
 print(json.dumps([stored, peaks]))
 """
+ARCHIVE = """
+import json, re, sys
+from datetime import UTC, datetime
+from pathlib import Path
+from apps import load_app
+from fakes.objects import FolderObjects
+from sluice.archive.postgres import PostgresArchive
+from sluice.runtime.postgres import Database
+
+app, (url, folder) = load_app("archive"), sys.argv[1:]
+now = datetime(2026, 11, 24, 9, tzinfo=UTC)
+archiver = app.Archiver(PostgresArchive(Database(url)), FolderObjects(Path(folder)), lambda: now, lambda act: act())
+done = archiver.run(lambda: True)
+peak = int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) // 1024
+print(json.dumps([done.objects_written, done.bytes_written, peak]))
+"""
+# Templates of an application with a count in each ten minutes of two days.
+COUNT_MANY = """
+WITH made AS (
+    INSERT INTO templates (application_id, number, version, text)
+    SELECT %s, n, 1, 'event ' || n FROM generate_series(1, %s) n RETURNING application_id, template_id)
+INSERT INTO template_counts (application_id, event_minute, template_id, template_key, level, received_minute,
+                             record_count)
+SELECT application_id, at, template_id, 0, 20, at, 20 + mod(template_id, 9)
+FROM made, generate_series(date_trunc('hour', now()) - interval '2 days', now(), interval '10 minutes') at"""
+OPEN_MANY = """
+INSERT INTO incidents (application_id, fingerprint, status, severity, rule_name, kind, title, sentence, query,
+                       window_from, window_until, opened_at)
+SELECT %s, 'f' || n, 'firing', 'critical', repeat('r', 100), 'rate', repeat('t', 300), repeat('s', 2000),
+       repeat('q', 2000), now(), now(), now() FROM generate_series(1, %s) n"""
+MAX_INCIDENTS = 500  # of a page
 JUNK_LINES = int(os.environ.get("SLUICE_JUNK_LINES", "40000"))
 LARGEST_MESSAGE = "🎉" * 65_536
 # Copies the only entry of a stream, which no lookahead of a drain reaches the end of.
@@ -108,6 +144,7 @@ class Machine:
     def call(self, name: str, event: dict[str, Any], role: str, memory: str = "HttpMemoryMegabytes") -> Any:
         """The handler's answer; AssertionError if it took more than nine tenths of the smallest memory."""
         answer, megabytes = self.run(CALL, name, name, role=role, stdin=json.dumps(event))
+        sys.stdout.write(f"{name}: {megabytes} MB\n")
         assert megabytes <= 0.9 * smallest_memory(memory), f"{megabytes} MB"
         return answer
 
@@ -131,6 +168,15 @@ class Machine:
         """One batch of equal logs, in parts as ingest would make them."""
         records = [record(position, message) for position in range(count)]
         assert self.queue.submit(submission(records, application_id=self.application_id))
+
+    def key(self) -> str:
+        """A new one, to read with."""
+        text, key = mint_key(PEPPER)
+        ((name,),) = self.scratch.rows("SELECT name FROM applications WHERE application_id = %s", self.application_id)
+        applications = PostgresApplications(Database(self.scratch.url("sluice_owner", direct=True)))
+        secret_hash = hash_secret(key.secret, PEPPER)
+        applications.add_key(name, key_id=key.key_id, secret_hash=secret_hash, scopes=["read"], expires_at=None)
+        return text
 
     def claim(self) -> list[str]:
         claim = self.queue.claim(0, min_idle_seconds=60, max_records=10**6, max_bytes=10**9)
@@ -203,14 +249,50 @@ def test_index_makes_filters_of_the_wordiest_rows(machine: Machine) -> None:
 def test_query_answers_with_the_largest_page(machine: Machine, count: int, message: str) -> None:
     machine.submit(count, message)
     machine.store()
-    text, key = mint_key(PEPPER)
-    ((name,),) = machine.scratch.rows("SELECT name FROM applications WHERE application_id = %s", machine.application_id)
-    applications = PostgresApplications(Database(machine.scratch.url("sluice_owner", direct=True)))
-    secret_hash = hash_secret(key.secret, PEPPER)
-    applications.add_key(name, key_id=key.key_id, secret_hash=secret_hash, scopes=["read"], expires_at=None)
+    text = machine.key()
     for form, limit in (("json", "1000"), ("csv", "10000")):
         query = {"limit": limit, "format": form, "since": "2000-01-01T00:00:00Z"}
         event = rest_event("GET", "/api/logs", headers={"X-API-Key": text}, query=query)
         answer = machine.call("query", event, "sluice_reader")
         assert answer["statusCode"] == 200
         assert 1_000_000 < len(answer["body"].encode()) < 6_000_000
+
+
+def test_archive_writes_the_largest_object(migrated_database: Callable[[], Scratch], tmp_path: Path) -> None:
+    """As much as fits: text that compression does little for."""
+    machine = Machine(migrated_database(), redis.Redis(), "")
+    at = datetime(2026, 10, 1, 9, tzinfo=UTC)
+    store, chance = PostgresChunkStore(Database(machine.scratch.url("sluice_writer"))), random.Random(1)
+    for _ in range(10):
+        packed = [pack_record(record(n, chance.randbytes(32_768).hex(), event_at=at)) for n in range(100)]
+        times = {"event_from": at, "event_to": at, "received_at": at}
+        store.store([stream_entry(packed, application_id=machine.application_id, **times)])
+    url = machine.scratch.url("sluice_archiver")
+    written, size, megabytes = machine.run(ARCHIVE, "archive", url, str(tmp_path), role="sluice_archiver")
+    assert written == 2
+    assert size > MAX_BYTES
+    sys.stdout.write(f"archive: {megabytes} MB\n")
+    assert megabytes <= 0.9 * smallest_memory("HttpMemoryMegabytes"), f"{megabytes} MB"
+
+
+def test_watch_follows_as_many_templates_as_it_does_at_once(
+    migrated_database: Callable[[], Scratch], redis_url: str
+) -> None:
+    """Of several applications that it learns from the beginning."""
+    machine = Machine(migrated_database(), redis.Redis(), redis_url)
+    for application_id in [machine.application_id, *(machine.scratch.create_application() for _ in range(3))]:
+        machine.scratch.rows("INSERT INTO template_sets (application_id) VALUES (%s)", application_id)
+        machine.scratch.rows(COUNT_MANY, application_id, MAX_TEMPLATES_WATCHED)
+    machine.call("watch", {}, "sluice_watcher")
+    ((series,),) = machine.scratch.rows("SELECT count(*) FROM anomaly_states")
+    assert series > 4 * MAX_TEMPLATES_WATCHED
+
+
+def test_alerts_answers_with_the_largest_page(machine: Machine) -> None:
+    machine.scratch.rows(OPEN_MANY, machine.application_id, MAX_INCIDENTS)
+    event = rest_event(
+        "GET", "/api/incidents", headers={"X-API-Key": machine.key()}, query={"limit": str(MAX_INCIDENTS)}
+    )
+    answer = machine.call("alerts", event, "sluice_alerts")
+    assert answer["statusCode"] == 200
+    assert len(json.loads(answer["body"])["incidents"]) == MAX_INCIDENTS

@@ -13,6 +13,7 @@ from benchmarks import report
 from benchmarks.__main__ import GROUPS
 from benchmarks.deployed import FUNCTIONS, environments
 from benchmarks.figures import FIGURES, INPUTS, Figure, Measured
+from benchmarks.figures import FUNCTIONS as COLD_FUNCTIONS
 from benchmarks.logs import BATCH, COLUMNS, batch, content_bytes, make_logs, rows
 from benchmarks.rounds import interleave, ratio
 from deploy.connections import KEYS
@@ -31,6 +32,11 @@ def test_every_figure_is_measured_by_one_group() -> None:
     keys = [key for keys, _ in GROUPS.values() for key in keys]
     assert [key for key in keys if key not in INPUTS] == [figure.key for figure in FIGURES]
     assert sorted(key for key in keys if key in INPUTS) == sorted(INPUTS)
+
+
+def test_cold_starts_are_those_of_every_function() -> None:
+    folders = {path.parent.name for path in (README.parents[2] / "functions").glob("*/app.py")}
+    assert folders == {*COLD_FUNCTIONS} == {*FUNCTIONS}
 
 
 def test_a_figure_meets_its_target_from_the_right_side() -> None:
