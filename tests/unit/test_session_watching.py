@@ -183,7 +183,7 @@ def test_what_stays_is_no_longer_news() -> None:
     (found,) = shop.watch(INCIDENT + 2 * HOUR)
     (over,) = shop.watch(INCIDENT + 26 * HOUR)
     assert (over.key, over.is_open) == (found.key, False)
-    assert [each.is_open for each in shop.watch(INCIDENT + 34 * HOUR)] == []
+    assert [each.is_open for each in shop.watch(INCIDENT + 38 * HOUR)] == []
 
 
 def test_late_logs_take_an_anomaly_away() -> None:
