@@ -2,6 +2,7 @@
 
 import signal
 
+import hypothesis
 import pytest
 
 pytest_plugins = ["stack", "scratch", "aws", "deployment", "scheduling"]
@@ -10,9 +11,12 @@ OFFLINE_SUITES = ("tests/unit/", "tests/functions/", "tests/properties/")
 
 
 def pytest_configure() -> None:
-    """Ctrl-C is heard again where a shell that runs us in the background would have it ignored: tests send it."""
+    """Ctrl-C is heard again where a shell that runs us in the background would have it ignored: tests send it.
+    No example of hypothesis has a time limit."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    hypothesis.settings.register_profile("sluice", deadline=None)  # a busy machine is no failure
+    hypothesis.settings.load_profile("sluice")
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
