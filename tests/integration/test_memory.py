@@ -112,7 +112,7 @@ FROM made, generate_series(date_trunc('hour', now()) - interval '2 days', now(),
 OPEN_MANY = """
 INSERT INTO incidents (application_id, fingerprint, status, severity, rule_name, kind, title, sentence, query,
                        window_from, window_until, opened_at)
-SELECT %s, 'f' || n, 'firing', 'critical', repeat('r', 100), 'rate', repeat('t', 300), repeat('s', 2000),
+SELECT %s, gen_random_uuid(), 'firing', 'critical', repeat('r', 100), 'rate', repeat('t', 300), repeat('s', 2000),
        repeat('q', 2000), now(), now(), now() FROM generate_series(1, %s) n"""
 MAX_INCIDENTS = 500  # of a page
 JUNK_LINES = int(os.environ.get("SLUICE_JUNK_LINES", "40000"))

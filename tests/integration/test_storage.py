@@ -258,7 +258,7 @@ def test_an_entry_nobody_of_ours_wrote(pipeline: Pipeline, redis_client: redis.R
     redis_client.xadd(stream, {"message": b"by hand\x00"})
     assert pipeline.process(pipeline.claim()) == ChunkResult(stored=2, dead_lettered=1, acknowledged=2)
     ((queued,),) = pipeline.scratch.rows(
-        "SELECT queued FROM dead_letters WHERE reason = 'unreadable_entry' AND detail <> ''"
+        "SELECT queued FROM dead_letters WHERE reason = 'unreadable_entry' AND detail <> '' ORDER BY dead_letter_id"
     )[-1:]
     assert b"by hand\x00" in bytes(queued)
 
