@@ -75,7 +75,7 @@ def _stored(bench: Bench) -> dict[str, Measured]:
     installation, count = bench.small, STORED_BATCHES * BATCH
     more = 3 if bench.is_quick else 5
     seconds = []
-    for _ in range(2 if bench.is_quick else 5):
+    for _ in range(1 if bench.is_quick else 5):
         installation.empty()
         installation.queue(STORED_BATCHES)
         installation.settle()
@@ -116,7 +116,7 @@ def _cold_starts(bench: Bench) -> dict[str, Measured]:
                 verb,
                 Path(folder),
                 environ=settings[verb] | {"AWS_DEFAULT_REGION": "us-east-1"},
-                runs=2 if bench.is_quick else 3,
+                runs=1 if bench.is_quick else 3,
             )
             for verb in FUNCTIONS
         }

@@ -31,7 +31,7 @@ def measure(bench: Bench) -> dict[str, Measured]:
     if bench.wants("freshness_p95_seconds_wake"):
         bench.deployment.have_ingest_wake()
         _delays(bench.deployment, WARM_UP_SECONDS)
-        measured["freshness_p95_seconds_wake"] = _delays(bench.deployment, 4 if bench.is_quick else 8)
+        measured["freshness_p95_seconds_wake"] = _delays(bench.deployment, 3 if bench.is_quick else 8)
     return measured
 
 

@@ -10,9 +10,9 @@ from benchmarks.logs import BATCH
 from benchmarks.rounds import interleave, ratio
 
 BATCHES, BASELINE_LOGS, QUICK_BASELINE_LOGS = 50, 8_000, 5_000
-ROUNDS, QUICK_ROUNDS = 5, 3
+ROUNDS, QUICK_ROUNDS = 5, 2
 FAIR_SHARE_OF_COPY = 0.035  # a baseline that stores less is not the classic architecture at its best
-WARM_BATCHES, QUICK_WARM_BATCHES = 200, 100  # 25,000 and 12,500 logs for each application
+WARM_BATCHES, QUICK_WARM_BATCHES = 200, 50  # 25,000 and 6,250 logs for each application
 NEWS = "SELECT count(*) + count(mined_into) FROM templates"  # what the miner has made, and what it has merged
 PATIENCE_SECONDS, POLL_SECONDS = 60, 0.02
 BASELINE_STREAM = "baseline:logs"
