@@ -137,7 +137,7 @@ class GroupReader:
             yield self._ready(found, end), beyond
             if end == far:
                 break
-            width *= max(0.25, min(8.0, _TARGET_FILTERS / max(self._cost, 1)))
+            width *= max(0.25, min(1000.0, _TARGET_FILTERS / max(self._cost, 1)))
         if self._later:
             yield self._ready([], far), far
 
