@@ -10,7 +10,7 @@ from sluice.alerts.payload import MAX_SAMPLES
 from sluice.alerts.ports import LogSource
 from sluice.alerts.postgres_unusual import PostgresUnusual
 from sluice.alerts.unusual import tell_anomaly
-from sluice.alerts.watermark import watermark
+from sluice.alerts.watermark import stored_until
 from sluice.anomalies.watch import Watcher
 from sluice.metrics.model import Sample
 from sluice.metrics.ports import MetricStore
@@ -36,9 +36,7 @@ class Anomalies:
     def watch(self, has_time: Callable[[], bool]) -> dict[str, Any]:
         """Judges what is complete by now, until time is up."""
         began_at = self.now()
-        shards = self.queue.shards()
-        oldest = [self.queue.inspect(shard, max_entries=1, max_pending=0).oldest_seconds for shard in shards]
-        complete_until = watermark(began_at, oldest).replace(second=0, microsecond=0)
+        complete_until = stored_until(self.queue, began_at).replace(second=0, microsecond=0)
         watched = self.watcher.run(complete_until, has_time, self._failed)
         samples = [Sample("buckets_watched", watched.buckets), Sample("anomalies_found", watched.opened)]
         keep(self.metrics, self.store, self.logger, [sample for sample in samples if sample.value])

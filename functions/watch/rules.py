@@ -11,7 +11,7 @@ from sluice.alerts.evaluate import Change, Outcome, evaluate
 from sluice.alerts.model import EventKind, Kind
 from sluice.alerts.payload import MAX_SAMPLES, Told, query_of, tell
 from sluice.alerts.ports import Due, LogSource, RuleStates, Settled
-from sluice.alerts.watermark import watermark
+from sluice.alerts.watermark import stored_until
 from sluice.applications.ports import Clock
 from sluice.errors import SluiceError
 from sluice.metrics.model import Sample
@@ -39,9 +39,7 @@ class Rules:
         """Judges the rules that have something to judge, until none is left or time is up: who is left waits longest,
         and comes first in the next run."""
         began_at = self.now()
-        shards = self.queue.shards()
-        oldest = [self.queue.inspect(shard, max_entries=1, max_pending=0).oldest_seconds for shard in shards]
-        complete_until = watermark(began_at, oldest)
+        complete_until = stored_until(self.queue, began_at)
         self.states.create_defaults()
         late_minutes = self.states.note_late(complete_until)
         totals: Counter[str] = Counter()

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sluice.alerts.watermark import watermark
+from sluice.alerts.watermark import stored_until
 from sluice.anomalies.session_watch import SessionWatcher
 from sluice.metrics.model import Sample
 from sluice.metrics.ports import MetricStore
@@ -27,9 +27,7 @@ class Sessions:
     def watch(self, has_time: Callable[[], bool]) -> dict[str, Any]:
         """Judges the sessions that are complete by now, until time is up."""
         began_at = self.now()
-        shards = self.queue.shards()
-        oldest = [self.queue.inspect(shard, max_entries=1, max_pending=0).oldest_seconds for shard in shards]
-        complete_until = watermark(began_at, oldest).replace(second=0, microsecond=0)
+        complete_until = stored_until(self.queue, began_at).replace(second=0, microsecond=0)
         watched = self.watcher.run(complete_until, has_time, self._failed)
         samples = [
             Sample("sessions_judged", watched.sessions),
