@@ -101,13 +101,17 @@ def holding(lock: Path | None) -> Iterator[None]:
 
 
 def clean(state: State) -> bool:
-    """Stop the servers and delete everything they stored; False if there is nothing."""
+    """Stop the servers and delete everything they stored; False if there is nothing. Interrupted, it leaves that,
+    or a folder beside it that the next call deletes."""
     down(state)
+    doomed = state.root.with_name(f".{state.root.name}.deleted")
+    shutil.rmtree(doomed, ignore_errors=True)
     if not state.root.exists():
         return False
     if not state.lock.exists():
         raise StackError(f"{state.root} is not a state directory of the embedded stack: nothing was deleted")
-    shutil.rmtree(state.root)
+    state.root.rename(doomed)
+    shutil.rmtree(doomed)
     return True
 
 

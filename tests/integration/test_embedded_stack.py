@@ -221,6 +221,22 @@ def test_what_a_test_session_uses_is_not_deleted(tmp_path: Path) -> None:
     assert not state.exists()
 
 
+def test_a_deletion_that_is_killed_leaves_no_half_of_a_state(tmp_path: Path) -> None:
+    state, count = tmp_path / "state", 10_000
+    (state / "postgres").mkdir(parents=True)
+    (state / "lock").touch()
+    for number in range(count):
+        (state / "postgres" / str(number)).touch()
+    command = [sys.executable, "-m", "embedded", "clean", "--state", str(state)]
+    with subprocess.Popen(command, env=os.environ | {"PYTHONPATH": str(REPOSITORY / "localstack")}) as deleting:
+        while state.exists() and len(list((state / "postgres").iterdir())) == count:
+            assert deleting.poll() is None
+        deleting.kill()
+    assert not state.exists()
+    assert embedded("clean", state=state).returncode == 0
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_only_a_state_directory_is_ever_deleted(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("years of work")
     refused = embedded("clean", state=tmp_path)
