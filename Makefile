@@ -131,7 +131,7 @@ logs: ## Show the logs of functions and servers: make logs NAME=ingest,postgres 
 		else echo "no logs yet"; fi
 
 clean: ## Stop the servers and delete what they stored, unless tests are running on them
-	@if $(IS_SET_UP); then failed=0; for state in $(STATE) build/bench-stack $(wildcard build/test-stack build/test-stack-?); do \
+	@if $(IS_SET_UP); then failed=0; for state in $(STATE) $(wildcard build/*-stack build/test-stack-?); do \
 		$(EMBEDDED) clean --state $$state --unless-locked $$state.lock || failed=1; done; exit $$failed; fi
 
 distclean: clean ## Delete all that was ever made, the Python environments too

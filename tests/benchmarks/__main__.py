@@ -6,15 +6,13 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 
-from rich.console import Console
-
 from benchmarks import end_to_end, footprint, freshness, ingest, report, requests, scale, store
 from benchmarks.bench import Bench
-from benchmarks.contender import ContenderFailed
-from benchmarks.figures import COLD_INPUTS, FIGURES, INPUTS, REQUEST_INPUTS, STORED_INPUTS, BenchError, Measured
-from stack import BUILD, embedded, running_stack
+from benchmarks.figures import COLD_INPUTS, FIGURES, INPUTS, REQUEST_INPUTS, STORED_INPUTS, Measured
+from benchmarks.program import console, exit_code, servers
+from stack import BUILD
 
-STATE, RESULT = BUILD / "bench-stack", BUILD / "bench.json"
+RESULT = BUILD / "bench.json"
 GROUPS: dict[str, tuple[tuple[str, ...], Callable[[Bench], dict[str, Measured]]]] = {
     "taking in": (("ingest_single_vs_baseline", "ingest_batch_vs_baseline"), ingest.measure),
     "storing": (("store_vs_copy", "store_vs_baseline", "mining_cost"), store.measure),
@@ -27,14 +25,14 @@ GROUPS: dict[str, tuple[tuple[str, ...], Callable[[Bench], dict[str, Measured]]]
     ),
     "requests": (REQUEST_INPUTS, requests.measure),
 }
-console = Console(highlight=False)
+EVERY = frozenset((*(figure.key for figure in FIGURES), *INPUTS))
 
 
-def run(keys: frozenset[str], *, is_quick: bool) -> tuple[dict[str, Measured], list[str]]:
+def measured_now(keys: frozenset[str], *, is_quick: bool) -> tuple[dict[str, Measured], list[str]]:
     """Measures ``keys`` on servers of their own; the figures, and notes for people."""
     measured: dict[str, Measured] = {}
     notes: list[str] = []
-    with running_stack(STATE) as stack, ExitStack() as exits:
+    with servers("bench-stack") as stack, ExitStack() as exits:
         bench = Bench(stack, exits, keys, is_quick, notes.append)
         for name, (group, measure) in GROUPS.items():
             if bench.wants(*group):
@@ -42,8 +40,20 @@ def run(keys: frozenset[str], *, is_quick: bool) -> tuple[dict[str, Measured], l
                 with console.status(f"measuring {name}"):
                     measured |= measure(bench)
                 console.print(f"  {name}: {time.monotonic() - started:.0f} s", style="dim")
-    embedded("clean", state=STATE)  # gigabytes; what failed stays for inspection
     return {key: value for key, value in measured.items() if key in keys}, notes
+
+
+def run(keys: frozenset[str], *, is_quick: bool) -> None:
+    """Measures and prints ``keys``; if they are all of them, writes them, too."""
+    started = time.monotonic()
+    measured, notes = measured_now(keys, is_quick=is_quick)
+    console.print(f"  together: {time.monotonic() - started:.0f} s", style="dim")
+    console.print(report.table(measured))
+    console.print(report.inputs(measured))
+    for note in notes:
+        console.print(f"  {note}", style="dim", soft_wrap=True)
+    if keys == EVERY:
+        report.write(RESULT, report.document(measured, scale.QUICK_MANY if is_quick else None))
 
 
 def main() -> int:
@@ -51,24 +61,10 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help=f"fewer rounds, at most {scale.QUICK_MANY:,} rows")
     parser.add_argument("--only", metavar="KEY,...", help="measure these alone, and write no file")
     arguments = parser.parse_args()
-    every = frozenset((*(figure.key for figure in FIGURES), *INPUTS))
-    keys = frozenset(arguments.only.split(",")) if arguments.only else every
-    if unknown := keys - every:
-        parser.error(f"there is no figure {', '.join(sorted(unknown))}; known are {', '.join(sorted(every))}")
-    started = time.monotonic()
-    try:
-        measured, notes = run(keys, is_quick=arguments.quick)
-    except (BenchError, ContenderFailed) as error:
-        console.print(f"bench: {error}", style="red", markup=False, soft_wrap=True)
-        return 1
-    console.print(f"  together: {time.monotonic() - started:.0f} s", style="dim")
-    console.print(report.table(measured))
-    console.print(report.inputs(measured))
-    for note in notes:
-        console.print(f"  {note}", style="dim", soft_wrap=True)
-    if keys == every:
-        report.write(RESULT, report.document(measured, scale.QUICK_MANY if arguments.quick else None))
-    return 0
+    keys = frozenset(arguments.only.split(",")) if arguments.only else EVERY
+    if unknown := keys - EVERY:
+        parser.error(f"there is no figure {', '.join(sorted(unknown))}; known are {', '.join(sorted(EVERY))}")
+    return exit_code("bench", lambda: run(keys, is_quick=arguments.quick))
 
 
 if __name__ == "__main__":

@@ -15,26 +15,24 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from rich.console import Console
 
 from apps import load_app
 from benchmarks import report
 from benchmarks.bench import PRODUCT_REDIS
-from benchmarks.contender import ContenderFailed
 from benchmarks.figures import ARCHIVE_INPUTS, BenchError
 from benchmarks.installation import Installation
 from benchmarks.logs import APPLICATIONS
+from benchmarks.program import console, exit_code, servers
 from benchmarks.scale import fill
 from fakes.objects import FolderObjects
 from sluice.archive.postgres import PostgresArchive
 from sluice.archive.postgres_reads import PostgresArchiveReads
 from sluice.archive.postgres_rehydration import PostgresRehydrations
 from sluice.runtime.postgres import Database
-from stack import BUILD, Stack, embedded, running_stack
+from stack import BUILD, Stack
 
-STATE, RESULT = BUILD / "archive-stack", BUILD / "archive.json"
+RESULT = BUILD / "archive.json"
 HOT_DAYS = 30  # of the class that logs have by default
-console = Console(highlight=False)
 
 
 class Vault:
@@ -112,21 +110,20 @@ def measure(stack: Stack, exits: ExitStack, rows: int) -> dict[str, float]:
     return figures
 
 
+def run(rows: int) -> None:
+    """Measures, prints and writes."""
+    with servers("archive-stack", "--without", "emulator") as stack, ExitStack() as exits:
+        figures = measure(stack, exits, rows)
+    for name in ARCHIVE_INPUTS:
+        console.print(f"  {name}: {figures[name]:,.1f}")
+    report.write(RESULT, {name: round(figures[name], 1) for name in ARCHIVE_INPUTS})
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="make bench-archive", description=__doc__)
     parser.add_argument("--rows", type=int, default=1_000_000)
     arguments = parser.parse_args()
-    try:
-        with running_stack(STATE, "--without", "emulator") as stack, ExitStack() as exits:
-            figures = measure(stack, exits, arguments.rows)
-    except (BenchError, ContenderFailed) as error:
-        console.print(f"bench-archive: {error}", style="red", markup=False, soft_wrap=True)
-        return 1
-    embedded("clean", state=STATE)
-    for name in ARCHIVE_INPUTS:
-        console.print(f"  {name}: {figures[name]:,.1f}")
-    report.write(RESULT, {name: round(figures[name], 1) for name in ARCHIVE_INPUTS})
-    return 0
+    return exit_code("bench-archive", lambda: run(arguments.rows))
 
 
 if __name__ == "__main__":

@@ -12,22 +12,17 @@ from contextlib import ExitStack
 from statistics import median
 
 import psutil
-from rich.console import Console
 from rich.table import Table
 
 from benchmarks.bench import PRODUCT_REDIS, Bench
-from benchmarks.contender import ContenderFailed
-from benchmarks.figures import BenchError
 from benchmarks.installation import Installation
 from benchmarks.logs import BATCH
+from benchmarks.program import console, exit_code, servers
 from benchmarks.rounds import interleave
-from stack import BUILD, embedded, running_stack
 
-STATE = BUILD / "chunks-stack"
 RECORDS, CONCURRENCY = (1_000, 2_000, 5_000, 10_000, 20_000), (1, 2, 4, 8)
 BATCHES = 100
 LOGS = BATCHES * BATCH
-console = Console(highlight=False)
 
 
 class Sweep:
@@ -84,18 +79,17 @@ def sweep(bench: Bench, rounds: int) -> Table:
     return table
 
 
+def run(rounds: int) -> None:
+    """Measures and prints."""
+    with servers("chunks-stack") as stack, ExitStack() as exits:
+        console.print(sweep(Bench(stack, exits, frozenset(), False, console.print), rounds))
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="make bench-chunks", description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
-    try:
-        with running_stack(STATE) as stack, ExitStack() as exits:
-            console.print(sweep(Bench(stack, exits, frozenset(), False, console.print), arguments.rounds))
-    except (BenchError, ContenderFailed) as error:
-        console.print(f"bench-chunks: {error}", style="red", markup=False, soft_wrap=True)
-        return 1
-    embedded("clean", state=STATE)
-    return 0
+    return exit_code("bench-chunks", lambda: run(arguments.rounds))
 
 
 if __name__ == "__main__":

@@ -9,25 +9,21 @@ import json
 import re
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from queue import SimpleQueue
 from typing import NamedTuple
 
-from rich.console import Console
-
 from benchmarks import report
-from benchmarks.contender import ContenderFailed
 from benchmarks.deployment import FUNCTION_PREFIX, Deployment
-from benchmarks.figures import BenchError
 from benchmarks.freshness import send
-from stack import BUILD, embedded, running_stack
+from benchmarks.program import console, exit_code, servers
+from stack import BUILD
 
-STATE, RESULT = BUILD / "modes-stack", BUILD / "modes.json"
+RESULT = BUILD / "modes.json"
 MODES = ("wake", "tick")
 # As Lambda, the emulator writes it at the end of each invocation.
 _BILLED = re.compile(r"^REPORT .*Billed Duration: ([\d.]+) ms")
 SETTLING_SECONDS = 75  # until the last drain has left
-console = Console(highlight=False)
 
 
 class Run(NamedTuple):
@@ -75,26 +71,26 @@ def measure(deployment: Deployment, mode: str, load: str, seconds: float) -> dic
     return figures
 
 
+def run(modes: Sequence[str], seconds: float) -> None:
+    """Counts, prints and writes; the figures of other modes stay as they are."""
+    figures: dict[str, float] = json.loads(RESULT.read_text()) if RESULT.exists() else {}
+    for mode in modes:
+        with servers("modes-stack") as stack:
+            deployment = Deployment(stack, mode)
+            figures |= measure(deployment, mode, "busy", seconds)
+            figures |= measure(deployment, mode, "idle", seconds)
+    for name, value in figures.items():
+        console.print(f"  {name}: {value:,.1f}")
+    report.write(RESULT, {name: round(value, 1) for name, value in figures.items()})
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="make bench-modes", description=__doc__)
     parser.add_argument("--seconds", type=float, default=180, help="for each mode and load")
     parser.add_argument("--mode", choices=MODES, help="this one alone; the other's figures stay as they are")
     arguments = parser.parse_args()
-    figures: dict[str, float] = json.loads(RESULT.read_text()) if arguments.mode else {}
-    try:
-        for mode in [arguments.mode] if arguments.mode else MODES:
-            with running_stack(STATE) as stack:
-                deployment = Deployment(stack, mode)
-                figures |= measure(deployment, mode, "busy", arguments.seconds)
-                figures |= measure(deployment, mode, "idle", arguments.seconds)
-    except (BenchError, ContenderFailed) as error:
-        console.print(f"bench-modes: {error}", style="red", markup=False, soft_wrap=True)
-        return 1
-    embedded("clean", state=STATE)
-    for name, value in figures.items():
-        console.print(f"  {name}: {value:,.1f}")
-    report.write(RESULT, {name: round(value, 1) for name, value in figures.items()})
-    return 0
+    modes = [arguments.mode] if arguments.mode else MODES
+    return exit_code("bench-modes", lambda: run(modes, arguments.seconds))
 
 
 if __name__ == "__main__":

@@ -1,22 +1,27 @@
 """The benchmark's pure parts: what it promises to show, and how it computes it."""
 
+import fcntl
 import json
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+import psycopg2
 import pytest
 from rich.console import Console
 
-from benchmarks import report
+from benchmarks import program, report
 from benchmarks.__main__ import GROUPS
+from benchmarks.contender import ContenderFailed
 from benchmarks.deployed import FUNCTIONS, environments
-from benchmarks.figures import FIGURES, INPUTS, Figure, Measured
+from benchmarks.figures import FIGURES, INPUTS, BenchError, Figure, Measured
 from benchmarks.figures import FUNCTIONS as COLD_FUNCTIONS
 from benchmarks.logs import BATCH, COLUMNS, batch, content_bytes, make_logs, rows
 from benchmarks.rounds import interleave, ratio
+from benchmarks.store import FAIR_SHARE_OF_COPY, require_fair
 from deploy.connections import KEYS
+from stack import BUILD
 
 README = Path(__file__).parents[1] / "benchmarks" / "README.md"
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -105,3 +110,48 @@ def test_functions_get_the_settings_they_are_deployed_with() -> None:
     assert settings["process_chunk"]["DATABASE_URL"] == "writer_database_url"
     assert int(settings["drain"]["CHUNK_CONCURRENCY"]) > 0
     assert settings["ingest"]["SHARD_COUNT"] == "1"
+
+
+def test_a_run_with_a_slow_baseline_is_invalid() -> None:
+    assert FAIR_SHARE_OF_COPY == 0.035
+    require_fair(Measured(0.036))
+    with pytest.raises(BenchError, match="invalid"):
+        require_fair(Measured(0.034))
+
+
+def test_a_second_run_disturbs_no_first() -> None:
+    name = "bench-stack-of-a-test"
+    lock = BUILD / f"{name}.lock"
+    with lock.open("w") as first:
+        fcntl.flock(first, fcntl.LOCK_EX)
+        with pytest.raises(BenchError, match=f"another run uses .*{name}: wait"), program.servers(name):
+            pass
+    lock.unlink()
+
+
+@pytest.mark.parametrize("error", [BenchError("is worth\nnothing"), ContenderFailed("ended"), psycopg2.Error("gone")])
+def test_what_ends_a_run_early_is_told_without_a_traceback(
+    error: Exception, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail() -> None:
+        raise error
+
+    assert program.exit_code("bench", fail) == 1
+    assert capsys.readouterr().out == f"bench: {error}\n"
+
+
+def test_an_interrupted_run_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    assert program.exit_code("bench", interrupt) == 130
+    assert "interrupted" in capsys.readouterr().out
+    assert program.exit_code("bench", lambda: None) == 0
+
+
+def test_a_mistake_in_the_benchmark_keeps_its_traceback() -> None:
+    def err() -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        program.exit_code("bench", err)
