@@ -21,7 +21,7 @@ IS_SET_UP := [ -e build/venv/.complete ]
 WITH_VENV := PATH="$(CURDIR)/build/venv/bin:$$PATH"
 DEPLOY := $(WITH_VENV) PYTHONPATH=infra $(PYTHON_VENV) -m deploy
 SUPPLY_CHAIN := PYTHONPATH=infra $(PYTHON_VENV) -m supply_chain
-BENCHMARKS = $(WITH_VENV) PYTHONPATH=tests:infra:localstack $(PYTHON_VENV) -m benchmarks
+BENCHMARKS = $(TESTING) PYTHONPATH=tests:infra:localstack $(PYTHON_VENV) -m benchmarks
 SHARDS = $(if $(SHARD_COUNT),--parameter ShardCount=$(SHARD_COUNT))
 COMPOSE := docker compose --file localstack/compose.yaml --env-file localstack/.env $(if $(MONITORING),--profile monitoring)
 WITH_COMPOSE := . build/compose/env

@@ -18,12 +18,12 @@ import psutil
 
 from apps import load_app
 from benchmarks import report
-from benchmarks.bench import PRODUCT_REDIS
+from benchmarks.bench import FULL_REDIS
+from benchmarks.day import fill
 from benchmarks.figures import ARCHIVE_INPUTS, BenchError
 from benchmarks.installation import Installation
 from benchmarks.logs import APPLICATIONS
 from benchmarks.program import console, exit_code, servers
-from benchmarks.scale import fill
 from fakes.objects import FolderObjects
 from sluice.archive.postgres import PostgresArchive
 from sluice.archive.postgres_reads import PostgresArchiveReads
@@ -78,7 +78,7 @@ def _processor_seconds(stack: Stack) -> float:
 
 def measure(stack: Stack, exits: ExitStack, rows: int) -> dict[str, float]:
     """Rows a second and bytes a log. Raises BenchError if anything is missing afterwards."""
-    installation = Installation(stack, "product", PRODUCT_REDIS, exits)
+    installation = Installation(stack, "product", FULL_REDIS, exits)
     fill(installation, rows)
     vault = Vault(stack, installation, Path(exits.enter_context(tempfile.TemporaryDirectory())))
 

@@ -207,6 +207,12 @@ def _row(log: dict[str, Any]) -> LogEntry:
     return LogEntry(**log)
 
 
+@cache
+def _logs(count: int, seed: int) -> list[dict[str, Any]]:
+    now = datetime.now(UTC)
+    return [json.loads(single(log, now).vary(seed)) for log in make_logs(count, seed)]
+
+
 class Driver:
     """What the benchmark has done here, in a process that runs neither worker nor server."""
 
@@ -235,10 +241,8 @@ class Driver:
 
     def fill(self, count: int, seed: int) -> None:
         """Queues ``count`` logs, as the view would."""
-        now = datetime.now(UTC)
-        logs = [json.loads(single(log, now).vary(seed)) for log in make_logs(count, seed)]
         pipeline = stream().pipeline(transaction=False)
-        for log in logs:
+        for log in _logs(count, seed):
             pipeline.xadd(STREAM, {"log": packed(log, 1)})
         pipeline.execute()
 

@@ -2,10 +2,12 @@
 
 import os
 import secrets
+import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,6 +17,7 @@ from urllib.parse import urlsplit
 import redis
 
 from benchmarks.contender import Contender
+from benchmarks.day import MANY, QUICK_MANY, fill
 from benchmarks.deployment import Deployment
 from benchmarks.figures import BenchError
 from benchmarks.installation import Installation
@@ -24,9 +27,10 @@ from scratch import execute_as_superuser
 from stack import BUILD, REPOSITORY, Stack
 
 START_SECONDS = 20
+CHUNKS_AT_ONCE = 4  # of a drain, as in template.yaml
 BASELINE = BUILD / "baseline" / "bin"
 # One Redis database for each contender; the deployed stack has 0.
-PRODUCT_REDIS, SMALL_REDIS, BASELINE_REDIS, BROKER_REDIS, RAW_REDIS, PLAIN_REDIS = 1, 2, 3, 4, 5, 6
+FULL_REDIS, SMALL_REDIS, BASELINE_REDIS, BROKER_REDIS, RAW_REDIS, PLAIN_REDIS = 1, 2, 3, 4, 5, 6
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,18 @@ class Bench:
     def wants(self, *keys: str) -> bool:
         return not self.keys.isdisjoint(keys)
 
+    def prepare(self, names: Collection[str]) -> None:
+        """Starts what these properties hold while nothing is measured yet: those that keep one core busy for long
+        beside each other and all others."""
+        slow = [name for name in names if name in ("deployment", "full")]
+        with ThreadPoolExecutor(len(slow) + 1) as pool:
+            started = [pool.submit(getattr, self, name) for name in slow]
+            for name in names:
+                if name not in slow:
+                    getattr(self, name)
+            for future in started:
+                future.result()
+
     def redis_url(self, database: int) -> str:
         return f"{self.stack.redis_url.rpartition('/')[0]}/{database}"
 
@@ -54,9 +70,9 @@ class Bench:
         return self.stack.database_url("sluice_owner", name)
 
     @cached_property
-    def product(self) -> Installation:
-        """Sluice's handlers, see product.py."""
-        return Installation(self.stack, "product", PRODUCT_REDIS, self.exits)
+    def small(self) -> Installation:
+        """Sluice's handlers, see product.py, where few logs are stored."""
+        return Installation(self.stack, "small", SMALL_REDIS, self.exits)
 
     @cached_property
     def plain(self) -> Installation:
@@ -64,9 +80,13 @@ class Bench:
         return Installation(self.stack, "plain", PLAIN_REDIS, self.exits, templates=False)
 
     @cached_property
-    def small(self) -> Installation:
-        """The same, where few logs are stored."""
-        return Installation(self.stack, "small", SMALL_REDIS, self.exits)
+    def full(self) -> Installation:
+        """The same, where a day of many logs is stored, with word filters if they are searched."""
+        installation = Installation(self.stack, "full", FULL_REDIS, self.exits)
+        count = QUICK_MANY if self.is_quick else MANY
+        seconds = fill(installation, count, has_filters=self.wants("search_vs_scan"))
+        self.note(f"{count:,} rows were filled in at {count / seconds:,.0f}/s, while other things started")
+        return installation
 
     @cached_property
     def baseline_environ(self) -> dict[str, str]:
@@ -115,9 +135,11 @@ class Bench:
 
     @cached_property
     def deployment(self) -> Deployment:
-        """The product as a whole, see deployment.py; who measures has its queue drained."""
-        deployment = Deployment(self.stack)
+        """The product as a whole, see deployment.py, storing without templates; who measures has its queue drained."""
+        deployment = Deployment(self.stack, templates="off")
         deployment.end_schedule()
+        if self.wants("end_to_end_vs_copy", "end_to_end_vs_baseline"):
+            deployment.warm_up(self.batches, CHUNKS_AT_ONCE)
         return deployment
 
     @cached_property
@@ -143,9 +165,10 @@ class Bench:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
+                process_group=0,
             )
-        self.exits.callback(process.wait, 10)
-        self.exits.callback(process.terminate)
+        self.exits.callback(process.wait)
+        self.exits.callback(os.killpg, process.pid, signal.SIGKILL)  # nothing that it holds is needed any more
 
     def _contender(self, name: str, command: list[str], environ: dict[str, str]) -> Contender:
         return self.exits.enter_context(Contender(command, environ, self.stack.state / f"{name}.log"))

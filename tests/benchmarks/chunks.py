@@ -14,7 +14,7 @@ from statistics import median
 import psutil
 from rich.table import Table
 
-from benchmarks.bench import PRODUCT_REDIS, Bench
+from benchmarks.bench import SMALL_REDIS, Bench
 from benchmarks.installation import Installation
 from benchmarks.logs import BATCH
 from benchmarks.program import console, exit_code, servers
@@ -30,7 +30,7 @@ class Sweep:
 
     def __init__(self, bench: Bench) -> None:
         self._installation = Installation(
-            bench.stack, "product", PRODUCT_REDIS, bench.exits, most_at_once=max(CONCURRENCY)
+            bench.stack, "product", SMALL_REDIS, bench.exits, most_at_once=max(CONCURRENCY)
         )
         self._roots = (bench.stack.supervisor_pid(), self._installation.pid)
         self.processor: dict[int, list[float]] = {records: [] for records in RECORDS}

@@ -15,6 +15,7 @@ from benchmarks.figures import BenchError
 CLIENTS = 8
 PATIENCE_SECONDS = 30
 PAUSE_SECONDS = 0.1  # after a refusal that passes
+STORING_SECONDS, POLL_SECONDS = 60, 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,3 +80,14 @@ def repeating(action: Callable[[], object], pause_seconds: float) -> Iterator[No
         finally:
             stop.set()
         future.result()
+
+
+def wait_until_stored(accepted: int, stored: Callable[[], int]) -> None:
+    """Returns when as many logs are stored. Raises BenchError if that takes too long, or if there are more."""
+    deadline = time.monotonic() + STORING_SECONDS
+    while (count := stored()) < accepted:
+        if time.monotonic() > deadline:
+            raise BenchError(f"{count} of {accepted} accepted logs are stored")
+        time.sleep(POLL_SECONDS)
+    if count != accepted:
+        raise BenchError(f"{accepted} logs were accepted, {count} are stored")

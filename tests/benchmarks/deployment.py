@@ -4,7 +4,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from functools import cached_property
 from typing import Any
 
@@ -12,8 +13,10 @@ import boto3
 import psycopg2
 from botocore.config import Config
 
-from benchmarks.clients import CLIENTS
+from benchmarks.clients import CLIENTS, Request, flood, repeating, wait_until_stored
 from benchmarks.figures import BenchError
+from benchmarks.logs import BATCH
+from benchmarks.sizing import CHUNK_LOGS
 from stack import REPOSITORY, Stack
 
 FUNCTION_PREFIX = "sluice-local-"
@@ -31,10 +34,10 @@ PARAMETERS = {
 class Deployment:
     """Sluice on the embedded stack, one application for each client."""
 
-    def __init__(self, stack: Stack, mode: str = "tick") -> None:
-        """``mode``: as DrainMode in the template."""
+    def __init__(self, stack: Stack, mode: str = "tick", templates: str = "on") -> None:
+        """``mode``, ``templates``: as DrainMode and Templates in the template."""
         self.stack = stack
-        self.url = self._deploy(PARAMETERS | {"DrainMode": mode})
+        self.url = self._deploy(PARAMETERS | {"DrainMode": mode, "Templates": templates})
         self._lambda = self.client("lambda")
         self.keys = [self._create_key(f"client-{number}") for number in range(CLIENTS)]
 
@@ -60,12 +63,10 @@ class Deployment:
         self._configure("ingest", "DRAIN_FUNCTION", f"{FUNCTION_PREFIX}drain")
 
     def end_schedule(self) -> None:
-        """No drain starts by itself any more, and one that ticks ends: an update ends what runs."""
+        """No function starts by itself any more, and a drain that ticks ends: an update ends what runs."""
         events = self.client("events")
         for rule in events.list_rules()["Rules"]:
-            targets = events.list_targets_by_rule(Rule=rule["Name"])["Targets"]
-            if any("ticks" in json.loads(target.get("Input", "{}")) for target in targets):
-                events.disable_rule(Name=rule["Name"])
+            events.disable_rule(Name=rule["Name"])
         self._configure("drain", "SCHEDULE", "none")
 
     def set_templates(self, value: str) -> None:
@@ -102,6 +103,24 @@ class Deployment:
         connection = psycopg2.connect(self.stack.database_url("postgres", direct=True))
         connection.autocommit = True
         return connection.cursor()
+
+    def requests(self, bodies: Sequence[bytes]) -> list[Request]:
+        """What each client sends: these gzip bodies of a thousand logs, with the key of an application of its own."""
+        headers = {"Content-Encoding": "gzip", "Content-Type": "application/json"}
+        return [Request(f"{self.url}/api/ingest", headers | {"X-API-Key": key}, bodies, BATCH) for key in self.keys]
+
+    def draining(self) -> AbstractContextManager[None]:
+        """Drains one after the other beside the block: the schedule's ten seconds say nothing about the rate."""
+        return repeating(lambda: self.invoke("drain", {}), 0.05)
+
+    def warm_up(self, bodies: Sequence[bytes], chunks: int) -> None:
+        """Has an execution environment of ingest start for each client, and of process_chunk for so many chunks: one
+        more starts only when all others are busy, so it takes as many requests and chunks at once."""
+        before, accepted = self.stored(), 0
+        while accepted < chunks * CHUNK_LOGS:
+            accepted += flood(self.requests(bodies), 0.1)
+        with self.draining():
+            wait_until_stored(before + accepted, self.stored)
 
     def stored(self) -> int:
         """Logs that are committed, of all applications."""

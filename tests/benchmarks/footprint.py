@@ -20,7 +20,7 @@ from deploy import build
 from deploy.progress import step
 from stack import REPOSITORY
 
-STORED_BATCHES = 50
+STORED_BATCHES, STORED_ROUNDS, QUICK_STORED_ROUNDS = 50, 6, 4
 AWS_SDK = ("boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six.py", "urllib3")
 REPORT_IMPORTS = """
 import json, sys, time
@@ -53,7 +53,7 @@ def measure(bench: Bench) -> dict[str, Measured]:
             build.build(current, build.layer_platform(runs_here=True))
         measured["layer_mb"] = Measured(build.layer_megabytes())
         for verb in ("ingest", "process_chunk"):
-            found = imports(verb)
+            found = imports(verb, runs=_runs(bench))
             measured[f"{verb}_modules"] = Measured(found.modules, f"{found.seconds * 1000:.0f} ms at a cold start")
     if bench.wants(*COLD_INPUTS):
         measured |= _cold_starts(bench)
@@ -70,21 +70,17 @@ class Imports(NamedTuple):
 
 
 def _stored(bench: Bench) -> dict[str, Measured]:
-    """Of logs that the product stored, one chunk after the other: what that takes, and their bytes after a vacuum. More
-    of them for their bytes, since Postgres extends a table by up to 64 pages before it needs them."""
+    """Of logs that the product stored, one chunk after the other: what that takes when it has seen them, and their
+    bytes after a vacuum. Many of them, since Postgres extends a table by up to 64 pages before it needs them."""
     installation, count = bench.small, STORED_BATCHES * BATCH
-    more = 3 if bench.is_quick else 5
+    installation.empty()
     seconds = []
-    for _ in range(1 if bench.is_quick else 5):
-        installation.empty()
-        installation.queue(STORED_BATCHES)
+    for _ in range(QUICK_STORED_ROUNDS if bench.is_quick else STORED_ROUNDS):
+        installation.queue_new(STORED_BATCHES, seed=0)
         installation.settle()
         seconds.append(installation.store(count, environments=False))
-    chunk_ms = median(seconds) * 1_000 * CHUNK_LOGS / count
-    for number in range(more):
-        installation.queue_new(STORED_BATCHES, (number + 1) * BATCH)
-        installation.store(count, environments=False)
-    count *= 1 + more
+    chunk_ms = median(seconds[1:]) * 1_000 * CHUNK_LOGS / count
+    count *= len(seconds)
     started = time.perf_counter()
     installation.ask("index")
     index_rate = count / (time.perf_counter() - started)
@@ -103,6 +99,10 @@ def _stored(bench: Bench) -> dict[str, Measured]:
     }
 
 
+def _runs(bench: Bench) -> int:
+    return 1 if bench.is_quick else 3
+
+
 def _cold_starts(bench: Bench) -> dict[str, Measured]:
     """Milliseconds until a function has imported and made all that it needs, with the SDK that Lambda has installed,
     and modules and memory by then."""
@@ -116,7 +116,7 @@ def _cold_starts(bench: Bench) -> dict[str, Measured]:
                 verb,
                 Path(folder),
                 environ=settings[verb] | {"AWS_DEFAULT_REGION": "us-east-1"},
-                runs=1 if bench.is_quick else 3,
+                runs=_runs(bench),
             )
             for verb in FUNCTIONS
         }

@@ -8,7 +8,7 @@ from pathlib import Path
 import psycopg2
 import redis
 
-from benchmarks.logs import Block, make_logs, rows
+from benchmarks.logs import make_logs, rows, usual_rows
 
 REFERENCE = Path(__file__).parent / "reference.sql"
 PIPELINE = 1_000
@@ -23,7 +23,7 @@ class RawCopy:
         self._connection = psycopg2.connect(url)
         with self._connection, self._connection.cursor() as cursor:
             cursor.execute(REFERENCE.read_text())
-        self._block: Block = rows(make_logs(count))
+        self._block = usual_rows(count)
 
     def rate(self, seed: int) -> float:
         """Rows per second, from an empty table to the end of COMMIT."""

@@ -10,6 +10,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from itertools import batched
 from typing import Any, NamedTuple
 
@@ -152,6 +153,12 @@ def rows(logs: Sequence[Log]) -> Block:
     for entry, group in zip(_entries(len(logs)), batched(logs, BATCH, strict=False), strict=True):
         lines += [_row(log, position, entry) for position, log in enumerate(group)]
     return Block("".join(lines).encode("latin-1"))
+
+
+@cache
+def usual_rows(count: int) -> Block:
+    """COPY text of ``count`` logs, made once: it takes seconds."""
+    return rows(make_logs(count))
 
 
 def ledger_rows(count: int) -> Block:

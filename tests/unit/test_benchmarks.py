@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 
 import psycopg2
@@ -13,6 +14,8 @@ from rich.console import Console
 
 from benchmarks import program, report
 from benchmarks.__main__ import GROUPS
+from benchmarks.bench import Bench
+from benchmarks.clients import wait_until_stored
 from benchmarks.contender import ContenderFailed
 from benchmarks.deployed import FUNCTIONS, environments
 from benchmarks.figures import FIGURES, INPUTS, BenchError, Figure, Measured
@@ -34,9 +37,22 @@ def test_readme_names_every_figure_with_its_target() -> None:
 
 
 def test_every_figure_is_measured_by_one_group() -> None:
-    keys = [key for keys, _ in GROUPS.values() for key in keys]
+    keys = [key for group in GROUPS.values() for key in group.keys]
     assert [key for key in keys if key not in INPUTS] == [figure.key for figure in FIGURES]
     assert sorted(key for key in keys if key in INPUTS) == sorted(INPUTS)
+
+
+def test_what_a_group_needs_is_started_first() -> None:
+    for group in GROUPS.values():
+        assert all(isinstance(getattr(Bench, need), cached_property) for need in group.needs)
+
+
+def test_waiting_ends_when_all_is_stored_and_fails_when_there_is_more() -> None:
+    counts = iter([1, 2, 3])
+    wait_until_stored(3, lambda: next(counts))
+    assert next(counts, None) is None
+    with pytest.raises(BenchError, match="2 logs were accepted, 3 are stored"):
+        wait_until_stored(2, lambda: 3)
 
 
 def test_cold_starts_are_those_of_every_function() -> None:
