@@ -10,8 +10,9 @@ from samtranslator.yaml_helper import yaml_parse  # type: ignore[import-untyped]
 
 from apps import load_app
 from benchmarks import archive_costs, sizing
-from benchmarks.figures import ARCHIVE_INPUTS, BATCHES, INPUTS
+from benchmarks.figures import ARCHIVE_INPUTS, BATCHES, INPUTS, BenchError
 from benchmarks.modes import Run, hourly
+from benchmarks.renew import inputs_of
 from deploy.target import REPOSITORY
 
 MEASURED: dict[str, float] = json.loads((REPOSITORY / "tests/benchmarks/measured.json").read_text())
@@ -43,6 +44,12 @@ def test_every_figure_that_the_page_needs_is_kept() -> None:
     }
     assert MEASURED.keys() == {*INPUTS, *ARCHIVE_INPUTS, *modes}
     assert all(MEASURED[key] > 0 for key in INPUTS)
+
+
+def test_the_page_is_not_made_of_a_quick_run() -> None:
+    assert inputs_of(MEASURED | {"store_vs_copy": 1.0}) == {key: MEASURED[key] for key in INPUTS}
+    with pytest.raises(BenchError, match="quick"):
+        inputs_of(MEASURED | {"rows": 500_000})
 
 
 def test_settings_are_those_of_the_template() -> None:
