@@ -22,7 +22,7 @@ import redis
 from benchmarks.deployed import environments
 from deploy.target import REPOSITORY
 from lambda_events import rest_event
-from samples import PEPPER, record, stream_entry, submission
+from samples import PEPPER, record, stream_entry, submission, submission_of
 from scratch import Scratch
 from sluice.anomalies.monitor import MAX_TEMPLATES as MAX_TEMPLATES_WATCHED
 from sluice.applications.keys import hash_secret, mint_key
@@ -115,8 +115,16 @@ INSERT INTO incidents (application_id, fingerprint, status, severity, rule_name,
 SELECT %s, gen_random_uuid(), 'firing', 'critical', repeat('r', 100), 'rate', repeat('t', 300), repeat('s', 2000),
        repeat('q', 2000), now(), now(), now() FROM generate_series(1, %s) n"""
 MAX_INCIDENTS = 500  # of a page
+# One dead letter again and again, each of a batch of its own.
+COPY_LETTER = """
+INSERT INTO dead_letters (application_id, retention_class, batch_id, part, position, shard, stream_id, reason, detail,
+                          queued, received_at)
+SELECT application_id, retention_class, gen_random_uuid(), part, n, shard, stream_id, reason, detail, queued,
+       received_at
+FROM dead_letters, generate_series(1, %s) n WHERE application_id = %s"""
+MAX_LETTERS = 500  # that a redrive takes at once
 JUNK_LINES = int(os.environ.get("SLUICE_JUNK_LINES", "40000"))
-LARGEST_MESSAGE = "🎉" * 65_536
+LARGEST_MESSAGE, POISON = "🎉" * 65_536, '{"a":"\\u0000"}'
 # Copies the only entry of a stream, which no lookahead of a drain reaches the end of.
 MULTIPLY = """
 local entry = redis.call('XRANGE', KEYS[1], '-', '+')[1][2]
@@ -169,13 +177,17 @@ class Machine:
         records = [record(position, message) for position in range(count)]
         assert self.queue.submit(submission(records, application_id=self.application_id))
 
+    def name(self) -> str:
+        """The application's."""
+        ((name,),) = self.scratch.rows("SELECT name FROM applications WHERE application_id = %s", self.application_id)
+        return str(name)
+
     def key(self) -> str:
         """A new one, to read with."""
         text, key = mint_key(PEPPER)
-        ((name,),) = self.scratch.rows("SELECT name FROM applications WHERE application_id = %s", self.application_id)
         applications = PostgresApplications(Database(self.scratch.url("sluice_owner", direct=True)))
         secret_hash = hash_secret(key.secret, PEPPER)
-        applications.add_key(name, key_id=key.key_id, secret_hash=secret_hash, scopes=["read"], expires_at=None)
+        applications.add_key(self.name(), key_id=key.key_id, secret_hash=secret_hash, scopes=["read"], expires_at=None)
         return text
 
     def claim(self) -> list[str]:
@@ -256,6 +268,16 @@ def test_query_answers_with_the_largest_page(machine: Machine, count: int, messa
         answer = machine.call("query", event, "sluice_reader")
         assert answer["statusCode"] == 200
         assert 1_000_000 < len(answer["body"].encode()) < 6_000_000
+
+
+def test_admin_redrives_the_largest_dead_letters(machine: Machine) -> None:
+    line = pack_record(record(0, LARGEST_MESSAGE, metadata=POISON))
+    assert machine.queue.submit(submission_of([line], application_id=machine.application_id))
+    machine.store()
+    machine.scratch.rows(COPY_LETTER, MAX_LETTERS - 1, machine.application_id)
+    event = {"action": "redrive_dead_letters", "application": machine.name()}
+    answer = machine.call("admin", event, "sluice_owner")
+    assert answer == {"redriven": MAX_LETTERS, "failed": 0}
 
 
 def test_archive_writes_the_largest_object(migrated_database: Callable[[], Scratch], tmp_path: Path) -> None:

@@ -71,5 +71,6 @@ def test_the_largest_bodies_fit(name: str) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=100, env=environment)
     assert done.returncode == 0, done.stderr[-2_000:]
     status, megabytes = map(int, done.stdout.split("\n")[-2].split())
+    sys.stdout.write(f"ingest, {name}: {megabytes} MB\n")
     assert status in (200, 202)
     assert megabytes <= smallest_memory() * 0.9, f"{megabytes} MB"

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import blake2b
+from itertools import accumulate
 from typing import Any
 from uuid import UUID
 
@@ -24,7 +25,7 @@ from sluice.streams.model import StreamEntry
 from sluice.templates.clusters import unmined_clusters
 from sluice.templates.postgres_counts import add_counts
 
-_BATCH = 500
+_BATCH, _BATCH_BYTES = 500, 8_388_608  # of one transaction: what is read of a letter takes several times its bytes
 _REUSED = "batch_id_reused"
 _FROM = "FROM dead_letters LEFT JOIN applications USING (application_id)"
 _COLUMNS = """
@@ -32,10 +33,14 @@ _COLUMNS = """
     replace(batch_id::text, '-', '') AS batch_id, position, received_at, dead_lettered_at"""
 
 _LOCK = f"""
-SELECT dead_letter_id, shard, stream_id, dead_letters.application_id, dead_letters.retention_class, batch_id::text,
-       part, received_at, reason, queued
-{_FROM} WHERE {{conditions}} AND dead_letter_id > %s ORDER BY dead_letter_id LIMIT {_BATCH}
+SELECT dead_letter_id, octet_length(queued) {_FROM}
+WHERE {{conditions}} AND dead_letter_id > %s ORDER BY dead_letter_id LIMIT {_BATCH}
 FOR UPDATE OF dead_letters SKIP LOCKED"""
+
+_READ = """
+SELECT dead_letter_id, shard, stream_id, application_id, retention_class, batch_id::text, part, received_at, reason,
+       queued
+FROM dead_letters WHERE dead_letter_id = ANY (%s) ORDER BY dead_letter_id"""
 
 # For who follows the order of storing: these records come later than the rest of their entry.
 _ADD_LATE = """
@@ -190,9 +195,14 @@ def _conditions(selection: Selection) -> tuple[str, list[Any]]:
 
 
 def _lock(open_cursor: cursor, selection: Selection, after: int) -> list[_Letter]:
-    """The next open letters above the id ``after``, without those that somebody else is redriving."""
+    """The next open letters above the id ``after``, without those that somebody else is redriving: as many as have
+    _BATCH_BYTES together, but one at least."""
     conditions, values = _conditions(replace(selection, status=Status.OPEN))
     open_cursor.execute(_LOCK.format(conditions=conditions), [*values, after])
+    found: list[tuple[int, int]] = open_cursor.fetchall()
+    ends = accumulate(size for _, size in found)
+    ids = [found_id for (found_id, size), end in zip(found, ends, strict=True) if end - size < _BATCH_BYTES]
+    open_cursor.execute(_READ, (ids,))
     return [_Letter(*row) for row in open_cursor.fetchall()]
 
 
