@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -31,6 +32,7 @@ class Contender:
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 text=True,
+                process_group=0,
             )
         self._read("start")
 
@@ -61,7 +63,7 @@ class Contender:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._process.kill()  # nothing that it holds is needed any more
+        os.killpg(self._process.pid, signal.SIGKILL)  # and its children; nothing that they hold is needed any more
         self._process.wait()
 
 

@@ -2,11 +2,15 @@
 
 import fcntl
 import json
+import os
 import re
+import sys
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
+from typing import IO
 
 import psycopg2
 import pytest
@@ -16,7 +20,7 @@ from benchmarks import program, report
 from benchmarks.__main__ import GROUPS
 from benchmarks.bench import Bench
 from benchmarks.clients import wait_until_stored
-from benchmarks.contender import ContenderFailed
+from benchmarks.contender import Contender, ContenderFailed
 from benchmarks.deployed import FUNCTIONS, environments
 from benchmarks.figures import FIGURES, INPUTS, BenchError, Figure, Measured
 from benchmarks.figures import FUNCTIONS as COLD_FUNCTIONS
@@ -81,6 +85,51 @@ def test_table_shows_value_target_and_absolute_figures() -> None:
     with console.capture() as captured:
         console.print(report.table({"store_vs_copy": Measured(0.5, "1/s against 2/s")}))
     assert captured.get().splitlines()[1].split() == ["store_vs_copy", "0.5", "≥", "0.75", "1/s", "against", "2/s"]
+
+
+# A contender whose child holds a lock as long as it lives.
+WITH_A_CHILD = """
+import fcntl, multiprocessing, sys, time
+from benchmarks.contender import serve
+
+def hold(held):
+    lock = open(sys.argv[1], "w")
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    held.set()
+    time.sleep(60)
+
+def actions():
+    context = multiprocessing.get_context("fork")
+    held = context.Event()
+    context.Process(target=hold, args=(held,), daemon=True).start()
+    held.wait()
+    return {"add": lambda one, other: one + other}
+
+serve(actions)
+"""
+
+
+def test_a_contender_ends_with_all_its_processes(tmp_path: Path) -> None:
+    lock = tmp_path / "lock"
+    command = [sys.executable, "-c", WITH_A_CHILD, str(lock)]
+    environ = os.environ | {"PYTHONPATH": str(README.parents[1])}
+    with lock.open("w") as mine, Contender(command, environ, tmp_path / "log") as contender:
+        assert contender.ask("add", one=1, other=2) == 3
+        with pytest.raises(BlockingIOError):
+            fcntl.flock(mine, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    with lock.open("w") as mine:
+        deadline = time.monotonic() + 10
+        while not _is_free(mine):
+            assert time.monotonic() < deadline, "a process of it is alive"
+            time.sleep(0.01)
+
+
+def _is_free(lock: IO[str]) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def test_contenders_take_turns_and_ratios_are_of_one_round() -> None:
