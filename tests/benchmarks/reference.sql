@@ -1,5 +1,5 @@
--- What raw COPY writes into: the columns, partitions and indexes of the log table, fixed here so that a change of the
--- product does not move the yardstick.
+-- What raw COPY writes into: the columns, partitions and indexes that the log table began with, fixed here so that a
+-- change of the product does not move the yardstick.
 CREATE TABLE reference (
     application_id  integer NOT NULL,
     position        integer NOT NULL,

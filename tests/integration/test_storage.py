@@ -7,9 +7,11 @@ import time
 import zlib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, cast
+from secrets import token_hex
+from typing import Any, ClassVar, cast
 from uuid import UUID, uuid4
 
+import psycopg2.extensions
 import pytest
 import redis
 from backports import zstd
@@ -26,6 +28,7 @@ from sluice.ledger.audit import audit
 from sluice.ledger.model import Totals
 from sluice.ledger.postgres import PostgresLedger
 from sluice.runtime.postgres import Database
+from sluice.runtime.redis import connect_redis
 from sluice.streams.redis import RedisQueue
 
 process_chunk = load_app("process_chunk")
@@ -217,6 +220,7 @@ from sluice.chunks.model import ChunkTask
 from sluice.chunks.postgres import PostgresChunkStore
 from sluice.runtime.postgres import Database
 from sluice.runtime.redis import connect_redis
+from sluice.runtime.redis import connect_redis
 from sluice.streams.redis import RedisQueue
 
 class Doomed(RedisQueue):
@@ -376,3 +380,48 @@ def test_a_connection_that_died_while_frozen_is_replaced(scratch: Scratch) -> No
     with database.transaction() as cursor:
         cursor.execute("SELECT 1")
         assert cursor.fetchone() == (1,)
+
+
+class CountedCursor(psycopg2.extensions.cursor):
+    """Keeps the first word of each statement."""
+
+    asked: ClassVar[list[str]] = []
+
+    def execute(self, query: Any, vars: Any = None) -> None:  # noqa: A002 - as the driver has it
+        self.asked.append(str(query if isinstance(query, str) else query.decode()).split()[0])
+        super().execute(query, vars)
+
+    def copy_expert(self, sql: Any, file: Any, size: int = 8192) -> None:
+        self.asked.append("COPY")
+        super().copy_expert(sql, file, size)
+
+
+class CountingDatabase(Database):
+    def _live(self) -> psycopg2.extensions.connection:
+        live = super()._live()
+        live.cursor_factory = CountedCursor
+        return live
+
+
+def test_a_chunk_takes_a_round_trip_for_each_step_however_large(
+    scratch: Scratch, redis_client: redis.Redis, redis_url: str
+) -> None:
+    """And the drain gets no records of it."""
+    queue = RedisQueue(connect_redis(redis_url), shard_count=1, backlog_limit_bytes=10**8)
+    store = PostgresChunkStore(CountingDatabase(scratch.url("sluice_writer")))
+    application_id, found = scratch.create_application(), []
+    for entries, records in ((1, 1), (1, 1), (5, 400)):  # the first makes the partition
+        for _ in range(entries):
+            messages = [record(n, token_hex(32)) for n in range(records)]
+            assert queue.submit(submission(messages, application_id=application_id))
+        before = redis_client.info("stats")["total_net_output_bytes"]
+        claim = queue.claim(0, min_idle_seconds=60, max_records=10**6, max_bytes=10**9)
+        sent = redis_client.info("stats")["total_net_output_bytes"] - before
+        CountedCursor.asked.clear()
+        scripts = redis_client.info("commandstats")["cmdstat_evalsha"]["calls"]
+        process_chunk.ProcessChunk(queue, store).run(ChunkTask(0, tuple(entry.entry_id for entry in claim.entries)))
+        scripts = redis_client.info("commandstats")["cmdstat_evalsha"]["calls"] - scripts
+        found.append((CountedCursor.asked[:], scripts))
+    assert found[1] == found[2] == (["INSERT", "SAVEPOINT", "COPY", "RELEASE", "INSERT"], 2)
+    assert sum(entry.record_count for entry in claim.entries) == 2_000
+    assert sent < 20_000  # of 128,000 digits of messages, which nothing compresses below a half
