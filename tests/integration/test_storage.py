@@ -291,6 +291,18 @@ def test_a_database_that_hangs_is_one_that_is_down(scratch: Scratch) -> None:
         assert cursor.fetchone() == (1,)
 
 
+def test_each_transaction_has_its_own_deadline_and_no_thread_of_its_own(scratch: Scratch) -> None:
+    database = Database(scratch.url("sluice_writer"), deadline_seconds=0.5)
+    threads = set()
+    for _ in range(3):
+        with database.transaction() as cursor:
+            threads |= set(threading.enumerate())
+            cursor.execute("SELECT pg_sleep(0.3)")
+    assert len(threads - set(threading.enumerate())) <= 1  # it stays no longer than a deadline
+    with pytest.raises(Unavailable), database.transaction() as cursor:
+        cursor.execute("SELECT pg_sleep(60)")
+
+
 def only_entry(client: redis.Redis) -> tuple[bytes, dict[Any, Any]]:
     ((entry_id, fields),) = cast(Any, client.xrange("logs:queue:{0}"))
     return entry_id, fields

@@ -5,7 +5,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 
 import psycopg2
@@ -28,6 +28,7 @@ class Database:
     def __init__(self, url: str, *, deadline_seconds: float | None = None) -> None:
         self._url = url
         self._deadline_seconds = deadline_seconds
+        self._alarm = None if deadline_seconds is None else _Alarm(deadline_seconds, self._cut_off)
         self._connection: connection | None = None
         self._used_at = 0.0
         self._is_cut_off = False
@@ -55,17 +56,15 @@ class Database:
 
     @contextmanager
     def _deadline(self) -> Iterator[None]:
-        if self._deadline_seconds is None:
+        if self._alarm is None:
             yield
             return
         self._is_cut_off = False
-        timer = threading.Timer(self._deadline_seconds, self._cut_off)
-        timer.daemon = True
-        timer.start()
+        self._alarm.set()
         try:
             yield
         finally:
-            timer.cancel()
+            self._alarm.cancel()
 
     def _cut_off(self) -> None:
         """Ends the connection under libpq, from another thread: whoever waits for the server gets an error."""
@@ -116,6 +115,46 @@ class Database:
             self._connection.rollback()
         except psycopg2.Error:
             self.close()
+
+
+class _Alarm:
+    """Calls ``ring``, from another thread, ``seconds`` after it was set. The thread stays for as long and takes what is
+    set meanwhile: to start one takes longer than most transactions."""
+
+    def __init__(self, seconds: float, ring: Callable[[], None]) -> None:
+        self._seconds, self._ring = seconds, ring
+        self._due_at: float | None = None
+        self._thread: threading.Thread | None = None
+        self._lock = threading.Lock()
+
+    def set(self) -> None:
+        """Begins to wait, from now on."""
+        with self._lock:
+            self._due_at = time.monotonic() + self._seconds
+            if self._thread is None or not self._thread.is_alive():  # a fork leaves it behind
+                self._thread = threading.Thread(target=self._wait, daemon=True)
+                self._thread.start()
+
+    def cancel(self) -> None:
+        """It does not ring any more, unless it has."""
+        with self._lock:
+            self._due_at = None
+
+    def _wait(self) -> None:
+        while (left := self._left()) is not None:
+            time.sleep(left)
+
+    def _left(self) -> float | None:
+        """Rings if it is time; else the seconds until then. None, and the thread is over, if there is nothing to wait
+        for."""
+        with self._lock:
+            left = None if self._due_at is None else self._due_at - time.monotonic()
+            if left is not None and left > 0:
+                return left
+            if left is not None:
+                self._ring()
+            self._due_at = self._thread = None
+            return None
 
 
 def translate(error: psycopg2.Error) -> SluiceError:
