@@ -340,6 +340,22 @@ def test_a_search_that_waits_too_long_is_partial(shelf: Shelf, scratch: Scratch,
     assert not page.is_partial
 
 
+@pytest.mark.parametrize(("years", "most"), [(0, 7), (4, 9)])
+def test_what_a_search_asks_the_database(shelf: Shelf, years: int, most: int) -> None:
+    """The settings, the days, what has no filter yet, the heaps; then the groups, their blocks, and of slabs their
+    members. Gaps in event time are crossed in few steps, and beyond all that is stored nothing is asked."""
+    for number in range(4):
+        shelf.put(messages(200, number), received_at=START + timedelta(seconds=number))
+    shelf.put([{"message": "rare", "event_at": START - timedelta(days=365 * years)}])
+    shelf.index()
+    assert shelf.slab_count() > 0
+    database = _CountingDatabase(shelf.scratch.url("sluice_reader"))
+    reader = PostgresLogReader(database, Visible({shelf.application_id: "shelf"}))
+    page = reader.search(parse_query({"q": "rare", "limit": "1000"}, START + timedelta(hours=2)))
+    assert [log["message"] for log in page.logs] == ["rare"]
+    assert database.count <= most
+
+
 @pytest.mark.parametrize("order", ["asc", "desc"])
 @pytest.mark.parametrize("fetches", range(5))
 def test_a_walk_that_is_cancelled_within_a_window_shows_no_log_twice(shelf: Shelf, fetches: int, order: str) -> None:
@@ -354,6 +370,29 @@ def test_a_walk_that_is_cancelled_within_a_window_shows_no_log_twice(shelf: Shel
     assert rest.next_cursor is None
     ids = [log["id"] for log in (*first.logs, *rest.logs)]
     assert len(ids) == len(set(ids)) == 225
+
+
+class _CountingDatabase(Database):
+    """Counts the messages to the database."""
+
+    count = 0
+
+    @contextmanager
+    def transaction(self) -> Iterator[Any]:
+        with super().transaction() as cursor:
+            yield _CountingCursor(cursor, self)
+
+
+class _CountingCursor:
+    def __init__(self, cursor: Any, counted: _CountingDatabase) -> None:
+        self._cursor, self._counted = cursor, counted
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._cursor, name)
+
+    def execute(self, sql: str, values: Any = None) -> None:
+        self._counted.count += 1
+        self._cursor.execute(sql, values)
 
 
 class _CancellingDatabase(Database):
@@ -521,7 +560,7 @@ class Meanwhile:
     "bounds", [{}, {"event_from": START, "event_until": START + timedelta(hours=2, minutes=30)}], ids=["all", "some"]
 )
 def test_a_search_misses_nothing_that_gets_into_a_slab_meanwhile(
-    shelf: Shelf, bounds: dict[str, datetime], is_ascending: bool
+    shelf: Shelf, bounds: dict[str, Any], is_ascending: bool
 ) -> None:
     """Filters hours apart in event time, neighbours in receipt: a slab leaves the window that its filters were in."""
     shelf.index()

@@ -124,6 +124,7 @@ class _PageReader:
             event_until=scan.until and scan.until - RESOLUTION,
             is_ascending=self._is_ascending,
             now=self._query.now,
+            stored=scan.stored,
         )
         return None if scan.batch_id else find(scan.rows, search, scan.has_time)
 

@@ -21,14 +21,18 @@ _MAX_PENDING_ENTRIES = 50_000
 _FIRST_RANGES, _MOST_RANGES = 32, 512  # a statement
 _POSITIONS = (-(2**31), 2**31 - 1)
 
-_MARK = """
-SELECT stored_xid::text, batch_id::text, part FROM word_filter_progress
-WHERE stored_xid < pg_snapshot_xmax(pg_current_snapshot())"""
-
+# The first row says that there is a progress, of this database. (The order is that of the index, so that no ledger is
+# long enough to be read as a whole.)
 _PENDING = f"""
+WITH mark AS MATERIALIZED (
+    SELECT stored_xid, batch_id, part FROM word_filter_progress
+    WHERE stored_xid < pg_snapshot_xmax(pg_current_snapshot()))
+SELECT null::int, null::timestamptz, null::timestamptz, 0::bigint, 0::bigint FROM mark
+UNION ALL
 SELECT application_id, min(received_at), max(received_at), sum(stored_count)::bigint, count(*)
 FROM (SELECT application_id, received_at, stored_count FROM ledger
-      WHERE (stored_xid, batch_id, part) > (%s::xid8, %s::uuid, %s) LIMIT {_MAX_PENDING_ENTRIES}) AS entry
+      WHERE (stored_xid, batch_id, part) > (SELECT stored_xid, batch_id, part FROM mark)
+      ORDER BY ledger.stored_xid, ledger.batch_id, ledger.part LIMIT {_MAX_PENDING_ENTRIES}) AS entry
 WHERE application_id = ANY (%s) GROUP BY application_id, date_bin('1 second', received_at, 'epoch')"""
 
 _READ = """
@@ -71,10 +75,9 @@ def narrow(execute: Execute, search: FilteredSearch) -> list[RowRange] | None:
 
 def _pending(execute: Execute, search: FilteredSearch) -> list[RowRange] | None:
     """The rows that no filter covers yet; None if they are too many, or if the progress is not of this database."""
-    marks = execute(_MARK, ())
-    if not marks:
+    progress, *found = execute(_PENDING, (list(search.application_ids),)) or [None]
+    if progress is None:
         return None
-    found = execute(_PENDING, (*marks[0], list(search.application_ids)))
     if sum(row[3] for row in found) > MAX_PENDING_ROWS or sum(row[4] for row in found) >= _MAX_PENDING_ENTRIES:
         return None
     return [

@@ -5,50 +5,38 @@ longer) by itself in the window of a statement is in a slab that overlaps the wi
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any, NamedTuple
 
 from sluice.search.postgres_ranges import Execute
-from sluice.search.ranges import Blocks, RowRange
-from sluice.search.slabs import MEMBER_BYTES, SLICE_BYTES, matching, ranges
+from sluice.search.ranges import RowRange
+from sluice.search.slabs import MEMBER_BYTES, MEMBER_SQL, SLICE_BYTES, matching, ranges
 from sluice.search.words import HASHES, Clauses, hashes
 
 MAX_SHARE = 0.4  # of groups that may match: above it, walking through the rows finds a page sooner
 _JUDGED_FROM = 100  # groups
 _TARGET_FILTERS = 30_000  # a statement
 _FILTERS_PER_SLAB = 50  # take as long as the slices of a slab
-_FIRST_WIDTH = timedelta(minutes=10)
+_FIRST_WIDTH = timedelta(hours=1)
 _WIDE = timedelta(hours=1)  # see word_filters.is_wide
 _INSTANT = timedelta(microseconds=1)
 _TOKEN_BYTES = HASHES * SLICE_BYTES
 EARLIEST, LATEST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 
-_SPANS = """
-application_id, received_from, received_until, position_from, position_until, event_from, event_until, heap_id,
-first_block, block_count"""
 _WANTED = """
 application_id = ANY (%s) AND received_from >= %s AND received_from < %s AND event_until >= %s AND event_from <= %s"""
+# Of the filters by themselves, what they stand for is put together as it stands in slabs.
 _CANDIDATES = f"""
-WITH alone AS MATERIALIZED (
-    SELECT {_SPANS}, filter IS NULL OR ({{test}}) AS may_match FROM word_filters
-    WHERE {_WANTED} AND slab_id IS NULL AND {{window}})
-SELECT {_SPANS}, null AS slab_id, null AS slices FROM alone WHERE may_match
+SELECT application_id, null AS slab_id, null AS received_from, count(*),
+       string_agg({MEMBER_SQL}, ''::bytea) FILTER (WHERE filter IS NULL OR ({{test}}))
+FROM word_filters WHERE {_WANTED} AND slab_id IS NULL AND {{window}} GROUP BY application_id
 UNION ALL
-SELECT application_id, received_from, null, null, null, null, null, null, null, octet_length(members) / {MEMBER_BYTES},
-       slab_id::text, (
+SELECT application_id, slab_id::text, received_from, octet_length(members) / {MEMBER_BYTES}, (
     SELECT string_agg(substr(slab, ((bit & 7) * (bit_count / 8) + (bit >> 3)) * {SLICE_BYTES} + 1, {SLICE_BYTES}), '')
     FROM unnest(%s::bigint[]) AS number, LATERAL (SELECT (number * bit_count >> 32)::int AS bit) AS of_filter)
-FROM word_filters WHERE {_WANTED} AND slab_id IS NOT NULL AND {{slabs}} AND slab_id <> ALL (%s::uuid[])
-UNION ALL
-SELECT null, null, null, null, null, (
-    SELECT {{extreme}}(edge) FROM unnest(%s::int[]) AS of_one, LATERAL (
-        SELECT {{column}} AS edge FROM word_filters
-        WHERE application_id = of_one AND {{column}} >= %s AND {{column}} <= %s
-          AND received_from >= %s AND received_from < %s
-        ORDER BY {{column}} {{order}} LIMIT 1) AS found),
-    null, null, null, count(*), null, null FROM alone"""
+FROM word_filters WHERE {_WANTED} AND slab_id IS NOT NULL AND {{slabs}} AND slab_id <> ALL (%s::uuid[])"""
 _MEMBERS = f"""
 SELECT of_one, member
 FROM unnest(%s::int[], %s::timestamptz[], %s::uuid[], %s::int[]) AS wanted (of_one, first, id, number), LATERAL (
@@ -72,6 +60,7 @@ class FilteredSearch:
     event_until: datetime | None = None  # included
     is_ascending: bool = False
     now: datetime | None = None  # around which logs are to be expected
+    stored: tuple[datetime, datetime] = (EARLIEST, LATEST)  # all rows' event times, both included
 
     @property
     def event_bounds(self) -> tuple[datetime, datetime]:
@@ -113,33 +102,35 @@ class GroupReader:
     def all(self) -> list[RowRange]:
         """All that may match, in no order."""
         _, last = self.search.event_bounds
-        wide, _ = self._read("is_wide", [], "false", [], last)
-        others, _ = self._read("NOT is_wide AND event_until <= %s", [_shifted(last, _WIDE)], "true", [], last)
-        return wide + others
+        wide = self._read("is_wide", [], "false", [])
+        return wide + self._read("NOT is_wide AND event_until <= %s", [_shifted(last, _WIDE)], "true", [])
 
     def windows(self) -> Iterator[tuple[list[RowRange], datetime]]:
         """Those of a window of event times each, in order, and the first event time of all later windows. Before them
         the few wide ones that begin far outside of the bounds."""
-        ascending, (first, last) = self.search.is_ascending, self.search.event_bounds
-        near, far, column = (first, LATEST, "event_from") if ascending else (last, EARLIEST, "event_until")
-        ahead = 1 if ascending else -1
-        start = _shifted(near, -ahead * _WIDE)
-        edge, end, width = self.search.now, None, _FIRST_WIDTH
-        if edge is None or start != LATEST:
+        ascending, (first, last), stored = self.search.is_ascending, self.search.event_bounds, self.search.stored
+        if ascending:
+            ahead, column, near, far = 1, "event_from", first, min(last, stored[1])
+            edge = max(near, stored[0])
+        else:
+            ahead, column, near, far = -1, "event_until", last, max(first, stored[0])
+            edge = min(near, stored[1], self.search.now or LATEST)
+        begin, width = _shifted(near, -ahead * _WIDE), _FIRST_WIDTH
+        if begin not in (EARLIEST, LATEST):
             outside = f"{column} {'<' if ascending else '>'} %s"
-            found, edge = self._read(f"is_wide AND {outside}", [start], outside, [start], start)
-            yield self._ready(found, near), near
-        while edge is not None:
-            begin, end = start if end is None else edge, _shifted(edge, ahead * width)
-            beyond = _shifted(end, ahead * _INSTANT)
+            yield self._ready(self._read(f"is_wide AND {outside}", [begin], outside, [begin]), near), near
+        while True:
+            end = _shifted(edge, ahead * width)
+            end = min(end, far) if ascending else max(end, far)
             slabs = f"{column} {'<=' if ascending else '>='} %s"
-            found, edge = self._read(f"{column} BETWEEN %s AND %s", sorted((begin, end)), slabs, [end], beyond)
-            yield self._ready(found, end), beyond
+            found = self._read(f"{column} BETWEEN %s AND %s", sorted((begin, end)), slabs, [end])
+            edge = begin = _shifted(end, ahead * _INSTANT)
+            yield self._ready(found, end), edge
             if end == far:
                 break
             width *= max(0.25, min(1000.0, _TARGET_FILTERS / max(self._cost, 1)))
         if self._later:
-            yield self._ready([], far), far
+            yield self._ready([], LATEST if ascending else EARLIEST), edge
 
     def edge(self, item: RowRange) -> datetime:
         """The first event time, in the order of the search, that is in the range and wanted."""
@@ -154,34 +145,23 @@ class GroupReader:
         self._later = every[count:]
         return every[:count]
 
-    def _read(
-        self, window: str, values: list[datetime], slabs: str, slab_values: list[datetime], beyond: datetime
-    ) -> tuple[list[RowRange], datetime | None]:
-        """Groups that may match (of filters by themselves in a window, and all of slabs in another one that were not
-        read yet; none if they are common), and the first event time at or beyond ``beyond`` at which there are any."""
-        search, (first, last) = self.search, self.search.event_bounds
-        wanted = [list(search.application_ids), *search.received, first, last]
-        column, edges = ("event_from", (beyond, last)) if search.is_ascending else ("event_until", (first, beyond))
-        sql = _CANDIDATES.format(
-            test=_test(self._tests),
-            window=window,
-            slabs=slabs,
-            extreme="min" if search.is_ascending else "max",
-            column=column,
-            order=search.order,
-        )
+    def _read(self, window: str, values: list[datetime], slabs: str, slab_values: list[datetime]) -> list[RowRange]:
+        """Groups that may match: of filters by themselves in a window, and all of slabs in another one that were not
+        read yet. None if they are common."""
+        search = self.search
+        wanted = [list(search.application_ids), *search.received, *search.event_bounds]
+        sql = _CANDIDATES.format(test=_test(self._tests), window=window, slabs=slabs)
         numbers = [number for tokens in self._tests for token in tokens for number in hashes(token)]
-        parameters = [*numbers, *wanted, *values, numbers, *wanted, *slab_values]
-        parameters += [self._slab_ids, list(search.application_ids), *edges, *search.received]
-        *rows, (*_, edge, _, _, _, alone_count, _, _) = self.execute(sql, parameters)
-        alone = [replace(RowRange(*row[:7]), blocks=Blocks(*row[7:10])) for row in rows if row[10] is None]
-        members = [member for row in rows if row[10] for member in self._matching_members(row)]
-        counts = {row[10]: row[9] for row in rows if row[10]}
-        self._seen_count += alone_count + sum(counts.values())
-        self._match_count += len(alone) + len(members)
-        self._slab_ids += counts
-        self._cost = alone_count + _FILTERS_PER_SLAB * len(counts)
-        return alone if self.is_common else alone + self._members(members), edge
+        rows = self.execute(sql, [*numbers, *wanted, *values, numbers, *wanted, *slab_values, self._slab_ids])
+        alone = [row for row in rows if row[1] is None]
+        in_slabs = [row for row in rows if row[1]]
+        found = [item for row in alone if row[4] for item in ranges(bytes(row[4]), row[0])]
+        members = [member for row in in_slabs for member in self._matching_members(row)]
+        self._seen_count += sum(row[3] for row in rows)
+        self._match_count += len(found) + len(members)
+        self._slab_ids += [row[1] for row in in_slabs]
+        self._cost = sum(row[3] for row in alone) + _FILTERS_PER_SLAB * len(in_slabs)
+        return found if self.is_common else found + self._members(members)
 
     @property
     def _tests(self) -> list[list[bytes]]:
@@ -190,7 +170,7 @@ class GroupReader:
 
     def _matching_members(self, row: Any) -> Iterator[_Member]:
         """Of a slab, as a row of candidates shows it."""
-        application_id, received_from, *_, count, slab_id, slices = row
+        application_id, slab_id, received_from, count, slices = row
         numbers: Sequence[int] = range(count)
         if slices is not None:
             text = bytes(slices)

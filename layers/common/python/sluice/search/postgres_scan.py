@@ -19,6 +19,7 @@ from sluice.errors import Unavailable
 from sluice.runtime.postgres import Database, show_applications
 from sluice.search.model import Filters, Visible
 from sluice.search.postgres_conditions import Sql
+from sluice.search.postgres_groups import EARLIEST, LATEST
 from sluice.search.postgres_templates import Runs, template_runs
 from sluice.search.required import required_templates
 
@@ -29,9 +30,11 @@ _FEW_PER_APPLICATION = 500
 _GROWTH = 4
 RESOLUTION = timedelta(microseconds=1)  # of times in the database
 
-# The receive days that can hold these event times: constants that the planner prunes partitions with.
+# The receive days that can hold these event times: constants that the planner prunes partitions with. And their bounds.
 _DAYS = """
-SELECT min(day)::timestamp AT TIME ZONE 'UTC', (max(day) + 1)::timestamp AT TIME ZONE 'UTC' FROM event_time_bounds
+SELECT min(day)::timestamp AT TIME ZONE 'UTC', (max(day) + 1)::timestamp AT TIME ZONE 'UTC',
+       greatest(min(event_from), '0001-01-01Z'), least(max(event_until), '9999-12-31 23:59:59.999999Z')
+FROM event_time_bounds
 WHERE event_until > coalesce(%s, '-infinity'::timestamptz) AND event_from < coalesce(%s, 'infinity'::timestamptz)
   AND application_id = ANY (%s)"""
 _BATCH = """
@@ -59,6 +62,7 @@ class Scan:
     until: datetime | None
     budget: Budget
     batch_id: UUID | None = None
+    stored: tuple[datetime, datetime] = (EARLIEST, LATEST)  # event times outside of which there are no records
     runs: Runs | None = None  # event times, in order, outside of which nothing is wanted; None: not known
     is_partial: bool = False  # whether ``walk`` ended before the last window
     reached: datetime | None = None  # the last border up to which ``walk`` got
@@ -216,7 +220,9 @@ def scan_within(open_cursor: cursor, visible: Visible, filters: Filters, budget:
             scan = Scan(open_cursor, ids, received, filters.since, filters.until, budget, filters.batch_id)
             return scan if ids else None
     open_cursor.execute(_DAYS, (filters.since, filters.until, visible.ids))
-    first, end = open_cursor.fetchone() or (None, None)
+    first, end, *stored = open_cursor.fetchone() or (None, None)
     if first is None or end is None:
         return None
-    return Scan(open_cursor, visible.ids, (first, end), filters.since, filters.until, budget, filters.batch_id)
+    scan = Scan(open_cursor, visible.ids, (first, end), filters.since, filters.until, budget, filters.batch_id)
+    scan.stored = (stored[0], stored[1])
+    return scan
