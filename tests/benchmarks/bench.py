@@ -50,13 +50,16 @@ class Bench:
         """Starts what these properties hold while nothing is measured yet: those that keep one core busy for long
         beside each other and all others."""
         slow = [name for name in names if name in ("deployment", "full")]
-        with ThreadPoolExecutor(len(slow) + 1) as pool:
+        pool = ThreadPoolExecutor(len(slow) + 1)
+        try:
             started = [pool.submit(getattr, self, name) for name in slow]
             for name in names:
                 if name not in slow:
                     getattr(self, name)
             for future in started:
                 future.result()
+        finally:
+            pool.shutdown(wait=False)  # what failed is told now: the rest fails when the servers stop
 
     def redis_url(self, database: int) -> str:
         return f"{self.stack.redis_url.rpartition('/')[0]}/{database}"
