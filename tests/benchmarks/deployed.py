@@ -7,21 +7,10 @@ from typing import Any
 
 from samtranslator.yaml_helper import yaml_parse  # type: ignore[import-untyped]  # ships no types
 
+from benchmarks.figures import FUNCTIONS
+
 TEMPLATE = Path(__file__).parents[2] / "template.yaml"
 _SECRET = re.compile(r"SecretString:(\w+):")
-FUNCTIONS = {
-    "admin": "Admin",
-    "ingest": "Ingest",
-    "drain": "Drain",
-    "process_chunk": "ProcessChunk",
-    "query": "Query",
-    "index": "Index",
-    "watch": "Watch",
-    "alerts": "Alerts",
-    "deliver": "Deliver",
-    "archive": "Archive",
-    "dashboard": "Dashboard",
-}
 # No limit of an application is reached: they are measured elsewhere, and are settings.
 UNLIMITED = {"REQUESTS_PER_SECOND": "1000000", "BYTES_PER_SECOND": str(10**11), "BYTES_PER_DAY": str(10**15)}
 NOBODY_TO_WAKE = {"DRAIN_FUNCTION": ""}  # the benchmark drains
@@ -35,12 +24,17 @@ def environments(connections: Mapping[str, str]) -> dict[str, dict[str, str]]:
         verb: {
             name: _value(template, value, connections)
             for name, value in (
-                shared | template["Resources"][f"{name}Function"]["Properties"]["Environment"]["Variables"]
+                shared | template["Resources"][_resource(verb)]["Properties"]["Environment"]["Variables"]
             ).items()
         }
         | (UNLIMITED | NOBODY_TO_WAKE if verb == "ingest" else {})
-        for verb, name in FUNCTIONS.items()
+        for verb in FUNCTIONS
     }
+
+
+def _resource(verb: str) -> str:
+    """A function's name in the template."""
+    return f"{verb.title().replace('_', '')}Function"
 
 
 def _value(template: Any, value: Any, connections: Mapping[str, str]) -> str:

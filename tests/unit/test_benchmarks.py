@@ -21,9 +21,8 @@ from benchmarks.__main__ import GROUPS
 from benchmarks.bench import Bench
 from benchmarks.clients import wait_until_stored
 from benchmarks.contender import Contender, ContenderFailed
-from benchmarks.deployed import FUNCTIONS, environments
-from benchmarks.figures import FIGURES, INPUTS, BenchError, Figure, Measured
-from benchmarks.figures import FUNCTIONS as COLD_FUNCTIONS
+from benchmarks.deployed import environments
+from benchmarks.figures import FIGURES, FUNCTIONS, INPUTS, BenchError, Figure, Measured
 from benchmarks.logs import BATCH, COLUMNS, batch, content_bytes, make_logs, rows
 from benchmarks.rounds import interleave, ratio
 from benchmarks.store import FAIR_SHARE_OF_COPY, require_fair
@@ -61,7 +60,7 @@ def test_waiting_ends_when_all_is_stored_and_fails_when_there_is_more() -> None:
 
 def test_cold_starts_are_those_of_every_function() -> None:
     folders = {path.parent.name for path in (README.parents[2] / "functions").glob("*/app.py")}
-    assert folders == {*COLD_FUNCTIONS} == {*FUNCTIONS}
+    assert folders == {*FUNCTIONS}
 
 
 def test_a_figure_meets_its_target_from_the_right_side() -> None:
@@ -171,7 +170,7 @@ def test_rows_are_text_for_copy_with_the_columns_of_the_reference_table() -> Non
 
 def test_functions_get_the_settings_they_are_deployed_with() -> None:
     settings = environments({name: name for name in KEYS})
-    assert settings.keys() == FUNCTIONS.keys()
+    assert settings.keys() == {*FUNCTIONS}
     assert settings["process_chunk"]["DATABASE_URL"] == "writer_database_url"
     assert int(settings["drain"]["CHUNK_CONCURRENCY"]) > 0
     assert settings["ingest"]["SHARD_COUNT"] == "1"
