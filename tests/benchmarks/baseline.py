@@ -207,12 +207,6 @@ def _row(log: dict[str, Any]) -> LogEntry:
     return LogEntry(**log)
 
 
-@cache
-def _logs(count: int, seed: int) -> list[dict[str, Any]]:
-    now = datetime.now(UTC)
-    return [json.loads(single(log, now).vary(seed)) for log in make_logs(count, seed)]
-
-
 class Driver:
     """What the benchmark has done here, in a process that runs neither worker nor server."""
 
@@ -224,6 +218,7 @@ class Driver:
             editor.create_model(LogEntry)
         ApiKey.objects.create(secret_hash=hashlib.sha256(self._key.encode()).hexdigest(), application_id=1)
         stream().xgroup_create(STREAM, GROUP, "0", mkstream=True)
+        self._queued: dict[tuple[int, int], bytes] = {}
 
     def view(self, count: int, seed: int) -> float:
         """Seconds for ``count`` requests, one after the other."""
@@ -240,11 +235,15 @@ class Driver:
         return seconds
 
     def fill(self, count: int, seed: int) -> None:
-        """Queues ``count`` logs, as the view would."""
-        pipeline = stream().pipeline(transaction=False)
-        for log in _logs(count, seed):
-            pipeline.xadd(STREAM, {"log": packed(log, 1)})
-        pipeline.execute()
+        """Queues ``count`` logs in the empty stream, as the view would; from the second time on, the same as before."""
+        if (count, seed) not in self._queued:
+            pipeline = stream().pipeline(transaction=False)
+            now = datetime.now(UTC)
+            for log in make_logs(count, seed):
+                pipeline.xadd(STREAM, {"log": packed(json.loads(single(log, now).vary(seed)), 1)})
+            pipeline.execute()
+            self._queued[count, seed] = stream().dump(STREAM)
+        stream().restore(STREAM, 0, self._queued[count, seed], replace=True)
 
     def count(self) -> int:
         """How many rows the table holds."""

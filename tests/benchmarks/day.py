@@ -23,8 +23,8 @@ ON CONFLICT DO NOTHING"""
 
 
 def fill(installation: Installation, count: int, *, has_filters: bool = False) -> float:
-    """Stores rows and their ledger by COPY of finished text, if wanted while the function index makes word filters;
-    returns the seconds it took.
+    """Stores rows and their ledger by COPY of finished text and vacuums them, if wanted while the function index makes
+    word filters; returns the seconds it took.
 
     Each block is as received within a minute of its own: the last of them now, or the first at midnight if the day is
     too young. One log in the middle holds LONE_WORD.
@@ -39,12 +39,13 @@ def fill(installation: Installation, count: int, *, has_filters: bool = False) -
     indexing = repeating(lambda: installation.ask("index"), 1) if has_filters else nullcontext()
     with indexing, ThreadPoolExecutor(FILLERS) as pool:
         list(pool.map(filler.run, (range(n, blocks, FILLERS) for n in range(FILLERS))))
+        installation.cursor.execute("VACUUM ANALYZE log_rows, ledger")
+        installation.settle()
     if has_filters:
         installation.ask("index")  # of what came since its last run began
     seconds = time.perf_counter() - started
     until = first + timedelta(minutes=blocks + 1)
     installation.cursor.execute(_BOUNDS, (now, first - timedelta(minutes=1), until, APPLICATIONS))
-    installation.cursor.execute("VACUUM ANALYZE log_rows, ledger")
     installation.settle()
     return seconds
 

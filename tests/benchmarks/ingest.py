@@ -10,7 +10,7 @@ from benchmarks.rounds import interleave, ratio
 
 ROUNDS, QUICK_ROUNDS = 11, 5
 SINGLES, BATCHES, VIEWS = 1_500, 60, 800
-QUICK_SINGLES, QUICK_BATCHES, QUICK_VIEWS = 1_000, 40, 500
+QUICK_SINGLES, QUICK_BATCHES, QUICK_VIEWS = 800, 40, 400
 
 
 def measure(bench: Bench) -> dict[str, Measured]:

@@ -13,7 +13,7 @@ from benchmarks.rounds import interleave, ratio
 
 FEW = 100_000
 STORED_BATCHES, PAGES = 30, 10
-INSERT_ROUNDS, QUICK_INSERT_ROUNDS, PAGE_ROUNDS, SEARCH_ROUNDS = 7, 5, 5, 3
+INSERT_ROUNDS, QUICK_INSERT_ROUNDS, PAGE_ROUNDS, SEARCH_ROUNDS = 7, 4, 5, 3
 
 
 def measure(bench: Bench) -> dict[str, Measured]:
