@@ -9,9 +9,9 @@ from benchmarks.figures import Measured
 from benchmarks.rounds import interleave, ratio
 
 WARM_UP_SECONDS = 1  # for imports, connections and caches
-SECONDS, ROUNDS = 4, 3
+SECONDS, ROUNDS = 4, 5
 # The baseline's worker starts every second: one that ended just after a start would wait most of a second for nothing.
-QUICK_SECONDS, QUICK_ROUNDS = 0.9, 4
+QUICK_SECONDS, QUICK_ROUNDS = 0.9, 3
 
 
 def measure(bench: Bench) -> dict[str, Measured]:
