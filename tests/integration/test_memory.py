@@ -100,6 +100,26 @@ done = archiver.run(lambda: True)
 peak = int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) // 1024
 print(json.dumps([done.objects_written, done.bytes_written, peak]))
 """
+# As the action "erase" goes through them.
+READ_LETTERS = """
+import json, re, sys
+from datetime import UTC, datetime
+from pathlib import Path
+from apps import load_app
+from sluice.erasures.model import Subject
+from sluice.erasures.postgres import PostgresErasures
+from sluice.runtime.postgres import Database
+
+app, (url, application) = load_app("archive"), sys.argv[1:]
+erasures, count = PostgresErasures(Database(url)), 0
+erasure = erasures.begin(Subject(application, {}), lambda _: {}, datetime.now(UTC))
+while letters := erasures.letters(erasure):
+    count += len(letters)
+    erasures.bury(erasure, letters[-1][0], [])
+    erasure = erasures.find(erasure.erasure_id)
+peak = int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) // 1024
+print(json.dumps([count, peak]))
+"""
 # Templates of an application with a count in each ten minutes of two days.
 COUNT_MANY = """
 WITH made AS (
@@ -190,6 +210,13 @@ class Machine:
         applications.add_key(self.name(), key_id=key.key_id, secret_hash=secret_hash, scopes=["read"], expires_at=None)
         return text
 
+    def dead_letter(self, count: int) -> None:
+        """The largest record that a redrive repairs, so many times."""
+        line = pack_record(record(0, LARGEST_MESSAGE, metadata=POISON))
+        assert self.queue.submit(submission_of([line], application_id=self.application_id))
+        self.store()
+        self.scratch.rows(COPY_LETTER, count - 1, self.application_id)
+
     def claim(self) -> list[str]:
         claim = self.queue.claim(0, min_idle_seconds=60, max_records=10**6, max_bytes=10**9)
         return [entry.entry_id for entry in claim.entries]
@@ -271,13 +298,22 @@ def test_query_answers_with_the_largest_page(machine: Machine, count: int, messa
 
 
 def test_admin_redrives_the_largest_dead_letters(machine: Machine) -> None:
-    line = pack_record(record(0, LARGEST_MESSAGE, metadata=POISON))
-    assert machine.queue.submit(submission_of([line], application_id=machine.application_id))
-    machine.store()
-    machine.scratch.rows(COPY_LETTER, MAX_LETTERS - 1, machine.application_id)
+    machine.dead_letter(MAX_LETTERS)
     event = {"action": "redrive_dead_letters", "application": machine.name()}
     answer = machine.call("admin", event, "sluice_owner")
     assert answer == {"redriven": MAX_LETTERS, "failed": 0}
+
+
+def test_archive_reads_the_largest_dead_letters(
+    migrated_database: Callable[[], Scratch], redis_client: redis.Redis, redis_url: str
+) -> None:
+    machine = Machine(migrated_database(), redis_client, redis_url)
+    machine.dead_letter(MAX_LETTERS)
+    url = machine.scratch.url("sluice_archiver")
+    count, megabytes = machine.run(READ_LETTERS, "archive", url, machine.name(), role="sluice_archiver")
+    assert count == MAX_LETTERS
+    sys.stdout.write(f"archive, dead letters: {megabytes} MB\n")
+    assert megabytes <= 0.9 * smallest_memory("HttpMemoryMegabytes"), f"{megabytes} MB"
 
 
 def test_archive_writes_the_largest_object(migrated_database: Callable[[], Scratch], tmp_path: Path) -> None:

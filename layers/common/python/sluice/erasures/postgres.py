@@ -19,7 +19,7 @@ from sluice.runtime.postgres import Database
 from sluice.search.model import Visible
 from sluice.search.postgres_conditions import condition_sql
 
-LETTERS_AT_ONCE = 200
+LETTERS_AT_ONCE, LETTER_BYTES_AT_ONCE = 200, 8_388_608  # whichever is reached first
 _MINERS = 7_583_243  # space of the advisory locks of who mines, see templates.postgres
 
 _COLUMNS = """
@@ -83,10 +83,13 @@ UPDATE archive_totals SET erased_count = erased_count + %s
 WHERE (archive_day_id, application_id) = (
     SELECT archive_day_id, application_id FROM archive_objects WHERE object_id = %s)"""
 _LETTERS = f"""
-SELECT dead_letter_id, queued, application_id IS NULL FROM dead_letters
-WHERE (application_id = %s OR application_id IS NULL) AND dead_letter_id > %s
-  AND coalesce(received_at, dead_lettered_at) <= %s
-  AND queued <> '' ORDER BY dead_letter_id LIMIT {LETTERS_AT_ONCE}"""
+SELECT dead_letter_id, queued, is_nobodys
+FROM (SELECT *, sum(octet_length(queued)) OVER (ORDER BY dead_letter_id) - octet_length(queued) AS bytes_before
+      FROM (SELECT dead_letter_id, queued, application_id IS NULL AS is_nobodys FROM dead_letters
+            WHERE (application_id = %s OR application_id IS NULL) AND dead_letter_id > %s
+              AND coalesce(received_at, dead_lettered_at) <= %s
+              AND queued <> '' ORDER BY dead_letter_id LIMIT {LETTERS_AT_ONCE}) AS next) AS next
+WHERE bytes_before < {LETTER_BYTES_AT_ONCE} ORDER BY dead_letter_id"""
 _BURY = """
 UPDATE dead_letters SET queued = '', detail = 'erased', status = CASE status WHEN 'open' THEN 'dropped' ELSE status END
 WHERE dead_letter_id = ANY (%s)"""
