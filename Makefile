@@ -130,7 +130,7 @@ logs: ## Show the logs of functions and servers: make logs NAME=ingest,postgres 
 	@if $(IS_SET_UP); then $(DEV) logs --state $(STATE) $(if $(FOLLOW),-f) $(if $(NAME),--only '$(NAME)') $(LOG_FILTERS); \
 		else echo "no logs yet"; fi
 
-clean: ## Stop the servers and delete what they stored, unless tests are running on them
+clean: ## Stop the servers and delete what they stored, unless tests or benchmarks are running on them
 	@if $(IS_SET_UP); then failed=0; for state in $(STATE) $(wildcard build/*-stack build/test-stack-?); do \
 		$(EMBEDDED) clean --state $$state --unless-locked $$state.lock || failed=1; done; exit $$failed; fi
 
