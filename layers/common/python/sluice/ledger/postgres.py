@@ -76,12 +76,11 @@ class PostgresLedger:
     def application_names(self) -> dict[int, str]:
         """See LedgerReader.application_names."""
         with self._database.transaction() as open_cursor:
-            self._begin(open_cursor)
-            open_cursor.execute("SELECT application_id, name FROM applications")
+            self._begin(open_cursor, "SELECT application_id, name FROM applications")
             return dict(open_cursor.fetchall())
 
-    def _begin(self, open_cursor: cursor) -> None:
-        show_applications(open_cursor, self._visible, statement_timeout="15s")
+    def _begin(self, open_cursor: cursor, then: str = "") -> None:
+        show_applications(open_cursor, self._visible, then, statement_timeout="15s")
 
 
 class PostgresLedgerSums:

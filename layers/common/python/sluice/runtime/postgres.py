@@ -5,8 +5,9 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import psycopg2
 from psycopg2.extensions import connection, cursor
@@ -182,12 +183,14 @@ def savepoint(open_cursor: cursor) -> Iterator[None]:
     open_cursor.execute("RELEASE SAVEPOINT inner_block")
 
 
-def show_applications(open_cursor: cursor, visible: Collection[int] | None, **settings: str) -> None:
+def show_applications(
+    open_cursor: cursor, visible: Collection[int] | None, then: str = "", values: Sequence[Any] = (), **settings: str
+) -> None:
     """Lets the rest of the transaction see these applications' rows (None: all), see the policies in the schema, with
-    other settings if wanted."""
+    other settings if wanted; and runs ``then`` with its ``values``, in the same round trip."""
     shown = "*" if visible is None else ",".join(map(str, visible))
     named = {"sluice.applications": shown} | settings
     open_cursor.execute(
-        "SELECT set_config(name, value, true) FROM unnest(%s, %s) AS setting (name, value)",
-        (list(named), list(named.values())),
+        f"SELECT set_config(name, value, true) FROM unnest(%s, %s) AS setting (name, value); {then}",
+        (list(named), list(named.values()), *values),
     )

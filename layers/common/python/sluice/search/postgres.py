@@ -13,6 +13,7 @@ from sluice.search.postgres_groups import EARLIEST, LATEST, FilteredSearch
 from sluice.search.postgres_rows import COLUMNS, NEWEST_FIRST, OLDEST_FIRST, answer_bytes, document, projected
 from sluice.search.postgres_scan import RESOLUTION, Budget, Scan, just_after, open_scan, scan_within
 from sluice.search.required import required
+from sluice.search.words import are_levels
 
 MAX_PAGE_BYTES = 4_000_000  # Lambda refuses answers above 6 MB
 _FIRST_WINDOW_ROWS, _LAST_WINDOW_ROWS = 2_000, 500_000
@@ -75,6 +76,8 @@ class _PageReader:
         self._is_backwards = bool(query.cursor and query.cursor.is_backwards)
         self._is_ascending = query.is_ascending != self._is_backwards
         self._filters = filters_sql(query.filters, visible)
+        self._clauses = required(query.filters)
+        self._answer: Page | None = None  # as soon as it is found on the way
         self._rows: list[Any] = []
         self._logs: list[dict[str, Any]] = []
         self._bytes = 0
@@ -88,9 +91,13 @@ class _PageReader:
                 scan.since = max(cursor.event_at, scan.since or cursor.event_at)
             elif end := just_after(cursor.event_at):
                 scan.until = min(end, scan.until or end)
-        if found := self._find(scan):
+        looks_first = are_levels(self._clauses) and scan.runs is None
+        if not looks_first and (found := self._find(scan, scan.since, scan.until)):
             return self._found(found)
-        scan.walk(self._is_ascending, _FIRST_WINDOW_ROWS, _LAST_WINDOW_ROWS, lambda window: self._take(scan, window))
+        use = self._take_first if looks_first else self._take
+        scan.walk(self._is_ascending, _FIRST_WINDOW_ROWS, _LAST_WINDOW_ROWS, lambda window: use(scan, window))
+        if self._answer:
+            return self._answer
         if self._has_more or not scan.is_partial:
             return self._page(None)
         return self._page(self._border(scan))
@@ -109,19 +116,19 @@ class _PageReader:
         beyond = (UUID(int=0), -1) if self._is_ascending else (UUID(int=2**128 - 1), 2**31 - 1)
         return Cursor(event_at, *beyond, self._query.now)
 
-    def _find(self, scan: Scan) -> Found | None:
-        """The rows of the page through word filters, where they are of use."""
+    def _find(self, scan: Scan, since: datetime | None, until: datetime | None) -> Found | None:
+        """The rows of the page between two times through word filters, where they are of use."""
         conditions, values = self._conditions(self._filters)
         search = FilteredSearch(
-            clauses=required(self._query.filters),
+            clauses=self._clauses,
             application_ids=scan.ids,
             received=scan.received,
             columns=COLUMNS,
             condition=conditions,
             values=values,
             limit=min(self._query.limit, MAX_LIMIT) + 1,
-            event_from=scan.since,
-            event_until=scan.until and scan.until - RESOLUTION,
+            event_from=since,
+            event_until=until and until - RESOLUTION,
             is_ascending=self._is_ascending,
             now=self._query.now,
             stored=scan.stored,
@@ -147,6 +154,17 @@ class _PageReader:
         if cursor := self._query.cursor:
             every.append(_beyond(cursor.event_at, cursor.batch_id.hex, cursor.position, self._is_ascending))
         return " AND ".join(f"({sql})" for sql, _ in every), [value for _, values in every for value in values]
+
+    def _take_first(self, scan: Scan, window: Sql) -> bool:
+        """As ``_take``. Most levels are nearly everywhere, so the first window fills the page; where it does not, word
+        filters may find the rest."""
+        if self._take(scan, window):
+            return True
+        since, until = (scan.window[1], scan.until) if self._is_ascending else (scan.since, scan.window[0])
+        is_all = scan.window == (scan.since, scan.until)
+        if scan.reached is None and not is_all and (found := self._find(scan, since, until)):
+            self._answer = self._found(found)
+        return self._answer is not None
 
     def _take(self, scan: Scan, window: Sql) -> bool:
         """Adds the window's rows; returns whether there is one too many for the page."""

@@ -76,8 +76,7 @@ class Scan:
     def execute(self, sql: str, values: Sequence[Any]) -> None:
         """Runs statements within what is left of the budget; raises QueryCanceled at its end."""
         left = max(self._ends_at - self.budget.clock(), _LEAST_SECONDS)
-        timeout = f"{left * 1_000:.0f}ms"
-        self.cursor.execute(f"SELECT set_config('statement_timeout', %s, true); {sql}", [timeout, *values])
+        self.cursor.execute(f"SET LOCAL statement_timeout = {left * 1_000:.0f}; {sql}", values)
 
     def rows(self, sql: str, values: Sequence[Any]) -> list[Any]:
         """What the last statement returns; see ``execute``."""
@@ -201,25 +200,35 @@ def open_scan(database: Database, visible: Visible, filters: Filters, budget: Bu
     with database.transaction() as open_cursor:
         # Compiling a statement for 30 partitions takes longer than running it.
         settings = {"statement_timeout": f"{budget.seconds}s", "jit": "off", "transaction_read_only": "on"}
-        show_applications(open_cursor, None if visible.is_all else visible.ids, **settings)
-        scan = scan_within(open_cursor, visible, filters, budget)
+
+        def run(sql: str, values: Sequence[Any]) -> None:
+            show_applications(open_cursor, None if visible.is_all else visible.ids, sql, values, **settings)
+
+        scan = scan_within(open_cursor, visible, filters, budget, run)
         templates = required_templates(filters.condition)
         if scan and templates is not None and not filters.batch_id:
             scan.runs = template_runs(scan.rows, templates, scan.ids, (filters.since, filters.until))
         yield scan
 
 
-def scan_within(open_cursor: cursor, visible: Visible, filters: Filters, budget: Budget) -> Scan | None:
-    """A scan inside a transaction that ``open_scan`` began."""
+def scan_within(
+    open_cursor: cursor,
+    visible: Visible,
+    filters: Filters,
+    budget: Budget,
+    run: Callable[[str, Sequence[Any]], None] | None = None,
+) -> Scan | None:
+    """A scan inside a transaction that ``open_scan`` began, or begins by ``run``."""
+    run = run or open_cursor.execute
     if filters.batch_id:
-        open_cursor.execute(_BATCH, (filters.batch_id.hex,))
+        run(_BATCH, (filters.batch_id.hex,))
         application_id, received_from, received_until = open_cursor.fetchone() or (None, None, None)
         if application_id is not None:  # of a batch the ledger knows all that exactly
             ids = [application_id] if application_id in visible.names else []
             received = (received_from, received_until)
             scan = Scan(open_cursor, ids, received, filters.since, filters.until, budget, filters.batch_id)
             return scan if ids else None
-    open_cursor.execute(_DAYS, (filters.since, filters.until, visible.ids))
+    run(_DAYS, (filters.since, filters.until, visible.ids))
     first, end, *stored = open_cursor.fetchone() or (None, None)
     if first is None or end is None:
         return None

@@ -100,6 +100,11 @@ def levels(numbers: Iterable[int]) -> Clauses:
     return frozenset([clause]) if clause else ANYTHING
 
 
+def are_levels(clauses: Clauses) -> bool:
+    """Whether nothing but levels is required, and something is."""
+    return bool(clauses) and all(token.startswith(b"level=") for clause in clauses for token in clause)
+
+
 def both(*conditions: Clauses) -> Clauses:
     """What every log holds for which all conditions hold."""
     return frozenset[frozenset[bytes]]().union(*conditions)
