@@ -10,7 +10,7 @@ from sluice.search import slabs, words
 from sluice.search.words import HASHES, hashes, may_match
 
 WORDS = [b"word%d" % number for number in range(40)]
-TOKENS = st.sets(st.sampled_from(WORDS), min_size=1, max_size=8)  # filters of one size
+TOKENS = st.sets(st.sampled_from(WORDS), min_size=1, max_size=6)  # filters of one size
 
 
 def slices(slab: bytes, size: int, token: bytes) -> bytes:
