@@ -34,7 +34,7 @@ from sluice.search.parse import parse_filters, parse_query
 from sluice.search.postgres import PostgresLogReader
 from sluice.search.postgres_counts import PostgresLogCounter
 from sluice.search.postgres_filters import Found, find
-from sluice.search.postgres_groups import FilteredSearch
+from sluice.search.postgres_groups import FilteredSearch, GroupReader
 from sluice.search.postgres_ranges import Execute
 from sluice.search.postgres_scan import Budget
 from sluice.search.words import Clauses
@@ -616,6 +616,49 @@ def test_a_search_misses_nothing_that_gets_into_a_slab_meanwhile(
     assert found is not None
     count = sum(timedelta(0) <= timedelta(hours=hour) < timedelta(hours=3) for hour in hours) if bounds else len(hours)
     assert len(found.rows) == count * 64
+
+
+@pytest.mark.parametrize("is_ascending", [False, True])
+@pytest.mark.parametrize(
+    "bounds", [{}, {"event_from": START + timedelta(hours=1), "event_until": START + timedelta(hours=4)}]
+)
+def test_members_of_slabs_are_read_as_far_as_a_page_needs_them(
+    shelf: Shelf, bounds: dict[str, Any], is_ascending: bool
+) -> None:
+    """In the same order as all at once: what is read later does not begin before."""
+    for number, hour in enumerate([0, 9, 3, 6, 1, 7, 2, 8, 5, 4]):
+        moved = [
+            item | {"event_at": START + timedelta(hours=hour, seconds=n)} for n, item in enumerate(messages(64, number))
+        ]
+        shelf.put(moved, received_at=START + timedelta(seconds=number))
+    shelf.index()
+    search = FilteredSearch(
+        words.words("number"), [shelf.application_id], ALWAYS, is_ascending=is_ascending, now=START, **bounds
+    )
+    with shelf.reading() as execute:
+        (at_once, beyond), *rest = [part for part in GroupReader(execute, search).windows() if part[0]]
+        statements = 0
+
+        def counting(sql: str, values: Sequence[Any]) -> list[Any]:
+            nonlocal statements
+            statements += 1
+            return execute(sql, values)
+
+        reader = GroupReader(counting, search, members_at_once=1)
+        parts, asked = [], []
+        for part in reader.windows():
+            parts.append(part)
+            asked.append(statements)
+    assert [item for part in ((at_once, beyond), *rest) for item in part[0]] == [
+        item for part in parts for item in part[0]
+    ]
+    assert asked[-1] - asked[0] >= 2
+    sign = 1 if is_ascending else -1
+    for number, (found, beyond) in enumerate(parts):
+        assert all(sign * (reader.edge(item) - beyond) <= timedelta(0) for item in found)
+        assert all(
+            sign * (reader.edge(item) - beyond) >= timedelta(0) for later, _ in parts[number + 1 :] for item in later
+        )
 
 
 def test_who_knows_nothing_of_slabs_reads_all_of_their_rows(shelf: Shelf) -> None:

@@ -19,6 +19,7 @@ from sluice.search.ranges import RowRange, disjoint
 MAX_PENDING_ROWS = 300_000  # above it, filters lag too much to be of use
 _MAX_PENDING_ENTRIES = 50_000
 _FIRST_RANGES, _MOST_RANGES = 32, 512  # a statement
+_ROWS_PER_RANGE = 8  # that may be found: as many ranges are read at first as a page may well need
 _POSITIONS = (-(2**31), 2**31 - 1)
 
 # The first row says that there is a progress, of this database. (The order is that of the index, so that no ledger is
@@ -118,7 +119,7 @@ class _Search:
 
     def _read_in_order(self, ranges: list[RowRange], beyond: datetime) -> datetime | None:
         """Reads ranges until the page is full or time is up: then the first event time of what was not read."""
-        at, size = 0, _FIRST_RANGES
+        at, size = 0, max(_FIRST_RANGES, self.search.limit // _ROWS_PER_RANGE)
         while at < len(ranges):
             self.reached = self._groups.edge(ranges[at])
             if self._is_full(self._groups.edge(ranges[at])) or not self.has_time():

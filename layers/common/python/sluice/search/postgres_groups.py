@@ -29,11 +29,11 @@ _WANTED = """
 application_id = ANY (%s) AND received_from >= %s AND received_from < %s AND event_until >= %s AND event_from <= %s"""
 # Of the filters by themselves, what they stand for is put together as it stands in slabs.
 _CANDIDATES = f"""
-SELECT application_id, null AS slab_id, null AS received_from, count(*),
+SELECT application_id, null AS slab_id, null AS received_from, null AS edge, count(*),
        string_agg({MEMBER_SQL}, ''::bytea) FILTER (WHERE filter IS NULL OR ({{test}}))
 FROM word_filters WHERE {_WANTED} AND slab_id IS NULL AND {{window}} GROUP BY application_id
 UNION ALL
-SELECT application_id, slab_id::text, received_from, octet_length(members) / {MEMBER_BYTES}, (
+SELECT application_id, slab_id::text, received_from, {{column}}, octet_length(members) / {MEMBER_BYTES}, (
     SELECT string_agg(substr(slab, ((bit & 7) * (bit_count / 8) + (bit >> 3)) * {SLICE_BYTES} + 1, {SLICE_BYTES}), '')
     FROM unnest(%s::bigint[]) AS number, LATERAL (SELECT (number * bit_count >> 32)::int AS bit) AS of_filter)
 FROM word_filters WHERE {_WANTED} AND slab_id IS NOT NULL AND {{slabs}} AND slab_id <> ALL (%s::uuid[])"""
@@ -82,16 +82,25 @@ class _Member(NamedTuple):
     number: int
 
 
+class _Slab(NamedTuple):
+    """What may match in a slab, whose first event time in the order of the search is ``edge``."""
+
+    edge: datetime
+    members: list[_Member]
+
+
 @dataclass(slots=True)
 class GroupReader:
     """Reads groups for one search. Its methods raise QueryCanceled."""
 
     execute: Execute
     search: FilteredSearch
+    members_at_once: int = 512  # that are read at least, if there are as many: more would often not be needed
     _seen_count: int = 0
     _match_count: int = 0
     _cost: int = 0  # of the last statement
     _slab_ids: list[str] = field(default_factory=list)  # that were read
+    _slabs: list[_Slab] = field(default_factory=list)  # whose members were not read
     _later: list[RowRange] = field(default_factory=list)  # from slabs, beyond the window
 
     @property
@@ -102,12 +111,14 @@ class GroupReader:
     def all(self) -> list[RowRange]:
         """All that may match, in no order."""
         _, last = self.search.event_bounds
-        wide = self._read("is_wide", [], "false", [])
-        return wide + self._read("NOT is_wide AND event_until <= %s", [_shifted(last, _WIDE)], "true", [])
+        found = self._read("is_wide", [], "false", [])
+        found += self._read("NOT is_wide AND event_until <= %s", [_shifted(last, _WIDE)], "true", [])
+        members = [member for slab in self._slabs for member in slab.members]
+        return found if self.is_common else found + self._members(members)
 
     def windows(self) -> Iterator[tuple[list[RowRange], datetime]]:
         """Those of a window of event times each, in order, and the first event time of all later windows. Before them
-        the few wide ones that begin far outside of the bounds."""
+        the few wide ones that begin far outside of the bounds. Empty if they are common."""
         ascending, (first, last), stored = self.search.is_ascending, self.search.event_bounds, self.search.stored
         if ascending:
             ahead, column, near, far = 1, "event_from", first, min(last, stored[1])
@@ -118,14 +129,14 @@ class GroupReader:
         begin, width = _shifted(near, -ahead * _WIDE), _FIRST_WIDTH
         if begin not in (EARLIEST, LATEST):
             outside = f"{column} {'<' if ascending else '>'} %s"
-            yield self._ready(self._read(f"is_wide AND {outside}", [begin], outside, [begin]), near), near
+            yield from self._parts(self._read(f"is_wide AND {outside}", [begin], outside, [begin]), near, near)
         while True:
             end = _shifted(edge, ahead * width)
             end = min(end, far) if ascending else max(end, far)
             slabs = f"{column} {'<=' if ascending else '>='} %s"
             found = self._read(f"{column} BETWEEN %s AND %s", sorted((begin, end)), slabs, [end])
             edge = begin = _shifted(end, ahead * _INSTANT)
-            yield self._ready(found, end), edge
+            yield from self._parts(found, end, edge)
             if end == far:
                 break
             width *= max(0.25, min(1000.0, _TARGET_FILTERS / max(self._cost, 1)))
@@ -134,8 +145,30 @@ class GroupReader:
 
     def edge(self, item: RowRange) -> datetime:
         """The first event time, in the order of the search, that is in the range and wanted."""
+        return self._wanted(item.event_from if self.search.is_ascending else item.event_until)
+
+    def _wanted(self, edge: datetime) -> datetime:
         first, last = self.search.event_bounds
-        return max(item.event_from, first) if self.search.is_ascending else min(item.event_until, last)
+        return max(edge, first) if self.search.is_ascending else min(edge, last)
+
+    def _parts(
+        self, found: list[RowRange], end: datetime, beyond: datetime
+    ) -> Iterator[tuple[list[RowRange], datetime]]:
+        """A window, in as many as it takes to read some members at once."""
+        is_ascending = self.search.is_ascending
+        slabs, self._slabs = sorted(self._slabs, key=lambda slab: slab.edge, reverse=not is_ascending), []
+        at = 0
+        while at < len(slabs) and not self.is_common:
+            members: list[_Member] = []
+            while at < len(slabs) and len(members) < self.members_at_once:
+                members += slabs[at].members
+                at += 1
+            found = found + self._members(members)
+            if at < len(slabs):
+                edge = slabs[at].edge
+                yield self._ready(found, _shifted(edge, -_INSTANT if is_ascending else _INSTANT)), edge
+                found = []
+        yield self._ready(found, end), beyond
 
     def _ready(self, found: list[RowRange], end: datetime) -> list[RowRange]:
         """Of what was found now and before, what begins up to ``end``, in order."""
@@ -150,40 +183,47 @@ class GroupReader:
         read yet. None if they are common."""
         search = self.search
         wanted = [list(search.application_ids), *search.received, *search.event_bounds]
-        sql = _CANDIDATES.format(test=_test(self._tests), window=window, slabs=slabs)
+        column = "event_from" if search.is_ascending else "event_until"
+        sql = _CANDIDATES.format(test=_test(self._tests), window=window, slabs=slabs, column=column)
         numbers = [number for tokens in self._tests for token in tokens for number in hashes(token)]
         rows = self.execute(sql, [*numbers, *wanted, *values, numbers, *wanted, *slab_values, self._slab_ids])
-        alone = [row for row in rows if row[1] is None]
-        in_slabs = [row for row in rows if row[1]]
-        found = [item for row in alone if row[4] for item in ranges(bytes(row[4]), row[0])]
-        members = [member for row in in_slabs for member in self._matching_members(row)]
-        self._seen_count += sum(row[3] for row in rows)
-        self._match_count += len(found) + len(members)
-        self._slab_ids += [row[1] for row in in_slabs]
-        self._cost = sum(row[3] for row in alone) + _FILTERS_PER_SLAB * len(in_slabs)
-        return found if self.is_common else found + self._members(members)
+        found: list[RowRange] = []
+        for application_id, slab_id, received_from, edge, count, text in rows:
+            if slab_id is None:
+                found += ranges(bytes(text or b""), application_id)
+                continue
+            matches = self._matches(count, text)
+            members = [_Member(application_id, received_from, slab_id, number) for number in matches]
+            self._slabs += [_Slab(self._wanted(edge), members)] if members else []
+            self._slab_ids.append(slab_id)
+            self._match_count += len(members)
+        self._seen_count += sum(row[4] for row in rows)
+        self._match_count += len(found)
+        self._cost = sum(_FILTERS_PER_SLAB if row[1] else row[4] for row in rows)
+        return [] if self.is_common else found
 
     @property
     def _tests(self) -> list[list[bytes]]:
         """Of each, a group that may match holds a token."""
         return [sorted(clause) for clause in self.search.clauses]
 
-    def _matching_members(self, row: Any) -> Iterator[_Member]:
-        """Of a slab, as a row of candidates shows it."""
-        application_id, slab_id, received_from, count, slices = row
-        numbers: Sequence[int] = range(count)
-        if slices is not None:
-            text = bytes(slices)
-            tokens = iter([text[at : at + _TOKEN_BYTES] for at in range(0, len(text), _TOKEN_BYTES)])
-            numbers = matching([list(islice(tokens, len(test))) for test in self._tests], count)
-        return (_Member(application_id, received_from, slab_id, number) for number in numbers)
+    def _matches(self, count: int, slices: Any) -> Sequence[int]:
+        """Which of a slab's ``count`` filters may match, by the slices of the tests' tokens; all where there are
+        none."""
+        if slices is None:
+            return range(count)
+        text = bytes(slices)
+        tokens = iter([text[at : at + _TOKEN_BYTES] for at in range(0, len(text), _TOKEN_BYTES)])
+        return matching([list(islice(tokens, len(test))) for test in self._tests], count)
 
     def _members(self, wanted: list[_Member]) -> list[RowRange]:
-        """What these stand for."""
+        """What these stand for, as far as it overlaps the event times that are wanted."""
         if not wanted:
             return []
         rows = self.execute(_MEMBERS, [*map(list, zip(*wanted, strict=True)), *self.search.received])
-        return [item for application_id, member in rows for item in ranges(bytes(member), application_id)]
+        found = (item for application_id, member in rows for item in ranges(bytes(member), application_id))
+        first, last = self.search.event_bounds
+        return [item for item in found if item.event_until >= first and item.event_from <= last]
 
 
 def _test(tests: Sequence[Sequence[bytes]]) -> str:
