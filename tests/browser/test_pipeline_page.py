@@ -3,12 +3,12 @@
 import os
 
 import pytest
-import redis
 from playwright.sync_api import expect
 
 from administrator import Administrator, Sender
 from answers import ALERTING, BROKEN, DEAD_LETTERS, LETTER, answer
 from samples import poison, submission_of
+from sluice.runtime.redis import connect_redis
 from sluice.streams.redis import RedisQueue
 from stack import Stack
 from visitor import NARROW, Visit, Visitor
@@ -25,7 +25,7 @@ def poisoned(request: pytest.FixtureRequest, administrator: Administrator) -> st
     stack: Stack = request.getfixturevalue("stack")
     sender = administrator.new_sender()
     application = administrator.call("GET", f"applications/{sender.application}")["application"]
-    with redis.Redis.from_url(stack.redis_url) as client:
+    with connect_redis(stack.redis_url) as client:
         queue = RedisQueue(client, shard_count=1, backlog_limit_bytes=10**9)
         lines = [poison(position) for position in range(POISONED)]
         assert queue.submit(submission_of(lines, application_id=application["application_id"]))

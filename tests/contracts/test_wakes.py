@@ -8,6 +8,7 @@ import redis
 
 from fakes import MemoryQueue
 from samples import submission
+from sluice.runtime.redis import connect_redis
 from sluice.streams.model import Submitted
 from sluice.streams.redis import RedisQueue
 
@@ -95,6 +96,6 @@ def test_marks_and_wakes_are_kept_beside_their_shard(redis_client: redis.Redis) 
 
 
 def test_an_unreachable_queue_fails_no_mark() -> None:
-    queue = RedisQueue(redis.Redis.from_url("redis://127.0.0.1:9/0"), shard_count=1)
+    queue = RedisQueue(connect_redis("redis://127.0.0.1:9/0"), shard_count=1)
     queue.attend(60)
     queue.leave()

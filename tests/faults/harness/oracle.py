@@ -5,14 +5,13 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-import redis
-
 from scratch import Scratch
 from sluice.errors import Unavailable
 from sluice.ledger.audit import audit
 from sluice.ledger.model import Totals
 from sluice.ledger.postgres import PostgresLedger
 from sluice.runtime.postgres import Database
+from sluice.runtime.redis import connect_redis
 from sluice.streams.redis import RedisQueue
 from sluice.templates.postgres_audit import Difference, audit_census
 
@@ -85,7 +84,7 @@ class Oracle:
 
     def totals(self) -> Totals:
         """The ledger's numbers, as GET /api/ledger makes them. Raises Unavailable."""
-        with redis.Redis.from_url(self.redis_url, socket_timeout=2) as client:
+        with connect_redis(self.redis_url, timeout_seconds=2) as client:
             database = Database(self.database.url("sluice_reader", direct=True))
             try:
                 ledger = PostgresLedger(database, self.application_ids)

@@ -17,6 +17,7 @@ from faults.harness.lambdas import Doom, FunctionDied, FunctionFailed, Lambdas, 
 from faults.harness.oracle import Oracle
 from samples import submission_of
 from scratch import Scratch
+from sluice.runtime.redis import connect_redis
 from sluice.streams.redis import RedisQueue
 
 PEPPER = "5e" * 32
@@ -141,7 +142,7 @@ def running_platform(
     def queue_user(name: str) -> dict[str, str]:
         return {"REDIS_URL": database.stack.as_queue_user(name, functions_redis_url or redis_url)}
 
-    client = redis.Redis.from_url(redis_url)
+    client = connect_redis(redis_url)
     client.flushdb()
 
     def invoke(name: str, event: dict[str, Any]) -> Any:
