@@ -26,8 +26,8 @@ LIMITS = (
         "a bucket without a brim",
         "who was idle for an hour may send an hour's worth at once",
         _SCRIPT,
-        "math.min(rate * burst, tonumber(balance or 0) + (now - at) * rate)",
-        "state[1] and tonumber(balance) + (now - at) * rate or rate * burst",
+        "math.min(request_rate * burst, tonumber(state[2] or 0) + (now - at) * request_rate)",
+        "state[1] and tonumber(state[2]) + (now - at) * request_rate or request_rate * burst",
         (f"{_CONTRACT}::test_idle_time_fills_no_more_than_the_bucket",),
     ),
     Mutation(

@@ -16,10 +16,8 @@ local at = tonumber(state[1] or 0)
 if at > now then
   at = 0 -- the clock was set back (a failover): full buckets rather than an hour of refusals
 end
-local function refilled(balance, rate)
-  return math.min(rate * burst, tonumber(balance or 0) + (now - at) * rate)
-end
-local requests, bytes = refilled(state[2], request_rate), refilled(state[3], byte_rate)
+local requests = math.min(request_rate * burst, tonumber(state[2] or 0) + (now - at) * request_rate)
+local bytes = math.min(byte_rate * burst, tonumber(state[3] or 0) + (now - at) * byte_rate)
 local is_today = tonumber(state[4]) == day
 local day_bytes = is_today and math.max(0, tonumber(state[5])) or 0
 local day_requests = is_today and tonumber(state[6] or 0) or 0
@@ -29,8 +27,7 @@ local is_admitted = not (no_request or no_bytes or no_day)
 if is_admitted then
   requests, bytes, day_bytes = requests - 1, bytes - size, day_bytes + size
   redis.call('HSET', KEYS[1], 'at', string.format('%.6f', now), 'requests', string.format('%.6f', requests),
-    'bytes', string.format('%.3f', bytes), 'day', string.format('%d', day), 'day_bytes', string.format('%.0f', day_bytes),
-    'day_requests', string.format('%d', day_requests + 1))
+    'bytes', string.format('%.3f', bytes), 'day', day, 'day_bytes', day_bytes, 'day_requests', day_requests + 1)
   -- Until then the day is over and every debt is paid: a missing state says the same as this one would. Without a debt
   -- the day's first request says so for all of the day.
   if bytes < 0 or tonumber(state[4]) ~= day then
@@ -38,13 +35,9 @@ if is_admitted then
   end
 end
 
-local function balance(is_violated, remaining, wait_ms, refill)
-  return string.format('%d %.0f %.0f', is_violated and 1 or 0, math.max(0, math.floor(remaining)),
-    is_violated and wait_ms or math.ceil(refill * 1000))
-end
-local midnight = (day + 1) * DAY - now
-return table.concat({
-  balance(no_request, requests, math.ceil((1 - requests) / request_rate * 1000), burst - requests / request_rate),
-  balance(no_bytes, bytes, math.floor(-bytes / byte_rate * 1000) + 1, burst - bytes / byte_rate),
-  balance(no_day, day_quota - day_bytes, math.ceil(midnight * 1000), midnight),
-}, ' '), is_admitted
+return string.format('%d %.0f %.0f %d %.0f %.0f %d %.0f %.0f',
+  no_request and 1 or 0, math.max(0, math.floor(requests)),
+  math.ceil((no_request and (1 - requests) / request_rate or burst - requests / request_rate) * 1000),
+  no_bytes and 1 or 0, math.max(0, math.floor(bytes)),
+  no_bytes and math.floor(-bytes / byte_rate * 1000) + 1 or math.ceil((burst - bytes / byte_rate) * 1000),
+  no_day and 1 or 0, math.max(0, day_quota - day_bytes), math.ceil(((day + 1) * DAY - now) * 1000)), is_admitted

@@ -36,11 +36,11 @@ local sequence = redis.call('HINCRBY', KEYS[2], application, records) - records 
 for i = FIRST_PART, #ARGV, 5 do
   redis.call('XADD', KEYS[1], '*', 'version', ARGV[7], 'application', application, 'retention_class', ARGV[10],
     'batch', ARGV[8], 'part', (i - FIRST_PART) / 5, 'received_at', ARGV[9], 'body_hash', body_hash,
-    'count', ARGV[i], 'sequence', string.format('%d', sequence), 'event_from', ARGV[i + 1], 'event_to', ARGV[i + 2],
+    'count', ARGV[i], 'sequence', sequence, 'event_from', ARGV[i + 1], 'event_to', ARGV[i + 2],
     'line_bytes', ARGV[i + 3], 'records', ARGV[i + 4], unpack(trace))
   sequence = sequence + tonumber(ARGV[i])
 end
-redis.call('HSET', KEYS[3], 'total', string.format('%d', total), application, string.format('%d', share))
+redis.call('HSET', KEYS[3], 'total', total, application, share)
 if remember_seconds > 0 then
   redis.call('SET', KEYS[4], body_hash, 'EX', remember_seconds)
 end
