@@ -1,23 +1,25 @@
 """One contract for admission and queue in one step: the two fakes one after the other, and one script in Redis."""
 
+import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 import redis
 
 from apps import load_app
-from fakes import MemoryAdmission, MemoryIntake, MemoryKeyCache, MemoryKeyStore, MemoryQueue
+from fakes import NOON, MemoryAdmission, MemoryIntake, MemoryKeyCache, MemoryKeyStore, MemoryQueue
 from samples import PEPPER, key_record, record, submission
 from sluice.admission.model import Rates
 from sluice.admission.ports import Admission
 from sluice.admission.redis import RedisAdmission
 from sluice.applications.keys import hash_secret, mint_key
 from sluice.applications.lookup import KeyLookup
-from sluice.applications.model import KeyRecord, Scope
+from sluice.applications.model import KeyRecord, Limits, Scope
+from sluice.entries.usual import pack_single
 from sluice.errors import RejectedInput, Throttled
 from sluice.intake.ports import Intake
 from sluice.intake.redis import RedisIntake
@@ -99,6 +101,66 @@ def test_what_the_queue_refuses_says_where_the_application_stands(both: Both) ->
     assert both.queue.count_entries(1) == 1
 
 
+def single(both: Both, text: str = "m", body_bytes: int = 100) -> tuple[Any, Submitted, UUID]:
+    """The headers, what became of it, and its batch."""
+    part = pack_single(json.dumps({"message": text}, ensure_ascii=False).encode(), NOON)
+    assert part is not None
+    batch_id = uuid4()
+    return *both.intake.submit_single(KEY, body_bytes, batch_id.bytes, NOON, part), batch_id
+
+
+def test_a_single_log_is_queued_as_a_batch_of_one_is(both: Both) -> None:
+    headers, submitted, batch_id = single(both, "äöü " * 60)
+    assert submitted is not Submitted.REPLAYED
+    assert headers["RateLimit"].startswith('"requests";r=2;t=1, "bytes";r=9900;t=1, "daily-bytes";r=999900;t=')
+    sent = submission([record(0, "äöü " * 60, event_at=NOON)], application_id=1, batch_id=uuid4(), received_at=NOON)
+    standing, _ = both.intake.submit(KEY, 100, sent)
+    assert headers["RateLimit-Policy"] == standing.headers()["RateLimit-Policy"]
+    claimed = both.queue.claim(1, min_idle_seconds=9, max_records=9, max_bytes=10**6).entries
+    one, other = both.queue.read(1, [entry.entry_id for entry in claimed])
+    assert (one.batch_id, one.body_hash, one.traceparent) == (batch_id, batch_id.bytes, None)
+    assert (one.first_sequence, other.first_sequence) == (1, 2)
+    same = ("application_id", "retention_class", "part", "received_at", "event_from", "event_to", "record_count")
+    assert [getattr(one, name) for name in same] == [getattr(other, name) for name in same]
+    assert one.lines.split(b"\t")[14:] == other.lines.split(b"\t")[14:]
+    assert claimed[0].line_bytes == len(one.lines)
+
+
+def test_a_single_log_is_refused_as_any_batch_is(both: Both) -> None:
+    with pytest.raises(RejectedInput):
+        single(both, body_bytes=1_000_001)
+    single(both, body_bytes=20_000)
+    with pytest.raises(Throttled) as caught:
+        single(both, body_bytes=1)
+    assert (caught.value.code, caught.value.policies) == ("byte_rate_exceeded", ("bytes",))
+    assert caught.value.headers["RateLimit-Policy"].startswith('"requests";q=3')
+    assert both.queue.count_entries(1) == 1
+    with pytest.raises(Throttled):
+        both.admission.recall(KEY)
+
+
+def test_a_single_log_that_the_queue_refuses(both: Both) -> None:
+    def text() -> str:
+        return "x".join(uuid4().hex for _ in range(50))
+
+    both.intake.submit(KEY, 1, submission([record(0, text())], application_id=1))
+    with pytest.raises(Throttled) as caught:
+        single(both, text())
+    assert caught.value.code == "backlog_share_exceeded"
+    assert caught.value.headers["RateLimit-Policy"].startswith('"requests";q=3')
+
+
+def test_other_limits_of_a_key_hold_at_once(redis_client: redis.Redis) -> None:
+    """What is kept of how its logs are sent goes with what it was made of."""
+    both = real(redis_client)
+    part = pack_single(b'{"message":"m"}', NOON)
+    assert part is not None
+    for limit in (2, 50):
+        key = replace(KEY, limits=Limits(requests_per_second=limit))
+        headers, _ = both.intake.submit_single(key, 1, uuid4().bytes, NOON, part)
+        assert f'"requests";q={limit};w=1' in headers["RateLimit-Policy"]
+
+
 def commands(client: redis.Redis) -> dict[str, int]:
     """How often each command was called, by clients and in scripts."""
     return {name: counted["calls"] for name, counted in client.info("commandstats").items()}
@@ -123,7 +185,7 @@ def test_a_request_with_a_few_logs_is_one_command(redis_client: redis.Redis, red
     queue: SubmissionQueue = RedisQueue(client, shard_count=2, backlog_limit_bytes=10**8)
     intake = RedisIntake(client, both.admission, queue)  # type: ignore[arg-type]
     ingest = app.Ingest(lookup, both.admission, queue, intake, settings, lambda: datetime.now(UTC))
-    small, large = b'{"message":"m"}', b'{"message":"' + b"m" * 65_536 + b'"}'
+    small, large = b'{"message":"m"}', b'{"message":"' + b"m" * 600_000 + b'"}'
 
     def send(body: bytes) -> None:
         for _ in range(10):

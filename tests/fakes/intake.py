@@ -1,11 +1,16 @@
 """Admission and queue together."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
 
 from sluice.admission.model import Standing, announced
 from sluice.admission.ports import Admission
 from sluice.applications.model import KeyRecord
-from sluice.streams.model import Submission, Submitted
+from sluice.entries.packing import PackedPart
+from sluice.streams.model import Part, Submission, Submitted
+from sluice.streams.parts import stored
 from sluice.streams.ports import SubmissionQueue
 
 
@@ -20,3 +25,21 @@ class MemoryIntake:
         standing = self.admission.admit(key, body_bytes)
         with announced(standing):
             return standing, self.queue.submit(submission)
+
+    def submit_single(
+        self, key: KeyRecord, body_bytes: int, batch_id: bytes, received_at: datetime, part: PackedPart
+    ) -> tuple[Mapping[str, str], Submitted]:
+        standing, submitted = self.submit(
+            key,
+            body_bytes,
+            Submission(
+                application_id=key.application_id,
+                retention_class=key.retention_class,
+                batch_id=UUID(bytes=batch_id),
+                received_at=received_at,
+                body_hash=batch_id,
+                parts=(Part(1, part.event_from, part.event_to, len(part.lines), stored(part.lines)),),
+                is_idempotent=False,
+            ),
+        )
+        return standing.headers(), submitted

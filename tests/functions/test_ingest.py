@@ -14,7 +14,7 @@ from backports import zstd
 from botocore.stub import Stubber
 
 from aws import InvokeRecorder, LambdaContext, rest_event
-from front import RATES, Front, app
+from front import RATES, Answer, Front, app
 from samples import PEPPER, submission
 from sluice.admission.model import Rates
 from sluice.entries.packing import unpack_records
@@ -180,13 +180,13 @@ def test_what_is_throttled_names_its_policies_and_is_not_queued(front: Front) ->
     assert len(front.queued()) == 2
 
 
-@pytest.mark.parametrize("padding", [0, 70_000], ids=["small", "large"])
+@pytest.mark.parametrize("padding", [0, 600_000], ids=["small", "large"])
 def test_small_and_large_bodies_get_the_same_verdicts(front: Front, padding: int) -> None:
     """One is read before it is admitted, the other is not."""
     front.use_case = replace(
         front.use_case, settings=replace(front.settings, max_body_bytes=10**6, max_inflated_bytes=10**6)
     )
-    front.admission.rates = Rates(4, 10**6, 10**6, 1)
+    front.admission.rates = Rates(4, 10**7, 10**7, 1)
     log = LOG | {"message": "m" * padding}
     assert front.post(log).status == 202
     malformed = front.post(b"{nope" + b" " * padding)
@@ -200,6 +200,66 @@ def test_small_and_large_bodies_get_the_same_verdicts(front: Front, padding: int
         front.admission._refused.clear()
         assert front.post(body).body["code"] == "request_rate_exceeded"
     assert len(front.queued()) == 1
+
+
+WHOLE_WAY = {"Content_Encoding": "identity"}  # a header that asks for nothing, and more than a single log has
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        LOG,
+        {"message": "m"},
+        {"message": "m", "timestamp": "2026-03-01T12:00:00Z", "level": "error", "metadata": {"a": 1, "b": "c"}},
+        {"message": "m", "timestamp": "soon"},
+        {"message": "m", "metadata": {"a": {"b": 1}}},
+        {"message": "m" * 5_000},
+        {"message": 1},
+        {"other": "m"},
+        [LOG],
+        {"logs": [LOG]},
+        b"",
+        b"{nope",
+        b'{"message":"a"}\n{"message":"b"}',
+        b'{"message":"\xff"}',
+    ],
+    ids=str,
+)
+def test_a_log_on_its_own_is_answered_and_queued_as_any_body_is(front: Front, body: Any) -> None:
+    front.admission.rates = Rates(100, 10**6, 10**6, 1)
+    short, whole = front.post(body), front.post(body, **WHOLE_WAY)
+    left = [answer.headers.pop("RateLimit").partition(";t")[0] for answer in (short, whole)]
+    assert left == ['"requests";r=99', '"requests";r=98']
+    for answer in (short, whole):
+        answer.body.pop("batch_id", None)
+    assert short == whole
+    records = [repr(record) for record in front.records()]
+    assert records[::2] == records[1::2] if len(records) < 4 else len(records) == 4
+
+
+def test_a_log_on_its_own_is_refused_as_any_body_is(front: Front) -> None:
+    def both(**headers: str) -> tuple[Answer, Answer]:
+        return front.post(LOG, **headers), front.post(LOG, **WHOLE_WAY, **headers)
+
+    short, whole = both(X_API_Key="slc_wrong")
+    assert (short.status, short) == (401, whole)
+    front.queue.is_down = True
+    short, whole = both()
+    assert (short.status, short.body, short.headers.keys()) == (503, whole.body, whole.headers.keys())
+    front.queue.is_down, front.queue.backlog_limit_bytes = False, 1
+    short, whole = both()
+    assert (short.status, short.body, short.headers.keys()) == (413, whole.body, whole.headers.keys())
+    front.admission.rates = LIMITED
+    for _ in range(9):
+        front.post(LOG)
+    short, whole = both()
+    assert (short.status, short) == (429, whole)
+    assert front.queued() == []
+
+
+def test_what_is_unexpected_is_a_problem_on_the_short_way_too(front: Front) -> None:
+    front.use_case = replace(front.use_case, clock=lambda: None)
+    assert [front.post(LOG).status, front.post(LOG, **WHOLE_WAY).status] == [500, 500]
 
 
 def test_what_is_refused_anyhow_is_not_inflated(front: Front) -> None:

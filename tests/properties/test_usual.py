@@ -15,7 +15,7 @@ from sluice.entries.model import OPTIONAL_FIELDS
 from sluice.entries.normalise import json_text
 from sluice.entries.packing import PackedBatch, pack_batch
 from sluice.entries.parse import parse_batch
-from sluice.entries.usual import _metadata_text, pack_body, pack_usual
+from sluice.entries.usual import _metadata_text, pack_body, pack_single, pack_usual
 from sluice.errors import RejectedInput
 
 texts = st.text(max_size=20) | st.sampled_from(
@@ -110,6 +110,9 @@ def careful(body: bytes, max_records: int = 3) -> PackedBatch:
 
 
 def assert_equal_or_left(body: bytes) -> None:
+    one = pack_single(body, NOON)
+    if one is not None:
+        assert careful(body)[:2] == ((one,), ())
     packed = pack_usual(body, NOON, max_records=3)
     if packed is not None:
         assert packed == careful(body)
@@ -219,6 +222,15 @@ def test_the_usual_forms_are_read_in_one_pass(form: str, special: dict[str, Any]
     packed = pack_usual(body, NOON, max_records=3)
     assert packed is not None
     assert packed == careful(body)
+
+
+@pytest.mark.parametrize(
+    "special", [{}, {"timestamp": None}, {"metadata": None}, {"level": 30}, {"metadata": {"a": "-e-"}}]
+)
+def test_a_usual_log_on_its_own_is_read_at_once(special: dict[str, Any]) -> None:
+    body = body_of("one", [LOG | {"message": "m"} | special], ascii_only=True)
+    assert pack_single(body, NOON) is not None
+    assert_equal_or_left(body)
 
 
 TIMED: dict[str, Any] = {"timestamp": "2026-03-01T12:00:00.500Z", "host": "h"}

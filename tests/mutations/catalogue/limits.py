@@ -7,6 +7,17 @@ _CONTRACT = "tests/contracts/test_admission.py"
 
 LIMITS = (
     Mutation(
+        "a refused log on its own is answered as taken in",
+        "clients believe that the queue has what it has not",
+        "layers/common/python/sluice/intake/redis.py",
+        'if words[0] == words[3] == words[6] == "0" and words[9] == "queued":',
+        "if words:",
+        (
+            "tests/contracts/test_intake.py::test_a_single_log_is_refused_as_any_batch_is",
+            "tests/contracts/test_intake.py::test_a_single_log_that_the_queue_refuses",
+        ),
+    ),
+    Mutation(
         "requests are not charged",
         "the rate of requests never holds",
         _SCRIPT,

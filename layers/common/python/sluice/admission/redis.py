@@ -10,7 +10,7 @@ import redis
 
 from sluice.admission.model import Balance, Rates, Standing, Usage, certain_seconds, check_size, judge, read_usage
 from sluice.applications.model import KeyRecord, Limits
-from sluice.runtime.redis import Script, translated
+from sluice.runtime.redis import BLANK, Script, translated
 
 _FIELDS = ("at", "requests", "bytes", "day", "day_bytes", "day_requests")
 
@@ -46,7 +46,7 @@ class RedisAdmission:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._admit = Script(client, _script())
-        self._client, self._shard_count, self._rates, self._clock = client, shard_count, rates, clock
+        self._client, self._shard_count, self._rates, self.clock = client, shard_count, rates, clock
         self._refusals: dict[int, _Refusal] = {}  # by application id
 
     def admit(self, key: KeyRecord, body_bytes: int) -> Standing:
@@ -58,10 +58,14 @@ class RedisAdmission:
 
     def question(self, key: KeyRecord, body_bytes: int) -> "Question":
         """What ``admit`` asks Redis. Raises RejectedInput ``body_too_large``."""
-        rates, asked_at = self._rates.over(key.limits), self._clock()
+        rates, asked_at = self._rates.over(key.limits), self.clock()
         check_size(rates, body_bytes)
-        numbers = (rates.requests_per_second, rates.bytes_per_second, rates.bytes_per_day, rates.burst_seconds)
-        return Question(rates, asked_at, [self._name(key)], [*numbers, b"%d" % body_bytes])
+        return Question(rates, asked_at, [self._name(key)], [*rates, b"%d" % body_bytes])
+
+    def single_question(self, key: KeyRecord) -> "Question":
+        """The same with a BLANK for the bytes."""
+        rates = self._rates.over(key.limits)
+        return Question(rates, self.clock(), [self._name(key)], [*rates, BLANK])
 
     def standing(self, key: KeyRecord, question: "Question", answer: Sequence[bytes]) -> Standing:
         """What the words of Redis's answer say. Raises Throttled."""
@@ -79,7 +83,7 @@ class RedisAdmission:
 
     def recall(self, key: KeyRecord) -> None:
         """See Admission.recall."""
-        refusal, now = self._refusals.get(key.application_id), self._clock()
+        refusal, now = self._refusals.get(key.application_id), self.clock()
         if refusal is None:
             return
         if now >= refusal.until or refusal.rates != self._rates.over(key.limits):

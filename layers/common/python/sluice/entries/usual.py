@@ -73,7 +73,8 @@ class _Decoders:
     """Of the forms that a body of logs of this ``kind`` may have."""
 
     def __init__(self, kind: type[_Log]) -> None:
-        self._one = msgspec.json.Decoder(kind)
+        self.one = msgspec.json.Decoder(kind).decode
+        self._lines = msgspec.json.Decoder(kind).decode_lines
         self._array = msgspec.json.Decoder(list[kind])  # type: ignore[valid-type]
         self._envelope = msgspec.json.Decoder(
             msgspec.defstruct("_Envelope", [("logs", list[kind])], forbid_unknown_fields=True)  # type: ignore[valid-type]
@@ -86,11 +87,11 @@ class _Decoders:
         if begin.startswith(b'{"logs"'):
             return self._envelope.decode(body).logs  # type: ignore[attr-defined,no-any-return]
         try:
-            return [self._one.decode(body)]
+            return [self.one(body)]
         except msgspec.ValidationError:
             raise
         except msgspec.DecodeError:  # perhaps one of several
-            return self._one.decode_lines(body)
+            return self._lines(body)
 
 
 _FLAT, _ANY = _Decoders(_FlatLog), _Decoders(_Log)
@@ -126,9 +127,8 @@ _LEVELS: dict[str | int | None, str] = {
 
 def pack_usual(body: bytes, received_at: datetime, *, max_records: int) -> PackedBatch | None:
     """The records of an inflated ``body``, all of them good; None for a body that needs a careful look."""
-    # JSON numbers and texts that the two readers of JSON understand differently, and texts with stand-ins.
     is_plain = b"\\" not in body
-    if (not is_plain and b"\\u0000" in body) or _LONG in body[::_STEP].translate(_DIGITS_AS_ZEROS):
+    if (not is_plain and b"\\u0000" in body) or _may_have_long_number(body):
         return None
     is_flat = True
     try:
@@ -144,6 +144,33 @@ def pack_usual(body: bytes, received_at: datetime, *, max_records: int) -> Packe
     fields = list(zip(*map(astuple, logs), strict=True))
     metadata = _flat_texts(fields[-1]) if is_flat and len(body) <= _AT_ONCE_BYTES else None
     return _packed(logs, fields, metadata or list(map(_metadata_text, fields[-1])), received_at, is_plain=is_plain)
+
+
+def pack_single(body: bytes, received_at: datetime) -> PackedPart | None:
+    """The one record of an inflated ``body`` as ``pack_usual`` packs it; None for any other body, or one with an
+    escape, a severity, metadata that are no flat object or a time that needs a careful look."""
+    if b"\\" in body or _may_have_long_number(body):
+        return None
+    try:
+        log = _FLAT.one(body)
+        moment = _event_at(log.timestamp, received_at)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    level = _LEVELS.get(log.level)
+    if moment is None or level is None or log.severity_number is not None or log.severity_text is not None:
+        return None
+    metadata = _encode(log.metadata or {})
+    if (
+        abs(moment - received_at) > MAX_SKEW
+        or _may_have_tiny_number(metadata)
+        or metadata.count(b'":') > MAX_METADATA_KEYS
+    ):
+        return None
+    columns = (log.trace_id, log.span_id, log.session_id, log.logger, log.host, log.service, log.version)
+    texts = "\t".join([NULL if column is None else column for column in columns])
+    flags = _MISSING if log.timestamp is None else "0"
+    line = f"0\t{packed_time(moment)}\t{level}\t{flags}\t{NULL}\t{texts}\t{log.message}\t{metadata.decode()}\n"
+    return PackedPart(1, moment, moment, line.encode())
 
 
 def pack_body(body: bytes, received_at: datetime, *, max_records: int, media_type: str = "") -> PackedBatch:
@@ -293,7 +320,7 @@ def _event_at(sent: str | float | None, received_at: datetime) -> datetime | Non
 def _flat_texts(metadata: Sequence[dict[str, Any] | None]) -> list[str] | None:
     """``_metadata_text`` of each; None if one may need a closer look."""
     encoded = _encode_lines([{} if item is None else item for item in metadata] if None in metadata else metadata)
-    if _TINY in encoded or (b"-" in encoded and _has_tiny_exponent(encoded)):  # one byte is found in no time
+    if _may_have_tiny_number(encoded):
         return None
     texts = encoded.decode().split("\n")[:-1]
     longest = max(map(len, texts))
@@ -303,7 +330,17 @@ def _flat_texts(metadata: Sequence[dict[str, Any] | None]) -> list[str] | None:
     return None if is_wide or longest > MAX_METADATA_CHARACTERS else texts
 
 
-def _has_tiny_exponent(encoded: bytes) -> bool:
+def _may_have_long_number(body: bytes) -> bool:
+    """One that the two readers of JSON understand differently."""
+    return _LONG in body[::_STEP].translate(_DIGITS_AS_ZEROS)
+
+
+def _may_have_tiny_number(encoded: bytes) -> bool:
+    """One that the two writers of JSON write differently."""
+    if _TINY in encoded:
+        return True
+    if b"-" not in encoded:  # one byte is found in no time
+        return False
     return _EXPONENT in encoded and _TINY_EXPONENT in encoded.translate(_DIGITS_AS_ZEROS)
 
 

@@ -1,9 +1,12 @@
 """Contract of intake: admission and the queue in one step."""
 
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Protocol
 
 from sluice.admission.model import Standing
 from sluice.applications.model import KeyRecord
+from sluice.entries.packing import PackedPart
 from sluice.streams.model import Submission, Submitted
 
 
@@ -13,3 +16,9 @@ class Intake(Protocol):
     def submit(self, key: KeyRecord, body_bytes: int, submission: Submission) -> tuple[Standing, Submitted]:
         """As ``Admission.admit`` and then ``SubmissionQueue.submit``, with their errors: what is not admitted is not
         queued. Errors of the queue carry the headers of the standing, and the request stays charged."""
+
+    def submit_single(
+        self, key: KeyRecord, body_bytes: int, batch_id: bytes, received_at: datetime, part: PackedPart
+    ) -> tuple[Mapping[str, str], Submitted]:
+        """The same for a batch of one record that cannot come again, with the standing's headers in place of it.
+        ``batch_id``: 16 bytes that no other batch has."""

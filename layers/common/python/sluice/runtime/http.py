@@ -21,6 +21,7 @@ from sluice.metrics.ports import MetricStore
 from sluice.runtime.observability import Logger, Metrics, Recurrences, keep, told
 
 _View = Callable[[Request], Response]
+_Shortcut = Callable[[dict[str, Any]], dict[str, Any] | None]
 _JSON = "application/json"
 _NO_HEADERS: dict[str, Any] = {"headers": {}}
 _PROBLEM = "application/problem+json"
@@ -59,16 +60,23 @@ class HttpApi:
         # Chalice refuses a binary answer unless the request's Accept asks for it; here bytes are binary, whoever asks.
         self._chalice.api.binary_types = []
         self._views: dict[tuple[str, str], _View] = {}
+        self._shortcuts: dict[tuple[str, str], tuple[_Shortcut, _Refuse]] = {}
         self._name, self._logger, self._metrics, self._store = name, logger, metrics, store
         self._throttled = Recurrences()  # the detail names the application
 
-    def route(self, method: str, path: str, refuse: _Refuse | None = None) -> Callable[[_View], _View]:
+    def route(
+        self, method: str, path: str, refuse: _Refuse | None = None, shortcut: _Shortcut | None = None
+    ) -> Callable[[_View], _View]:
         """Registers a view for any content type, once or for several paths. Whatever it raises is answered by
-        ``refuse``, by default as problem+json."""
+        ``refuse``, by default as problem+json.
+
+        A ``shortcut`` is asked first, with the event as it came: it returns the proxy answer, raises as the view would,
+        or returns None, and nothing has happened."""
+        refuse = refuse or _problem_response
 
         def register(view: _View) -> _View:
             def answer(request: Request) -> Response:
-                return self._answer(view, refuse or _problem_response, request)
+                return self._answer(view, refuse, request)
 
             @wraps(view)
             def answer_current(**_: str) -> Response:
@@ -76,6 +84,8 @@ class HttpApi:
 
             self._chalice.route(path, methods=[method], content_types=["*/*"])(answer_current)
             self._views[method, path] = answer
+            if shortcut is not None:
+                self._shortcuts[method, path] = shortcut, refuse
             return view
 
         return register
@@ -84,7 +94,12 @@ class HttpApi:
         """The proxy answer to a proxy event."""
         about = event["requestContext"]
         about["resourcePath"] = about["resourcePath"].rstrip("/") or "/"
-        view = self._views.get((about["httpMethod"], about["resourcePath"]))
+        route = about["httpMethod"], about["resourcePath"]
+        if route in self._shortcuts:
+            answer = self._short(event, context, *self._shortcuts[route])
+            if answer is not None:
+                return answer
+        view = self._views.get(route)
         if view is None:
             return self._chalice(event, context)  # which knows how to say so
         # Chalice's own dispatch checks with each request what routes of ours never use.
@@ -93,19 +108,29 @@ class HttpApi:
             answer |= {"body": b64encode(answer["body"]).decode(), "isBase64Encoded": True}
         return answer
 
+    def _short(self, event: dict[str, Any], context: Any, shortcut: _Shortcut, refuse: _Refuse) -> Any:
+        try:
+            return shortcut(event)
+        except Exception as error:  # noqa: BLE001  # logged there
+            return self._failed(error, refuse, _request(event, context)).to_dict()
+
     def _answer(self, view: _View, refuse: _Refuse, request: Request) -> Response:
         try:
             return view(request)
-        except SluiceError as error:
+        except Exception as error:  # noqa: BLE001  # logged there
+            return self._failed(error, refuse, request)
+
+    def _failed(self, error: Exception, refuse: _Refuse, request: Request) -> Response:
+        if isinstance(error, SluiceError):
             self._count(error)
             refusal = self._refusal(request, error)
             headers = {**refusal.headers, **error.headers}
             named = replace(refusal, headers=headers, policies=error.policies, members=error.members)
             return refuse(request, named)
-        except Exception:  # the edge of the function: whatever it is, the client gets a problem, not a stack trace
-            self._logger.exception("unexpected error", extra={"gateway_request_id": _gateway_id(request)})
-            self._count(SluiceError("internal_error", ""))
-            return refuse(request, Refusal(500, "internal_error", "Sluice failed; the request can be retried"))
+        # The edge of the function: whatever it is, the client gets a problem, not a stack trace.
+        self._logger.error("unexpected error", exc_info=error, extra={"gateway_request_id": _gateway_id(request)})
+        self._count(SluiceError("internal_error", ""))
+        return refuse(request, Refusal(500, "internal_error", "Sluice failed; the request can be retried"))
 
     def _count(self, error: SluiceError) -> None:
         samples = [Sample("errors", 1, {"service": self._name, "code": error.code})]
@@ -155,6 +180,19 @@ def _request(event: dict[str, Any], context: Any) -> Request:
     headers: Any = {name.lower(): value for name, value in (event["headers"] or {}).items()}
     request.headers = headers
     return request
+
+
+def decoded_body(event: dict[str, Any]) -> bytes | None:
+    """An event's body as the client sent it; None if there is none, or it is said to be base64 and is not."""
+    body = event["body"]
+    if not body:
+        return None
+    if not event.get("isBase64Encoded"):
+        return str(body).encode()
+    try:
+        return msgspec.convert(body, bytes)
+    except msgspec.ValidationError:
+        return None
 
 
 def _decoded(event: dict[str, Any]) -> dict[str, Any]:

@@ -1,12 +1,12 @@
 """What a client posts, as far as every door of ingest cares."""
 
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 from chalice.app import Request
 
 from sluice.applications.credentials import read_credentials
 from sluice.errors import RejectedInput
-from sluice.runtime.http import media_type
+from sluice.runtime.http import decoded_body, media_type
 from sluice.streams.traceparent import read_traceparent
 
 MAX_IDEMPOTENCY_KEY_CHARACTERS = 255
@@ -34,6 +34,29 @@ class Post(NamedTuple):
             idempotency_key=_idempotency_key(request),
             traceparent=read_traceparent(request.headers.get("traceparent")),
         )
+
+
+# Headers that make a request more than a body and a key.
+_SPECIAL = frozenset(("content-encoding", "idempotency-key", "traceparent"))
+
+
+class PlainPost(NamedTuple):
+    """A post of JSON with nothing but a key."""
+
+    body: bytes
+    api_key: str
+
+    @classmethod
+    def from_event(cls, event: dict[str, Any], max_bytes: int) -> Self | None:
+        """None for any other request, and for a body of more than ``max_bytes``, or that is no JSON object."""
+        headers = {name.lower(): value for name, value in (event["headers"] or {}).items()}
+        api_key = (headers.get("x-api-key") or "").strip()
+        if not api_key or headers.get("content-type") != "application/json" or not _SPECIAL.isdisjoint(headers):
+            return None
+        body = decoded_body(event)
+        if body is None or len(body) > max_bytes or not body.startswith(b"{"):
+            return None
+        return cls(body, api_key)
 
 
 def _idempotency_key(request: Request) -> str | None:

@@ -30,7 +30,7 @@ class Submission(NamedTuple):
     retention_class: int
     batch_id: UUID
     received_at: datetime
-    body_hash: bytes  # 16 bytes, of the request body; of the inflated one, if a repetition is to be recognised
+    body_hash: bytes  # 16 bytes, of the inflated body; the batch id, where no repetition is to be recognised
     parts: tuple[Part, ...]
     is_idempotent: bool  # the client sent an Idempotency-Key, so a repetition is to be recognised
     traceparent: str | None = None  # the request's, see traceparent.py

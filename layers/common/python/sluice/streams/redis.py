@@ -17,7 +17,7 @@ import redis
 from backports import zstd
 
 from sluice.errors import ContractError, RejectedInput, Throttled, Unavailable
-from sluice.runtime.redis import Script, translated
+from sluice.runtime.redis import BLANK, Script, translated
 from sluice.streams.inspection import DrainState, ShardState, read_number, read_state
 from sluice.streams.model import (
     WIRE_VERSION,
@@ -65,7 +65,7 @@ class RedisQueue:
 
     def submit(self, submission: Submission) -> Submitted:
         """See SubmissionQueue.submit."""
-        return self.verdict(submission, self._run("submit", *self.command(submission)))
+        return self.verdict(submission.application_id, self._run("submit", *self.command(submission)))
 
     def command(self, submission: Submission) -> tuple[list[str | bytes], list[Any]]:
         """Keys and arguments of the script ``submit``."""
@@ -76,18 +76,29 @@ class RedisQueue:
         limit = self._backlog_limit_bytes // self._shard_count
         arguments: list[Any] = [submission.application_id, limit, self._share(), submission.body_hash]
         arguments += [REPLAY_SECONDS if submission.is_idempotent else 0, self._wake_ms]
-        received_at = _microseconds(submission.received_at)
+        received_at = microseconds(submission.received_at)
         arguments += [WIRE_VERSION, batch.encode(), received_at, submission.retention_class]
         arguments.append(submission.traceparent or b"")
         for part in submission.parts:
-            bounds = [_microseconds(part.event_from), _microseconds(part.event_to)]
+            bounds = [microseconds(part.event_from), microseconds(part.event_to)]
             arguments += [part.record_count, *bounds, b"%d" % part.line_bytes, part.packed]
         return keys, arguments
 
-    def verdict(self, submission: Submission, answer: bytes) -> Submitted:
+    def single_command(self, application_id: int, retention_class: int) -> tuple[list[str | bytes], list[Any]]:
+        """The same for any batch of one record that cannot come again. BLANK are its body hash, its id, the times of
+        receipt and, twice, of the event, the bytes of its lines, and these as they are packed."""
+        shard = application_id % self._shard_count
+        keys: list[str | bytes] = [_stream(shard), _accepted(shard), _backlog(shard), _fingerprint(shard, "")]
+        keys += [_attended(shard), _woken(shard)]
+        limit = self._backlog_limit_bytes // self._shard_count
+        arguments: list[Any] = [application_id, limit, self._share(), BLANK, 0, self._wake_ms]
+        arguments += [WIRE_VERSION, BLANK, BLANK, retention_class, b"", 1, BLANK, BLANK, BLANK, BLANK]
+        return keys, arguments
+
+    def verdict(self, application_id: int, answer: bytes) -> Submitted:
         """What the script's answer says. Raises as SubmissionQueue.submit does."""
         submitted = _verdict(answer, self._share())
-        if submitted is Submitted.UNATTENDED and not self._may_wake(submission.application_id % self._shard_count):
+        if submitted is Submitted.UNATTENDED and not self._may_wake(application_id % self._shard_count):
             return Submitted.QUEUED
         return submitted
 
@@ -141,7 +152,7 @@ class RedisQueue:
     def note_start(self, *, is_woken: bool) -> None:
         """See DrainQueue.note_start."""
         with contextlib.suppress(redis.RedisError):
-            self._client.hset(_DRAINS, "woken" if is_woken else "started", _microseconds(datetime.now(UTC)))
+            self._client.hset(_DRAINS, "woken" if is_woken else "started", microseconds(datetime.now(UTC)))
 
     def attend(self, seconds: float) -> None:
         """See DrainQueue.attend."""
@@ -254,7 +265,8 @@ class RedisQueue:
         return script
 
 
-def _microseconds(moment: datetime) -> bytes:
+def microseconds(moment: datetime) -> bytes:
+    """Since 1970."""
     return b"%d" % ((moment - _EPOCH) // _MICROSECOND)
 
 
