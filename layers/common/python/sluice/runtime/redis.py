@@ -16,7 +16,7 @@ from redis.retry import Retry
 from sluice.errors import ContractError, Unavailable
 
 MOMENT_SECONDS = 0.1
-NEAR_SECONDS = 0.0002
+NEAR_SECONDS = 0.0005
 
 
 def connect_redis(url: str, *, timeout_seconds: float = 10) -> redis.Redis:
