@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 type JsonObject = dict[str, Any]
 
 UNCOMMON_WORD, COMMON_WORD = "zugzwang", "overflow"  # in 0.01 % and in 3 % of the logs
+_UNCOMMON = 10_000  # logs, of which one holds that word, at a random place
 LEVELS = {"DEBUG": 10, "INFO": 20, "WARNING": 30, "ERROR": 40, "CRITICAL": 50}
 APPLICATIONS = 8
 COLUMNS = """
@@ -83,7 +84,8 @@ def make_logs(count: int, seed: int = 6) -> list[Log]:
     weights = [1 / rank for rank in range(1, len(vocabulary) + 1)]
     words = chance.choices(vocabulary, weights, k=4 * count)
     levels = chance.choices(tuple(LEVELS), _SHARES, k=count)
-    return [_log(chance, level, words[4 * n : 4 * n + 4]) for n, level in enumerate(levels)]
+    uncommon = {start + chance.randrange(_UNCOMMON) for start in range(0, count, _UNCOMMON)}
+    return [_log(chance, level, words[4 * n : 4 * n + 4], n in uncommon) for n, level in enumerate(levels)]
 
 
 def _vocabulary(chance: random.Random) -> list[str]:
@@ -96,8 +98,8 @@ def _identity(chance: random.Random, digits: int) -> str:
     return "".join(chance.choices(ID_CHARACTERS, k=digits))
 
 
-def _log(chance: random.Random, level: str, words: list[str]) -> Log:
-    if chance.random() < 0.0001:
+def _log(chance: random.Random, level: str, words: list[str], is_uncommon: bool) -> Log:
+    if is_uncommon:
         words = [*words[:3], UNCOMMON_WORD]
     elif chance.random() < 0.03:
         words = [*words[:3], COMMON_WORD]
