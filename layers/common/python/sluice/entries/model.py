@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum, IntFlag
+from functools import cache
 from typing import NamedTuple
 
 from sluice.errors import Rejection
@@ -41,7 +42,12 @@ class Flag(IntFlag):
     @property
     def names(self) -> list[str]:
         """The set flags in lower case, lowest bit first."""
-        return [flag.name.lower() for flag in Flag if flag in self and flag.name]
+        return list(_flag_names(self.value))
+
+
+@cache
+def _flag_names(flags: int) -> tuple[str, ...]:
+    return tuple(flag.name.lower() for flag in Flag if flag.value & flags and flag.name)
 
 
 class Record(NamedTuple):

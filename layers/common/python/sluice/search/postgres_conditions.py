@@ -71,11 +71,11 @@ def _joined(operator: str, parts: list[Sql]) -> Sql:
 
 
 def _text(text: Text) -> Sql:
-    """Whether it is there at all is asked first: that takes half as long. Beyond ASCII the two may disagree on case."""
+    """Whether it is there at all is asked first: that takes a third of the time. Beyond ASCII the two may disagree on case."""
     pattern = "message ~* %s", [_pattern(text)]
-    return (
-        _joined(" AND ", [("message ILIKE %s", [f"%{_like(text.text)}%"]), pattern]) if text.text.isascii() else pattern
-    )
+    if not text.text.isascii():
+        return pattern
+    return _joined(" AND ", [("strpos(lower(message), %s) > 0", [text.text.lower()]), pattern])
 
 
 def _application_ids(field: Field, visible: Visible) -> list[int]:

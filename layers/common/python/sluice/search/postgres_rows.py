@@ -5,9 +5,12 @@ from collections.abc import Mapping
 from datetime import UTC
 from typing import Any
 
+import msgspec
+
 from sluice.entries.model import Flag, Level
 from sluice.search.model import EXTRA_FIELDS, METADATA
 
+_encode = msgspec.json.Encoder().encode
 _MAIN = ("batch_id::text", "position", "application_id", "event_at", "received_at", "level", "flags", "message")
 COLUMNS = ", ".join((*_MAIN, "metadata", *EXTRA_FIELDS))  # what ``document`` takes
 NEWEST_FIRST = "event_at DESC, batch_id DESC, position DESC"
@@ -44,5 +47,8 @@ def projected(full: dict[str, Any], fields: tuple[str, ...]) -> dict[str, Any]:
 
 def answer_bytes(shown: dict[str, Any]) -> int:
     """How much of an answer a document takes: as JSON that the gateway's JSON escapes once more."""
-    text = json.dumps(shown, ensure_ascii=False)
-    return len(text.encode()) + text.count('"') + text.count("\\")
+    try:
+        text = _encode(shown)
+    except OverflowError:  # an integer of more than 64 bits
+        text = json.dumps(shown, ensure_ascii=False).encode()
+    return len(text) + text.count(b'"') + text.count(b"\\")
