@@ -1,6 +1,5 @@
 """Merging the groups that may match, checked against plain sets of rows."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import combinations
 
@@ -39,7 +38,7 @@ def test_blocks_go_with_the_ranges_that_they_hold(ranges: list[RowRange]) -> Non
         assert holder.blocks
         assert holder.blocks.first <= item.blocks.first
         assert holder.blocks.first + holder.blocks.length >= item.blocks.first + item.blocks.length
-    unknown = disjoint([*ranges, *(replace(item, blocks=None) for item in ranges)])
+    unknown = disjoint([*ranges, *(item._replace(blocks=None) for item in ranges)])
     assert not any(item.blocks for item in unknown)
 
 

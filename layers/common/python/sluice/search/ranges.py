@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import NamedTuple
 
@@ -17,8 +16,7 @@ class Blocks(NamedTuple):
     length: int
 
 
-@dataclass(frozen=True, slots=True)
-class RowRange:
+class RowRange(NamedTuple):
     """Rows of one application that were received from … until at the positions from … until; all ends included.
     ``event_from`` and ``event_until`` bound their event times."""
 
@@ -71,7 +69,7 @@ def _merge(span: list[RowRange]) -> Iterable[RowRange]:
             yield _joined(touching, first, last, touching[0].position_from, touching[-1].position_until)
             touching = []
         reach = max([item.position_until, *(other.position_until for other in touching[-1:])])
-        touching.append(replace(item, position_until=reach))
+        touching.append(item._replace(position_until=reach))
     yield _joined(touching, first, last, touching[0].position_from, touching[-1].position_until)
 
 
