@@ -9,7 +9,7 @@ from benchmarks.installation import Installation
 from benchmarks.logs import BATCH
 from benchmarks.rounds import interleave, ratio
 
-BATCHES, BASELINE_LOGS, QUICK_BASELINE_LOGS = 50, 8_000, 5_000
+BATCHES, MINED_BATCHES, BASELINE_LOGS, QUICK_BASELINE_LOGS = 100, 50, 8_000, 5_000
 ROUNDS, QUICK_ROUNDS = 9, 5
 MINING_ROUNDS, QUICK_MINING_ROUNDS = 5, 3
 FAIR_SHARE_OF_COPY = 0.035  # a baseline that stores less is not the classic architecture at its best
@@ -78,7 +78,7 @@ class Mining:
         self._product, self._seeds = bench.small, itertools.count(BATCH, BATCH)
         self._lines = 0
         self._first = self._store()
-        for _ in range((QUICK_WARM_BATCHES if bench.is_quick else WARM_BATCHES) // BATCHES - 1):
+        for _ in range((QUICK_WARM_BATCHES if bench.is_quick else WARM_BATCHES) // MINED_BATCHES - 1):
             self._store()
         self._known, self._lines = self._made(), 0
 
@@ -93,10 +93,10 @@ class Mining:
 
     def _store(self) -> float:
         self._product.empty()
-        self._product.queue_new(BATCHES, next(self._seeds))
+        self._product.queue_new(MINED_BATCHES, next(self._seeds))
         self._product.settle()
-        self._lines += BATCHES * BATCH
-        return BATCHES * BATCH / self._product.store(BATCHES * BATCH)
+        self._lines += MINED_BATCHES * BATCH
+        return MINED_BATCHES * BATCH / self._product.store(MINED_BATCHES * BATCH)
 
     def _made(self) -> int:
         return int(self._product.value(NEWS))
