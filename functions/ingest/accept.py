@@ -108,6 +108,8 @@ class Ingest:
     def accept_single(self, post: PlainPost) -> AcceptedSingle | None:
         """The same for a usual log on its own, in a fraction of the time; None, and nothing has happened, for any other
         body."""
+        if len(post.body) > self.settings.max_body_bytes:
+            return None
         key = self.lookup.authenticate(post.api_key, Scope.INGEST)
         self.admission.recall(key)
         received_at = self.clock()

@@ -257,6 +257,12 @@ def test_a_log_on_its_own_is_refused_as_any_body_is(front: Front) -> None:
     assert front.queued() == []
 
 
+def test_the_smallest_limit_of_a_body_holds_for_a_log_on_its_own(front: Front) -> None:
+    front.use_case = replace(front.use_case, settings=replace(front.settings, max_body_bytes=20))
+    short, whole = front.post(LOG), front.post(LOG, **WHOLE_WAY)
+    assert (short.status, short.body) == (413, whole.body)
+
+
 def test_what_is_unexpected_is_a_problem_on_the_short_way_too(front: Front) -> None:
     front.use_case = replace(front.use_case, clock=lambda: None)
     assert [front.post(LOG).status, front.post(LOG, **WHOLE_WAY).status] == [500, 500]

@@ -182,25 +182,18 @@ def _request(event: dict[str, Any], context: Any) -> Request:
     return request
 
 
-def decoded_body(event: dict[str, Any]) -> bytes | None:
-    """An event's body as the client sent it; None if there is none, or it is said to be base64 and is not."""
-    body = event["body"]
-    if not body:
-        return None
-    if not event.get("isBase64Encoded"):
-        return str(body).encode()
-    try:
-        return msgspec.convert(body, bytes)
-    except msgspec.ValidationError:
-        return None
+def base64_body(event: dict[str, Any]) -> bytes | None:
+    """An event's body out of its base64, in a quarter of the time that Chalice takes; None if it is none."""
+    if event.get("isBase64Encoded"):
+        with suppress(msgspec.ValidationError):
+            return msgspec.convert(event["body"], bytes)
+    return None
 
 
 def _decoded(event: dict[str, Any]) -> dict[str, Any]:
-    """An event's body out of its base64, in a quarter of the time that Chalice takes: that is for what is no base64."""
-    if event.get("isBase64Encoded"):
-        with suppress(msgspec.ValidationError):
-            return {"body": msgspec.convert(event["body"], bytes), "isBase64Encoded": False}
-    return {}
+    """What an event is with its body decoded; what is no base64 is left to Chalice."""
+    body = base64_body(event)
+    return {} if body is None else {"body": body, "isBase64Encoded": False}
 
 
 def media_type(request: Request) -> str:

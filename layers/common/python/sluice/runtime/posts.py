@@ -6,7 +6,7 @@ from chalice.app import Request
 
 from sluice.applications.credentials import read_credentials
 from sluice.errors import RejectedInput
-from sluice.runtime.http import decoded_body, media_type
+from sluice.runtime.http import base64_body, media_type
 from sluice.streams.traceparent import read_traceparent
 
 MAX_IDEMPOTENCY_KEY_CHARACTERS = 255
@@ -53,7 +53,7 @@ class PlainPost(NamedTuple):
         api_key = (headers.get("x-api-key") or "").strip()
         if not api_key or headers.get("content-type") != "application/json" or not _SPECIAL.isdisjoint(headers):
             return None
-        body = decoded_body(event)
+        body = base64_body(event)
         if body is None or len(body) > max_bytes or not body.startswith(b"{"):
             return None
         return cls(body, api_key)
