@@ -5,7 +5,6 @@ from backports import zstd
 from sluice.entries.packing import PackedBatch
 from sluice.streams.model import Part
 
-MAX_STORED_BYTES = 65_536
 _MAGIC = b"\x28\xb5\x2f\xfd"
 _SMALL_SIZE = 256  # for which a byte is enough
 
@@ -29,8 +28,8 @@ def compressed_parts(batch: PackedBatch) -> tuple[Part, ...]:
 
 
 def stored(lines: bytes) -> bytes:
-    """The same without compression: a frame of one raw block (RFC 8878, 3.1.1). Up to MAX_STORED_BYTES, where a few
-    bytes less are not worth the time."""
+    """The same without compression: a frame of one raw block (RFC 8878, 3.1.1). For at most 65,791 bytes; of few,
+    some less are not worth the time."""
     size = len(lines)
     header = b"\x20%c" % size if size < _SMALL_SIZE else b"\x60%b" % (size - _SMALL_SIZE).to_bytes(2, "little")
     return b"%b%b%b%b" % (_MAGIC, header, (size << 3 | 1).to_bytes(3, "little"), lines)

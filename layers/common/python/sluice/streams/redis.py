@@ -71,8 +71,6 @@ class RedisQueue:
         """Keys and arguments of the script ``submit``."""
         shard = submission.application_id % self._shard_count
         batch = submission.batch_id.hex
-        keys: list[str | bytes] = [_stream(shard), _accepted(shard), _backlog(shard), _fingerprint(shard, batch)]
-        keys += [_attended(shard), _woken(shard)]
         limit = self._backlog_limit_bytes // self._shard_count
         arguments: list[Any] = [submission.application_id, limit, self._share(), submission.body_hash]
         arguments += [REPLAY_SECONDS if submission.is_idempotent else 0, self._wake_ms]
@@ -82,18 +80,16 @@ class RedisQueue:
         for part in submission.parts:
             bounds = [microseconds(part.event_from), microseconds(part.event_to)]
             arguments += [part.record_count, *bounds, b"%d" % part.line_bytes, part.packed]
-        return keys, arguments
+        return _keys(shard, batch), arguments
 
     def single_command(self, application_id: int, retention_class: int) -> tuple[list[str | bytes], list[Any]]:
         """The same for any batch of one record that cannot come again. BLANK are its body hash, its id, the times of
         receipt and, twice, of the event, the bytes of its lines, and these as they are packed."""
         shard = application_id % self._shard_count
-        keys: list[str | bytes] = [_stream(shard), _accepted(shard), _backlog(shard), _fingerprint(shard, "")]
-        keys += [_attended(shard), _woken(shard)]
         limit = self._backlog_limit_bytes // self._shard_count
         arguments: list[Any] = [application_id, limit, self._share(), BLANK, 0, self._wake_ms]
         arguments += [WIRE_VERSION, BLANK, BLANK, retention_class, b"", 1, BLANK, BLANK, BLANK, BLANK]
-        return keys, arguments
+        return _keys(shard, ""), arguments
 
     def verdict(self, application_id: int, answer: bytes) -> Submitted:
         """What the script's answer says. Raises as SubmissionQueue.submit does."""
@@ -293,6 +289,12 @@ def stored_key(shard: int) -> str:
 
 def _fingerprint(shard: int, batch: str) -> bytes:
     return f"logs:fingerprint:{{{shard}}}:{batch}".encode()
+
+
+def _keys(shard: int, batch: str) -> list[str | bytes]:
+    """Of the script ``submit``."""
+    fingerprint = _fingerprint(shard, batch)
+    return [_stream(shard), _accepted(shard), _backlog(shard), fingerprint, _attended(shard), _woken(shard)]
 
 
 def _attended(shard: int) -> str:
