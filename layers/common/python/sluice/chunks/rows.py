@@ -1,5 +1,6 @@
 """Rows of the log table as COPY text, built from packed entries by prefixing each line."""
 
+import io
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -96,20 +97,19 @@ def columns(entry: StreamEntry) -> tuple[str, ...]:
 
 
 def entry_text(entry: StreamEntry) -> bytes:
-    """All rows of an entry as COPY text: inside a packed line no bare line feed exists. (Split and join take
-    half the time of ``replace``, which counts first.)"""
+    """All rows of an entry as COPY text: inside a packed line no bare line feed exists."""
     prefix = _prefix(entry)
-    lines = entry.lines[:-1].split(b"\n")
-    if len(entry.clusters) != len(lines):
+    if len(entry.clusters) != entry.record_count:
         prefix += UNMASKED.columns + b"\t"
-        return prefix + (b"\n" + prefix).join(lines) + b"\n"
-    parts = [b"%b\t%b\n" % (cluster.columns, line) for cluster, line in zip(entry.clusters, lines, strict=True)]
+        return prefix + entry.lines[:-1].replace(b"\n", b"\n" + prefix) + b"\n"
+    lines = io.BytesIO(entry.lines)
+    parts = [b"%b\t%b" % (cluster.columns, line) for cluster, line in zip(entry.clusters, lines, strict=True)]
     return prefix + prefix.join(parts)
 
 
 def entry_rows(entry: StreamEntry) -> Iterator[Row]:
     """The rows of an entry one by one."""
-    return (Row(entry, line + b"\n", number) for number, line in enumerate(entry.lines.split(b"\n")[:-1]))
+    return (Row(entry, line, number) for number, line in enumerate(io.BytesIO(entry.lines)))
 
 
 def position_range(entry: StreamEntry) -> tuple[int | None, int | None]:
@@ -121,5 +121,5 @@ def position_range(entry: StreamEntry) -> tuple[int | None, int | None]:
 
 
 def _prefix(entry: StreamEntry) -> bytes:
-    received_at = entry.received_at.isoformat()
+    received_at = entry.received_at.isoformat(" ")  # a T would be looked up among the names that times may have
     return f"{entry.application_id}\t{entry.batch_id}\t{received_at}\t{entry.retention_class}\t".encode()

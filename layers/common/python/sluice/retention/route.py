@@ -1,5 +1,6 @@
 """Which class each record of an entry is kept in."""
 
+import io
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -13,7 +14,7 @@ def portions(entry: StreamEntry, classes: Classes) -> list[StreamEntry]:
     alone. A record that cannot be read is in the entry's own class: all of those are in one portion."""
     if not classes:
         return [entry]
-    lines = entry.lines.split(b"\n")[:-1]
+    lines = io.BytesIO(entry.lines).readlines()
     numbers: dict[int, list[int]] = {}
     for number, line in enumerate(lines):
         numbers.setdefault(_class_of(line, entry.retention_class, classes), []).append(number)
@@ -25,7 +26,7 @@ def portions(entry: StreamEntry, classes: Classes) -> list[StreamEntry]:
             entry,
             retention_class=retention_class,
             record_count=len(chosen),
-            lines=b"".join([lines[number] + b"\n" for number in chosen]),
+            lines=b"".join([lines[number] for number in chosen]),
             clusters=[entry.clusters[number] for number in chosen] if is_clustered else (),
         )
         for retention_class, chosen in numbers.items()

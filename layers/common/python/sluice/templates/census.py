@@ -1,5 +1,6 @@
 """Counting stored records by template. Whoever adds the counts up again gets the ledger's number of stored records."""
 
+import io
 from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
@@ -80,7 +81,7 @@ def census(entries: Iterable[StreamEntry], dead: Collection[tuple[int, int]]) ->
 def _rough(entry: StreamEntry, dead: Collection[tuple[int, int]]) -> Counter[_Rough]:
     """Fields are taken from both ends: message and metadata are not divided, nor what stands between."""
     rough: list[_Rough] = []
-    for number, (line, cluster) in enumerate(zip(entry.lines.split(b"\n"), entry.clusters, strict=False)):
+    for number, (line, cluster) in enumerate(zip(io.BytesIO(entry.lines), entry.clusters, strict=False)):
         if dead and (id(entry), number) in dead:
             continue
         head, service, version, *_ = line.rsplit(b"\t", _SERVICE_FROM_END)
