@@ -12,7 +12,7 @@ import redis
 from embedded.binaries import redis_server
 from samples import record, submission
 from sluice.errors import Unavailable
-from sluice.runtime.redis import connect_redis
+from sluice.runtime.redis import BLANK, Script, connect_redis
 from sluice.streams.redis import RedisQueue
 
 PATIENCE_SECONDS = 20
@@ -118,6 +118,17 @@ def test_after_a_failover_the_next_command_finds_the_new_primary(cluster: Cluste
         queue.submit(submission([record(1)]))
     queue.submit(submission([record(2)]))
     assert queue.count_entries(0) == 2
+
+
+def test_after_a_failover_a_prepared_call_finds_the_new_primary(cluster: Cluster) -> None:
+    client = connect_redis(cluster.url(0))
+    keep = Script(client, "#!lua\nredis.call('SET', KEYS[1], ARGV[1])\nreturn 'kept'").prepared(["prepared"], [BLANK])
+    assert keep(b"0") == keep(b"1") == b"kept"
+    cluster.swap()
+    with pytest.raises(redis.RedisError):
+        keep(b"2")
+    assert keep(b"3") == b"kept"
+    assert client.get("prepared") == b"3"
 
 
 def test_a_server_that_is_not_there_is_unavailable() -> None:

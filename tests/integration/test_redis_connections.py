@@ -1,14 +1,20 @@
 """Connections to Redis between one command and the next."""
 
 import os
+import socket
+import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 import redis
 
 from sluice.runtime.redis import BLANK, MOMENT_SECONDS, Script, connect_redis
 
+type Answering = Callable[..., Callable[[], Any]]
 ECHO = "#!lua\nreturn {KEYS[1], ARGV[1], ARGV[2], ARGV[3]}"
 
 
@@ -82,11 +88,100 @@ def test_a_slow_reply_is_slept_over(redis_client: redis.Redis) -> None:
 
 
 def test_a_prepared_call_is_the_same_call(redis_client: redis.Redis) -> None:
-    script = Script(redis_client, ECHO)
-    call = script.prepared(["100%"], [BLANK, "%b", BLANK])
-    for first, last in ((b"", b"\0\r\n"), (b"%d", b"x" * 100_000)):
-        assert call(first, last) == [b"100%", first, b"%b", last]
+    script = Script(redis_client, "#!lua\nreturn KEYS[1] .. ARGV[1] .. ARGV[2] .. ARGV[3]")
+    call = script.prepared(["100%"], [BLANK, 7, BLANK])
+    for first, last in ((b"", b"\0\r\n"), (b"%d", b"x" * 100_000), (b"$1\r\n", b"")):
+        assert call(first, last) == b"100%" + first + b"7" + last == script(["100%"], [first, 7, last])
         redis_client.script_flush()
+
+
+class Scripted:
+    """Stands before a server, for one client. It answers each EVALSHA with the next of ``answers``, a piece after the
+    other; where they end, it hangs up."""
+
+    def __init__(self, url: str, *answers: list[bytes]) -> None:
+        self._server, self._answers = urlsplit(url), list(answers)
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        account, port = self._server.netloc.rpartition("@")[0], self._listener.getsockname()[1]
+        self.url = urlunsplit(self._server._replace(netloc=f"{account}@127.0.0.1:{port}"))
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        client, _ = self._listener.accept()
+        server = socket.create_connection((str(self._server.hostname), int(self._server.port or 0)))
+        threading.Thread(target=_carry, args=(server, client), daemon=True).start()
+        with self._listener, client, server:
+            while data := client.recv(2**16):
+                if b"EVALSHA" not in data:
+                    server.sendall(data)
+                    continue
+                if not self._answers:
+                    return
+                for piece in self._answers.pop(0):
+                    client.sendall(piece)
+                    time.sleep(0.01)
+
+
+def _carry(source: socket.socket, target: socket.socket) -> None:
+    with suppress(OSError):
+        while data := source.recv(2**16):
+            target.sendall(data)
+
+
+@pytest.fixture
+def answered(redis_url: str) -> Iterator[Answering]:
+    """A prepared call whose server has answered a moment ago, and answers so from then on."""
+    clients: list[redis.Redis] = []  # one that nobody has any longer closes its connections
+
+    def prepare(*answers: list[bytes]) -> Callable[[], Any]:
+        server = Scripted(redis_url, [b"$2\r\nOK\r\n"], *answers)
+        clients.append(connect_redis(server.url, timeout_seconds=0.5))
+        call = Script(clients[-1], ECHO).prepared([], [])
+        assert call() == b"OK"
+        return call
+
+    yield prepare
+    clients.clear()
+
+
+def test_a_reply_may_come_in_pieces(answered: Answering) -> None:
+    answer = b"$11\r\nab\r\n$1\r\ncde\r\n"
+    pieces = [answer[:1], answer[1:4], answer[4:5], answer[5:9], answer[9:-1], answer[-1:]]
+    call = answered(pieces, [b"$0\r\n\r\n"])
+    assert (call(), call()) == (b"ab\r\n$1\r\ncde", b"")
+
+
+def test_a_reply_that_breaks_off_is_an_error_and_so_is_none(answered: Answering) -> None:
+    for answers in ([[b"$12\r\nab"]], [[b"$1"]], []):
+        with pytest.raises((redis.ConnectionError, redis.TimeoutError)):
+            answered(*answers)()
+
+
+def test_a_reply_that_is_no_text_ends_the_connection(answered: Answering) -> None:
+    for answer in (b":1\r\n", b"*1\r\n$1\r\nx\r\n", b"HTTP/1.1 400\r\n"):
+        with pytest.raises(redis.RedisError):
+            answered([answer])()
+
+
+def test_a_refusal_is_what_redis_py_makes_of_it(redis_client: redis.Redis) -> None:
+    call = Script(redis_client, "#!lua\nreturn redis.error_reply(ARGV[1])").prepared([], [BLANK])
+    for _ in range(2):
+        with pytest.raises(redis.OutOfMemoryError):
+            call(b"OOM command not allowed when used memory > 'maxmemory'.")
+        with pytest.raises(redis.ReadOnlyError):
+            call(b"READONLY You can't write against a read only replica.")
+    assert connected(redis_client)
+
+
+def test_a_server_that_does_not_answer_in_time_is_left(redis_client: redis.Redis, redis_url: str) -> None:
+    client = connect_redis(redis_url, timeout_seconds=0.2)
+    call = Script(client, "#!lua\nfor _ = 1, ARGV[1] do redis.call('PING') end return 'pong'").prepared([], [BLANK])
+    assert call(b"1") == call(b"1") == b"pong"
+    with pytest.raises(redis.TimeoutError):
+        call(b"1000000")
+    while redis_client.ping() is not True:
+        time.sleep(0.1)
+    assert call(b"1") == b"pong"
 
 
 def test_what_fails_is_not_sent_again(redis_client: redis.Redis) -> None:

@@ -17,6 +17,8 @@ from sluice.errors import ContractError, Unavailable
 
 MOMENT_SECONDS = 0.1
 NEAR_SECONDS = 0.0005
+_REPLY_BYTES = 4_096  # more than a text has
+_ELSEWHERE = (redis.exceptions.MovedError, redis.ReadOnlyError)  # what a server says that is no primary any longer
 
 
 def connect_redis(url: str, *, timeout_seconds: float = 10) -> redis.Redis:
@@ -69,7 +71,9 @@ class _Asking(Connection):
     the last one came so soon."""
 
     _sock: Any
+    _parser: Any
     _heard_at = 0.0  # if what was used last was ``ask``, and nothing else was said
+    _is_fresh = False
     _is_near = False
     _looked_at: Any = None
     _look: Callable[[int], Any]
@@ -77,21 +81,59 @@ class _Asking(Connection):
     def ask(self, command: bytes) -> Any:
         """The reply to one command."""
         self.send_packed_command((command,))  # type: ignore[no-untyped-call]
+        return self._heard(self.read_response)
+
+    def ask_text(self, command: bytes) -> Any:
+        """The same for a reply that is a text or an error. Of a server that answered a moment ago it is read here: the
+        way through redis-py takes as long as the server does."""
+        if not self._is_fresh:
+            return self.ask(command)
+        try:
+            self._sock.sendall(command)
+            reply = self._heard(self._receive)
+            while (read := _read(reply)) is None:
+                reply += self._receive()
+        except (OSError, ValueError) as error:
+            self.disconnect()  # type: ignore[no-untyped-call]
+            kind = redis.TimeoutError if isinstance(error, TimeoutError) else redis.ConnectionError
+            raise kind(str(error)) from error
+        sign, text = read
+        if sign == b"$":
+            return text
+        if sign == b"-":
+            raise self._error(text)
+        self.disconnect()  # type: ignore[no-untyped-call]
+        raise redis.InvalidResponse("a text was expected")
+
+    def _error(self, text: bytes) -> Exception:
+        """What an error's reply says."""
+        error: Exception = self._parser.parse_error(text.decode("utf-8", "replace"))
+        return error
+
+    def _heard[Reply](self, receive: Callable[[], Reply]) -> Reply:
+        """What ``receive`` returns of what was sent just now."""
         sent_at = time.monotonic()
         if self._is_near:
             self._look_out(sent_at + NEAR_SECONDS)
-        reply = self.read_response()
+        reply = receive()
         self._heard_at = time.monotonic()
         self._is_near = self._heard_at - sent_at < NEAR_SECONDS
         return reply
 
+    def _receive(self) -> bytes:
+        received: bytes = self._sock.recv(_REPLY_BYTES)
+        if not received:
+            raise ConnectionError("the server has closed the connection")
+        return received
+
     def is_ready(self) -> bool:
         """Whether a command can be sent: it is this process's, open, and the server has neither said anything nor left.
         A server that answered a moment ago is not looked for: were it gone, it would not be back by now."""
-        heard_at, self._heard_at = self._heard_at, 0.0
+        heard_at, self._heard_at, self._is_fresh = self._heard_at, 0.0, False
         if self.pid != os.getpid() or not self.is_connected:
             return False
-        if time.monotonic() - heard_at < MOMENT_SECONDS:
+        self._is_fresh = time.monotonic() - heard_at < MOMENT_SECONDS
+        if self._is_fresh:
             return True
         try:
             return not self.can_read()
@@ -105,6 +147,17 @@ class _Asking(Connection):
             self._looked_at, self._look = self._sock, poll.poll
         while not self._look(0) and time.monotonic() < until:
             pass
+
+
+def _read(reply: bytes) -> tuple[bytes, bytes] | None:
+    """The sign of a reply and, of a text or an error, what it says; None if some is missing. Raises ValueError for what
+    is no reply."""
+    head, end, rest = reply.partition(b"\r\n")
+    if not end:
+        return None
+    if head[:1] != b"$":
+        return head[:1], head[1:]
+    return (b"$", rest[:-2]) if len(rest) >= int(head[1:]) + 2 else None
 
 
 class _AskingSecurely(_Asking, SSLConnection):
@@ -126,9 +179,16 @@ class _PrimaryOnly(_Asking):
     def read_response(self, *arguments: Any, **options: Any) -> Any:
         try:
             return super().read_response(*arguments, **options)
-        except (redis.exceptions.MovedError, redis.ReadOnlyError) as error:
-            self.disconnect()  # type: ignore[no-untyped-call]
-            raise redis.ReadOnlyError("the primary is another server now") from error
+        except _ELSEWHERE as error:
+            raise self._left() from error
+
+    def _error(self, text: bytes) -> Exception:
+        error = super()._error(text)
+        return self._left() if isinstance(error, _ELSEWHERE) else error
+
+    def _left(self) -> Exception:
+        self.disconnect()  # type: ignore[no-untyped-call]
+        return redis.ReadOnlyError("the primary is another server now")
 
     def _arrive(self) -> None:
         self.on_connect()  # type: ignore[no-untyped-call]
@@ -167,27 +227,22 @@ class Script:
         return self._ask(_packed(["EVALSHA", self._hash, *words]), lambda: _packed(["EVAL", self._source, *words]))
 
     def prepared(self, keys: Sequence[str | bytes], arguments: Sequence[Any]) -> Callable[..., Any]:
-        """The same call with everything encoded already, but for the arguments that are BLANK: they are handed over, as
-        bytes, with each call."""
+        """The same call of a script that returns text, with everything encoded already but for the arguments that are
+        BLANK: they are handed over, as bytes, with each call."""
         words = [len(keys), *keys, *arguments]
         command, whole = _frame(["EVALSHA", self._hash, *words]), _frame(["EVAL", self._source, *words])
+        return lambda *blanks: self._ask(_filled(command, blanks), lambda: _filled(whole, blanks), _Asking.ask_text)
 
-        def call(*blanks: bytes) -> Any:
-            filled: list[Any] = []
-            for blank in blanks:
-                filled += (len(blank), blank)
-            return self._ask(command % tuple(filled), lambda: whole % tuple(filled))
-
-        return call
-
-    def _ask(self, command: bytes, whole: Callable[[], bytes]) -> Any:
+    def _ask(
+        self, command: bytes, whole: Callable[[], bytes], ask: Callable[[_Asking, bytes], Any] = _Asking.ask
+    ) -> Any:
         """The reply to ``command``, or to the one with the source where the server does not know the script."""
         connection = self._pool.get_connection()
         try:
             try:
-                return connection.ask(command)
+                return ask(connection, command)
             except redis.exceptions.NoScriptError:
-                return connection.ask(whole())
+                return ask(connection, whole())
         finally:
             self._pool.release(connection)  # closed by what failed on it
 
@@ -195,22 +250,41 @@ class Script:
 BLANK = object()
 
 
-def _frame(words: Sequence[Any]) -> bytes:
-    """As ``_packed``, a format that takes the size and the bytes of each BLANK."""
-    encoded = [b"$%d\r\n%b\r\n" if word is BLANK else _packed([word])[4:].replace(b"%", b"%%") for word in words]
-    return b"*%d\r\n%b" % (len(encoded), b"".join(encoded))
+def _frame(words: Sequence[Any]) -> list[bytes]:
+    """As ``_packed``, in pieces: between each and the next is a BLANK."""
+    pieces = [b"*%d\r\n" % len(words)]
+    for word in words:
+        if word is BLANK:
+            pieces.append(b"\r\n")
+        else:
+            pieces[-1] += _encoded(word)
+    return pieces
+
+
+def _filled(frame: Sequence[bytes], blanks: Sequence[bytes]) -> bytes:
+    pieces = [frame[0]]
+    for blank, piece in zip(blanks, frame[1:], strict=True):
+        pieces += (_size(len(blank)), blank, piece)
+    return b"".join(pieces)
 
 
 def _packed(words: Sequence[Any]) -> bytes:
     """A command in Redis's protocol; words are bytes, or text and integers that come again and again."""
-    encoded = [b"$%d\r\n%b\r\n" % (len(word), word) if type(word) is bytes else _encoded(word) for word in words]
-    return b"*%d\r\n%b" % (len(encoded), b"".join(encoded))
+    return b"".join((b"*%d\r\n" % len(words), *map(_encoded, words)))
+
+
+def _encoded(word: bytes | str | int) -> bytes:
+    return b"%b%b\r\n" % (_size(len(word)), word) if isinstance(word, bytes) else _encoded_again(word)
 
 
 @lru_cache(4096)
-def _encoded(word: str | int) -> bytes:
-    encoded = str(word).encode()
-    return b"$%d\r\n%b\r\n" % (len(encoded), encoded)
+def _encoded_again(word: str | int) -> bytes:
+    return _encoded(str(word).encode())
+
+
+@lru_cache(4096)
+def _size(count: int) -> bytes:
+    return b"$%d\r\n" % count
 
 
 class translated:  # noqa: N801  # used as a function is
