@@ -1,7 +1,13 @@
 """One contract for admission and queue in one step: the two fakes one after the other, and one script in Redis."""
 
+import itertools
 import json
+import re
+import threading
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -13,9 +19,10 @@ import redis
 from apps import load_app
 from fakes import NOON, MemoryAdmission, MemoryIntake, MemoryKeyCache, MemoryKeyStore, MemoryQueue
 from samples import PEPPER, key_record, record, submission
+from sluice.admission.lease import LEASE_SECONDS
 from sluice.admission.model import Rates
 from sluice.admission.ports import Admission
-from sluice.admission.redis import RedisAdmission
+from sluice.admission.redis import RedisAdmission, RedisUsageReader
 from sluice.applications.keys import hash_secret, mint_key
 from sluice.applications.lookup import KeyLookup
 from sluice.applications.model import KeyRecord, Limits, Scope
@@ -43,14 +50,14 @@ class Both:
     intake: Intake
 
 
-def memory() -> Both:
-    admission, queue = MemoryAdmission(rates=RATES), MemoryQueue(shard_count=2, backlog_limit_bytes=10_000)
+def memory(rates: Rates = RATES, limit: int = 10_000) -> Both:
+    admission, queue = MemoryAdmission(rates=rates), MemoryQueue(shard_count=2, backlog_limit_bytes=limit)
     return Both(admission, queue, MemoryIntake(admission, queue))
 
 
-def real(client: redis.Redis, rates: Rates = RATES) -> Both:
+def real(client: redis.Redis, rates: Rates = RATES, limit: int = 10_000) -> Both:
     admission = RedisAdmission(client, shard_count=2, rates=rates)
-    queue = RedisQueue(client, shard_count=2, backlog_limit_bytes=10_000)
+    queue = RedisQueue(client, shard_count=2, backlog_limit_bytes=limit)
     return Both(admission, queue, RedisIntake(client, admission, queue))
 
 
@@ -159,6 +166,96 @@ def test_other_limits_of_a_key_hold_at_once(redis_client: redis.Redis) -> None:
         key = replace(KEY, limits=Limits(requests_per_second=limit))
         headers, _ = both.intake.submit_single(key, 1, uuid4().bytes, NOON, part)
         assert f'"requests";q={limit};w=1' in headers["RateLimit-Policy"]
+
+
+def quickly(both: Both, count: int, key: KeyRecord = KEY, body_bytes: int = 10) -> list[tuple[int, ...]]:
+    """Sends so many logs one by one at once; for each the remaining requests, bytes and bytes of the day."""
+    part = pack_single(b'{"message":"m"}', NOON)
+    assert part is not None
+    answers = []
+    for _ in range(count):
+        headers, _ = both.intake.submit_single(key, body_bytes, uuid4().bytes, datetime.now(UTC), part)
+        answers.append(tuple(map(int, re.findall(r";r=(\d+)", headers["RateLimit"]))))
+    return answers
+
+
+@pytest.mark.parametrize("name", ["memory", "redis"])
+def test_each_of_many_single_logs_is_charged(request: pytest.FixtureRequest, name: str) -> None:
+    """However seldom Redis is asked, clients are told where they stand, and the account is right."""
+    rates = Rates(requests_per_second=1, bytes_per_second=10, bytes_per_day=1_000_000, burst_seconds=5_000)
+    client: redis.Redis = request.getfixturevalue("redis_client")
+    both = memory(rates, limit=10**7) if name == "memory" else real(client, rates, limit=10**7)
+    left = quickly(both, 190)
+    for number, (requests, size, day) in enumerate(left, start=1):
+        assert 5_000 - number <= requests <= 5_000 - number + 10, "some seconds may have passed"
+        assert 50_000 - 10 * number <= size <= 50_000 - 10 * number + 100
+        assert day == 1_000_000 - 10 * number
+    time.sleep(LEASE_SECONDS)
+    *_, day = quickly(both, 1)[0]
+    assert day == 1_000_000 - 10 * 191
+    assert both.queue.count_entries(1) == 191
+
+
+def test_redis_is_asked_about_one_of_many_single_logs(redis_client: redis.Redis) -> None:
+    both = real(redis_client, Rates(10_000, 10**9, 10**12, 1), limit=10**7)
+    asked = counted(redis_client, lambda: quickly(both, 500), ("time", "evalsha", "eval", "xadd"))
+    assert asked["time"] <= 20
+    assert asked["evalsha"] + asked["eval"] <= 502
+    assert asked["xadd"] == 500
+    usage = RedisUsageReader(redis_client, shard_count=2, rates=Rates(10_000, 10**9, 10**12, 1))
+    time.sleep(LEASE_SECONDS)
+    quickly(both, 1)
+    time.sleep(LEASE_SECONDS)
+    quickly(both, 1)
+    used = usage.used({1: KEY.limits})[1]
+    assert (used.requests_today, used.bytes_today) == (502, 5_020)
+
+
+def test_nothing_is_charged_ahead_where_little_is_left(redis_client: redis.Redis) -> None:
+    """Who uses up its rate is refused at the request that is over it, in one process or in several."""
+    rates = Rates(requests_per_second=1, bytes_per_second=10**6, bytes_per_day=10**9, burst_seconds=40)
+    processes = [real(redis_client, rates, limit=10**7) for _ in range(4)]
+    started, taken = time.monotonic(), 0
+    with suppress(Throttled):
+        for number in itertools.count():
+            quickly(processes[number % 4], 1)
+            taken += 1
+    assert 40 <= taken <= 41 + time.monotonic() - started
+
+
+def test_the_rate_holds_for_single_logs_of_many_processes(redis_client: redis.Redis, redis_url: str) -> None:
+    """Each with what is charged ahead for it; they ignore every refusal."""
+    seconds, rates = 2.0, Rates(400, 10**9, 10**12, 1)
+    stop, taken = threading.Event(), [0] * 8
+
+    def hammer(number: int) -> None:
+        client = connect_redis(redis_url)
+        both = real(client, rates, limit=10**8)
+        while not stop.wait(0.001):
+            with suppress(Throttled):
+                quickly(both, 1)
+                taken[number] += 1
+
+    started = time.monotonic()
+    with ThreadPoolExecutor(len(taken)) as pool:
+        hammers = [pool.submit(hammer, number) for number in range(len(taken))]
+        time.sleep(seconds)
+        stop.set()
+        for one in hammers:
+            one.result()
+    elapsed = time.monotonic() - started
+    assert sum(taken) <= rates.requests_per_second * (elapsed + rates.burst_seconds) + 1
+    assert sum(taken) >= rates.requests_per_second * seconds * 0.9
+
+
+def test_what_is_charged_ahead_outlives_the_record_of_the_key(redis_client: redis.Redis) -> None:
+    """Which is read anew every few seconds, and is equal then; other limits are another account."""
+    both = real(redis_client, Rates(10_000, 10**9, 10**12, 1), limit=10**7)
+    quickly(both, 100)
+    asked = counted(redis_client, lambda: quickly(both, 20, replace(KEY)), ("time",))
+    assert asked["time"] <= 1
+    quickly(both, 100, replace(KEY, limits=Limits(requests_per_second=20_000)))
+    assert both.queue.count_entries(1) == 220
 
 
 def commands(client: redis.Redis) -> dict[str, int]:

@@ -3,16 +3,23 @@
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import nullcontext
 from urllib.parse import urlsplit, urlunsplit
+from uuid import uuid4
 
 import pytest
 
 from apps import load_app
-from samples import record, submission
+from fakes import NOON
+from samples import key_record, record, submission
 from scratch import Scratch
+from sluice.admission.model import Rates
+from sluice.admission.redis import RedisAdmission
 from sluice.chunks.model import ChunkResult, ChunkTask
 from sluice.chunks.postgres import PostgresChunkStore
+from sluice.entries.usual import pack_single
 from sluice.errors import Unavailable
+from sluice.intake.redis import RedisIntake
 from sluice.runtime.postgres import Database
 from sluice.runtime.redis import connect_redis
 from sluice.streams.model import Submission
@@ -127,6 +134,25 @@ def test_a_batch_is_queued_once_though_the_answer_was_lost(queue: RedisQueue, re
     submit_and_lose_the_reply(redis_proxy, batch())
     assert queue.count_entries(0) == 1
     assert queue.accepted()[1, 0] == RECORDS
+
+
+def test_a_single_log_is_queued_once_though_the_answer_was_lost(queue: RedisQueue, redis_proxy: Proxy) -> None:
+    """On the way that is taken for a server that has just answered; the next one goes over a new connection."""
+    client = connect_redis(redis_proxy.url)
+    behind = RedisQueue(client, shard_count=1, backlog_limit_bytes=10**9)
+    rates = Rates(10_000, 10**9, 10**12, 1)
+    intake = RedisIntake(client, RedisAdmission(client, shard_count=1, rates=rates), behind)
+    part = pack_single(b'{"message":"m"}', NOON)
+    assert part is not None
+    for number in range(6):
+        batch_id = uuid4().bytes
+        if number == 3:
+            redis_proxy.fatal = batch_id.hex().encode()
+        with pytest.raises(Unavailable, match="queue_unavailable") if number == 3 else nullcontext():
+            intake.submit_single(key_record(1), 10, batch_id, NOON, part)
+    assert redis_proxy.hits == 1
+    assert queue.count_entries(0) == 6
+    assert queue.accepted()[1, 0] == 6
 
 
 def test_a_client_that_repeats_an_idempotent_batch_is_told_that_it_is_queued(

@@ -97,13 +97,13 @@ class Standing(NamedTuple):
         return fields | ({"RateLimit": ", ".join(shown)} if shown else {})
 
 
-def plain_headers(rates: Rates, words: Sequence[str]) -> dict[str, str]:
+def plain_headers(rates: Rates, answer: Sequence[int]) -> dict[str, str]:
     """``Standing.headers`` of what Redis answered (see admit.lua), where no policy is violated."""
-    _, requests, request_ms, _, size, size_ms, _, day, day_ms, *_ = words
+    _, requests, request_ms, _, size, size_ms, _, day, day_ms, *_ = answer
     return {
         "RateLimit-Policy": _policy_field(rates.policies()),
-        "RateLimit": f'"requests";r={requests};t={-(-int(request_ms) // 1000)}, '
-        f'"bytes";r={size};t={-(-int(size_ms) // 1000)}, "daily-bytes";r={day};t={-(-int(day_ms) // 1000)}',
+        "RateLimit": f'"requests";r={requests};t={-(-request_ms // 1000)}, '
+        f'"bytes";r={size};t={-(-size_ms // 1000)}, "daily-bytes";r={day};t={-(-day_ms // 1000)}',
     }
 
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import redis
 
+from sluice.admission.lease import Terms
 from sluice.admission.model import Balance, Rates, Standing, Usage, certain_seconds, check_size, judge, read_usage
 from sluice.applications.model import KeyRecord, Limits
 from sluice.runtime.redis import BLANK, Script, translated
@@ -54,26 +55,25 @@ class RedisAdmission:
         question = self.question(key, body_bytes)
         with translated():
             answer = self._admit(question.keys, question.arguments)
-        return self.standing(key, question, answer.split())
+        return self.standing(key, question, list(map(int, answer.split())))
 
     def question(self, key: KeyRecord, body_bytes: int) -> "Question":
         """What ``admit`` asks Redis. Raises RejectedInput ``body_too_large``."""
         rates, asked_at = self._rates.over(key.limits), self.clock()
         check_size(rates, body_bytes)
-        return Question(rates, asked_at, [self._name(key)], [*rates, b"%d" % body_bytes])
+        return Question(rates, asked_at, [self._name(key)], [*rates, b"%d" % body_bytes, *Terms()])
 
     def single_question(self, key: KeyRecord) -> "Question":
-        """The same with a BLANK for the bytes."""
+        """The same with a BLANK for the bytes and for each of the terms of a lease."""
         rates = self._rates.over(key.limits)
-        return Question(rates, self.clock(), [self._name(key)], [*rates, BLANK])
+        return Question(rates, self.clock(), [self._name(key)], [*rates, BLANK, *[BLANK] * len(Terms._fields)])
 
-    def standing(self, key: KeyRecord, question: "Question", answer: Sequence[bytes]) -> Standing:
-        """What the words of Redis's answer say. Raises Throttled."""
-        numbers = list(map(int, answer))
+    def standing(self, key: KeyRecord, question: "Question", numbers: Sequence[int]) -> Standing:
+        """What Redis's answer says. Raises Throttled."""
         balances = [
             Balance(policy, violated == 1, remaining, reset_ms)
             for policy, violated, remaining, reset_ms in zip(
-                question.rates.policies(), numbers[::3], numbers[1::3], numbers[2::3], strict=True
+                question.rates.policies(), numbers[0:9:3], numbers[1:9:3], numbers[2:9:3], strict=True
             )
         ]
         if seconds := certain_seconds(balances):

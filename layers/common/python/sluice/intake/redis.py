@@ -1,12 +1,13 @@
 """Intake in Redis: the scripts of admission and of the queue, unchanged, as one."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from importlib.resources import files
 from typing import NamedTuple
 
 import redis
 
+from sluice.admission.lease import Lease
 from sluice.admission.model import Standing, announced, check_size, plain_headers
 from sluice.admission.redis import Question, RedisAdmission
 from sluice.applications.model import KeyRecord
@@ -33,8 +34,9 @@ class RedisIntake:
         keys, arguments = self._queue.command(submission)
         with translated():
             answer = self._script([*question.keys, *keys], [*question.arguments, *arguments])
-        *balances, verdict = answer.split(b" ")
-        standing = self._admission.standing(key, question, balances)  # where it does not raise, there is a verdict
+        *numbers, verdict = answer.split(b" ")
+        # Where this does not raise, there is a verdict.
+        standing = self._admission.standing(key, question, list(map(int, numbers)))
         with announced(standing):
             return standing, self._queue.verdict(submission.application_id, verdict)
 
@@ -44,35 +46,46 @@ class RedisIntake:
         """See Intake.submit_single."""
         single = self._singles.get(key.key_id)
         if single is None or single.key is not key:
-            single = self._single(key)
-        check_size(single.question.rates, body_bytes)
-        asked_at = self._admission.clock()
-        lines, event_at = part.lines, microseconds(part.event_from)
-        with translated():
-            answer = single.ask(
-                b"%d" % body_bytes,
-                batch_id,
-                batch_id.hex().encode(),
-                microseconds(received_at),
-                event_at,
-                event_at,
-                b"%d" % len(lines),
-                stored(lines),
-            )
-        words = answer.decode().split(" ")
-        if words[0] == words[3] == words[6] == "0" and words[9] == "queued":
-            return plain_headers(single.question.rates, words), Submitted.QUEUED
-        question = single.question._replace(asked_at=asked_at)
-        *balances, verdict = answer.split(b" ")
-        standing = self._admission.standing(key, question, balances)
+            single = self._single(key, single)
+        lease, question = single.lease, single.question
+        check_size(question.rates, body_bytes)
+        event_at = microseconds(part.event_from)
+        command = (
+            *(batch_id, batch_id.hex().encode(), microseconds(received_at)),
+            *(event_at, event_at, str(len(part.lines)).encode(), stored(part.lines)),
+        )
+        now = received_at.timestamp()
+        numbers: Sequence[int]
+        try:
+            if lease.spend(body_bytes, now):
+                verdict = single.queue(*command)
+                numbers = lease.balances()
+            else:
+                question = question._replace(asked_at=self._admission.clock())
+                terms = lease.terms(body_bytes, now)
+                answer = single.ask(*[str(number).encode() for number in (body_bytes, *terms)], *command)
+                *words, verdict = answer.split(b" ")
+                numbers = list(map(int, words))
+                lease.renew(numbers, terms, now)
+        except redis.RedisError:
+            with translated():  # which takes its time even where nothing is wrong
+                raise
+        if verdict == b"queued":
+            return plain_headers(question.rates, numbers), Submitted.QUEUED
+        standing = self._admission.standing(key, question, numbers)
         with announced(standing):
             return standing.headers(), self._queue.verdict(key.application_id, verdict)
 
-    def _single(self, key: KeyRecord) -> "_Single":
+    def _single(self, key: KeyRecord, former: "_Single | None") -> "_Single":
         question = self._admission.single_question(key)
         keys, arguments = self._queue.single_command(key.application_id, key.retention_class)
-        ask = self._script.prepared([*question.keys, *keys], [*question.arguments, *arguments])
-        single = _Single(key, question, ask)
+        single = _Single(
+            key,
+            question,
+            former.lease if former and former.question.rates == question.rates else Lease(question.rates),
+            self._script.prepared([*question.keys, *keys], [*question.arguments, *arguments]),
+            self._queue.script("submit").prepared(keys, arguments),
+        )
         if len(self._singles) >= _MAX_REMEMBERED:
             self._singles.clear()
         self._singles[key.key_id] = single
@@ -84,7 +97,9 @@ class _Single(NamedTuple):
 
     key: KeyRecord
     question: Question
-    ask: Callable[..., bytes]
+    lease: Lease
+    ask: Callable[..., bytes]  # for admission, and to queue what is admitted
+    queue: Callable[..., bytes]
 
 
 def intake_source() -> str:

@@ -252,9 +252,10 @@ class RedisQueue:
 
     def _run(self, name: str, keys: Sequence[str | bytes], arguments: Sequence[Any]) -> Any:
         with translated():
-            return self._script(name)(keys, arguments)
+            return self.script(name)(keys, arguments)
 
-    def _script(self, name: str) -> Script:
+    def script(self, name: str) -> Script:
+        """The one in scripts/ of this name."""
         script = self._scripts.get(name)
         if script is None:
             source = files("sluice.streams").joinpath("scripts", f"{name}.lua").read_text()
@@ -264,7 +265,7 @@ class RedisQueue:
 
 def microseconds(moment: datetime) -> bytes:
     """Since 1970."""
-    return b"%d" % ((moment - _EPOCH) // _MICROSECOND)
+    return str((moment - _EPOCH) // _MICROSECOND).encode()
 
 
 def _moment(microseconds: str | bytes) -> datetime:
