@@ -6,6 +6,7 @@ Nothing was queued then, but for a 503 after a queue time-out, whose outcome is 
 retry safe; an OTLP body is its own).
 """
 
+import gc
 from collections import Counter
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -165,6 +166,7 @@ def _dependencies() -> Ingest:
         backlog_limit_bytes=settings.backlog_limit_bytes,
         wake_seconds=settings.wake_seconds if waker else 0,
     )
+    gc.freeze()  # no collection has to look again at what a cold start made
     return Ingest(lookup, admission, queue, RedisIntake(client, admission, queue), settings, utc_now, waker)
 
 

@@ -81,15 +81,16 @@ class KeyLookup:
     def _live_key(self, text: str | None) -> KeyRecord:
         if not text:
             raise Denied("missing_key", _HOW_TO_SEND)
-        key = self._verified(text) or self._verify(text)
-        if key is None or is_expired(key.expires_at, self._clock()):
+        now = self._clock()
+        key = self._verified(text, now) or self._verify(text)
+        if key is None or is_expired(key.expires_at, now):
             raise Denied("invalid_key", "this API key is unknown, revoked or expired")
         return key
 
-    def _verified(self, text: str) -> KeyRecord | None:
+    def _verified(self, text: str, now: datetime) -> KeyRecord | None:
         """The key, if this very text was verified while what is remembered of it is fresh: a quarter of the work."""
         remembered = self._remembered.get(claimed_id(text))
-        if remembered is None or self._clock() - remembered.at >= FRESH:
+        if remembered is None or now - remembered.at >= FRESH:
             return None
         return remembered.key if hmac.compare_digest(remembered.digest, self._digest(text)) else None
 
@@ -138,7 +139,7 @@ class KeyLookup:
 
 
 def _holding(key: KeyRecord, *scopes: Scope) -> KeyRecord:
-    if not key.scopes & set(scopes):
+    if key.scopes.isdisjoint(scopes):
         named = " or ".join(repr(scope.value) for scope in scopes)
         raise Denied("missing_scope", f"this API key lacks the scope {named}", status=403)
     return key

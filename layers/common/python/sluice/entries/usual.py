@@ -169,7 +169,8 @@ def pack_single(body: bytes, received_at: datetime) -> PackedPart | None:
     columns = (log.trace_id, log.span_id, log.session_id, log.logger, log.host, log.service, log.version)
     texts = "\t".join([NULL if column is None else column for column in columns])
     flags = _MISSING if log.timestamp is None else "0"
-    line = f"0\t{packed_time(moment)}\t{level}\t{flags}\t{NULL}\t{texts}\t{log.message}\t{metadata.decode()}\n"
+    time = _packed_time(log.timestamp, moment)
+    line = f"0\t{time}\t{level}\t{flags}\t{NULL}\t{texts}\t{log.message}\t{metadata.decode()}\n"
     return PackedPart(1, moment, moment, line.encode())
 
 
@@ -300,6 +301,14 @@ def _times_alike(sent: Sequence[Any]) -> tuple[Sequence[str], str, datetime, dat
     except (TypeError, ValueError):
         return None
     return texts, end, earliest, latest
+
+
+def _packed_time(sent: str | float | None, moment: datetime) -> str:
+    """``packed_time`` of the ``moment`` that was ``sent``: most is there already."""
+    if isinstance(sent, str) and (form := _TIME_FORMS.get(sent.encode().translate(_DIGITS_AS_ZEROS))):
+        zone, end = form
+        return sent[: -len(zone)] + end
+    return packed_time(moment)
 
 
 def _event_at(sent: str | float | None, received_at: datetime) -> datetime | None:

@@ -4,7 +4,6 @@ that a route's protocol demands."""
 import json
 from base64 import b64encode
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import wraps
@@ -184,10 +183,12 @@ def _request(event: dict[str, Any], context: Any) -> Request:
 
 def base64_body(event: dict[str, Any]) -> bytes | None:
     """An event's body out of its base64, in a quarter of the time that Chalice takes; None if it is none."""
-    if event.get("isBase64Encoded"):
-        with suppress(msgspec.ValidationError):
-            return msgspec.convert(event["body"], bytes)
-    return None
+    if not event.get("isBase64Encoded"):
+        return None
+    try:
+        return msgspec.convert(event["body"], bytes)
+    except msgspec.ValidationError:
+        return None
 
 
 def _decoded(event: dict[str, Any]) -> dict[str, Any]:

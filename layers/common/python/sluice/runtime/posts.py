@@ -1,5 +1,6 @@
 """What a client posts, as far as every door of ingest cares."""
 
+from functools import lru_cache
 from typing import Any, NamedTuple, Self
 
 from chalice.app import Request
@@ -40,6 +41,22 @@ class Post(NamedTuple):
 _SPECIAL = frozenset(("content-encoding", "idempotency-key", "traceparent"))
 
 
+class _Names(NamedTuple):
+    """How a request writes the names of two of its headers."""
+
+    api_key: str
+    content_type: str
+
+
+@lru_cache(256)  # clients send the same headers with each request
+def _plain_names(headers: tuple[str, ...]) -> _Names | None:
+    """None if these headers make a request more than a body and a key, or less."""
+    written = {name.lower(): name for name in headers}
+    if "x-api-key" not in written or "content-type" not in written or not _SPECIAL.isdisjoint(written):
+        return None
+    return _Names(written["x-api-key"], written["content-type"])
+
+
 class PlainPost(NamedTuple):
     """A post of JSON with nothing but a key."""
 
@@ -49,9 +66,12 @@ class PlainPost(NamedTuple):
     @classmethod
     def from_event(cls, event: dict[str, Any], max_bytes: int) -> Self | None:
         """None for any other request, and for a body of more than ``max_bytes``, or that is no JSON object."""
-        headers = {name.lower(): value for name, value in (event["headers"] or {}).items()}
-        api_key = (headers.get("x-api-key") or "").strip()
-        if not api_key or headers.get("content-type") != "application/json" or not _SPECIAL.isdisjoint(headers):
+        headers = event["headers"] or {}
+        names = _plain_names(tuple(headers))
+        if names is None or headers[names.content_type] != "application/json":
+            return None
+        api_key = (headers[names.api_key] or "").strip()
+        if not api_key:
             return None
         body = base64_body(event)
         if body is None or len(body) > max_bytes or not body.startswith(b"{"):

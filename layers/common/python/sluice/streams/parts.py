@@ -31,8 +31,8 @@ def stored(lines: bytes) -> bytes:
     """The same without compression: a frame of one raw block (RFC 8878, 3.1.1). For at most 65,791 bytes; of few,
     some less are not worth the time."""
     size = len(lines)
-    header = b"\x20%c" % size if size < _SMALL_SIZE else b"\x60%b" % (size - _SMALL_SIZE).to_bytes(2, "little")
-    return b"%b%b%b%b" % (_MAGIC, header, (size << 3 | 1).to_bytes(3, "little"), lines)
+    header = b"\x20" + size.to_bytes() if size < _SMALL_SIZE else b"\x60" + (size - _SMALL_SIZE).to_bytes(2, "little")
+    return b"".join((_MAGIC, header, (size << 3 | 1).to_bytes(3, "little"), lines))
 
 
 def compress(lines: bytes) -> bytes:
