@@ -225,10 +225,23 @@ def test_the_usual_forms_are_read_in_one_pass(form: str, special: dict[str, Any]
 
 
 @pytest.mark.parametrize(
-    "special", [{}, {"timestamp": None}, {"metadata": None}, {"level": 30}, {"metadata": {"a": "-e-"}}]
+    "special",
+    [
+        {},
+        {"message": "m"},
+        {"message": "ä 😀 \\ \t"},
+        {"host": "a\\b"},
+        {"metadata": None},
+        {"metadata": {"a": "-e-"}},
+        {"metadata": {'"': "\\\n", "ü": None}},
+        {"level": 30},
+        *({"timestamp": time} for time in (None, "2026-03-01T12:00:00Z", "2026-03-01T12:00:00.123+00:00")),
+        *({"timestamp": f"2026-03-01T12:00:00{rest}"} for rest in (".123456Z", ".123456789Z", "+02:00")),
+    ],
 )
-def test_a_usual_log_on_its_own_is_read_at_once(special: dict[str, Any]) -> None:
-    body = body_of("one", [LOG | {"message": "m"} | special], ascii_only=True)
+@pytest.mark.parametrize("ascii_only", [True, False])
+def test_a_usual_log_on_its_own_is_read_at_once(special: dict[str, Any], ascii_only: bool) -> None:
+    body = body_of("one", [LOG | special], ascii_only=ascii_only)
     assert pack_single(body, NOON) is not None
     assert_equal_or_left(body)
 

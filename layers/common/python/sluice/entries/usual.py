@@ -147,9 +147,10 @@ def pack_usual(body: bytes, received_at: datetime, *, max_records: int) -> Packe
 
 
 def pack_single(body: bytes, received_at: datetime) -> PackedPart | None:
-    """The one record of an inflated ``body`` as ``pack_usual`` packs it; None for any other body, or one with an
-    escape, a severity, metadata that are no flat object or a time that needs a careful look."""
-    if b"\\" in body or _may_have_long_number(body):
+    """The one record of an inflated ``body`` as ``pack_usual`` packs it; None for any other body, or one with a
+    severity, metadata that are no flat object or a time that needs a careful look."""
+    is_plain = b"\\" not in body
+    if (not is_plain and b"\\u0000" in body) or _may_have_long_number(body):
         return None
     try:
         log = _FLAT.one(body)
@@ -159,19 +160,23 @@ def pack_single(body: bytes, received_at: datetime) -> PackedPart | None:
     level = _LEVELS.get(log.level)
     if moment is None or level is None or log.severity_number is not None or log.severity_text is not None:
         return None
-    metadata = _encode(log.metadata or {})
+    encoded = _encode(log.metadata or {})
     if (
         abs(moment - received_at) > MAX_SKEW
-        or _may_have_tiny_number(metadata)
-        or metadata.count(b'":') > MAX_METADATA_KEYS
+        or _may_have_tiny_number(encoded)
+        or encoded.count(b'":') > MAX_METADATA_KEYS
     ):
         return None
     columns = (log.trace_id, log.span_id, log.session_id, log.logger, log.host, log.service, log.version)
-    texts = "\t".join([NULL if column is None else column for column in columns])
+    message, metadata = log.message, encoded.decode()
+    if is_plain:
+        texts = [NULL if column is None else column for column in columns]
+    else:
+        texts = [NULL if column is None else escape(column) for column in columns]
+        message, metadata = escape(message), metadata.replace("\\", "\\\\")
     flags = _MISSING if log.timestamp is None else "0"
-    time = _packed_time(log.timestamp, moment)
-    line = f"0\t{time}\t{level}\t{flags}\t{NULL}\t{texts}\t{log.message}\t{metadata.decode()}\n"
-    return PackedPart(1, moment, moment, line.encode())
+    fields = ("0", _packed_time(log.timestamp, moment), level, flags, NULL, *texts, message, metadata)
+    return PackedPart(1, moment, moment, f"{'\t'.join(fields)}\n".encode())
 
 
 def pack_body(body: bytes, received_at: datetime, *, max_records: int, media_type: str = "") -> PackedBatch:
@@ -307,7 +312,8 @@ def _packed_time(sent: str | float | None, moment: datetime) -> str:
     """``packed_time`` of the ``moment`` that was ``sent``: most is there already."""
     if isinstance(sent, str) and (form := _TIME_FORMS.get(sent.encode().translate(_DIGITS_AS_ZEROS))):
         zone, end = form
-        return sent[: -len(zone)] + end
+        if sent.endswith(zone):  # not another one, whose digits look alike
+            return sent[: -len(zone)] + end
     return packed_time(moment)
 
 
