@@ -199,7 +199,7 @@ def test_each_of_many_single_logs_is_charged(request: pytest.FixtureRequest, nam
 def test_redis_is_asked_about_one_of_many_single_logs(redis_client: redis.Redis) -> None:
     both = real(redis_client, Rates(10_000, 10**9, 10**12, 1), limit=10**7)
     asked = counted(redis_client, lambda: quickly(both, 500), ("time", "evalsha", "eval", "xadd"))
-    assert asked["time"] <= 20
+    assert asked["time"] <= 100
     assert asked["evalsha"] + asked["eval"] <= 502
     assert asked["xadd"] == 500
     usage = RedisUsageReader(redis_client, shard_count=2, rates=Rates(10_000, 10**9, 10**12, 1))
@@ -253,9 +253,10 @@ def test_what_is_charged_ahead_outlives_the_record_of_the_key(redis_client: redi
     both = real(redis_client, Rates(10_000, 10**9, 10**12, 1), limit=10**7)
     quickly(both, 100)
     asked = counted(redis_client, lambda: quickly(both, 20, replace(KEY)), ("time",))
-    assert asked["time"] <= 1
-    quickly(both, 100, replace(KEY, limits=Limits(requests_per_second=20_000)))
-    assert both.queue.count_entries(1) == 220
+    assert asked["time"] <= 4
+    ((left, _, _),) = quickly(both, 1, replace(KEY, limits=Limits(requests_per_second=50)))
+    assert left == 49, "of a bucket that is full to its new brim"
+    assert both.queue.count_entries(1) == 121
 
 
 def commands(client: redis.Redis) -> dict[str, int]:

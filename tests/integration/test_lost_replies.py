@@ -136,7 +136,10 @@ def test_a_batch_is_queued_once_though_the_answer_was_lost(queue: RedisQueue, re
     assert queue.accepted()[1, 0] == RECORDS
 
 
-def test_a_single_log_is_queued_once_though_the_answer_was_lost(queue: RedisQueue, redis_proxy: Proxy) -> None:
+@pytest.mark.parametrize("lost", [2, 3], ids=["paid for", "asked about"])
+def test_a_single_log_is_queued_once_though_the_answer_was_lost(
+    queue: RedisQueue, redis_proxy: Proxy, lost: int
+) -> None:
     """On the way that is taken for a server that has just answered; the next one goes over a new connection."""
     client = connect_redis(redis_proxy.url)
     behind = RedisQueue(client, shard_count=1, backlog_limit_bytes=10**9)
@@ -146,9 +149,9 @@ def test_a_single_log_is_queued_once_though_the_answer_was_lost(queue: RedisQueu
     assert part is not None
     for number in range(6):
         batch_id = uuid4().bytes
-        if number == 3:
+        if number == lost:
             redis_proxy.fatal = batch_id.hex().encode()
-        with pytest.raises(Unavailable, match="queue_unavailable") if number == 3 else nullcontext():
+        with pytest.raises(Unavailable, match="queue_unavailable") if number == lost else nullcontext():
             intake.submit_single(key_record(1), 10, batch_id, NOON, part)
     assert redis_proxy.hits == 1
     assert queue.count_entries(0) == 6

@@ -1,6 +1,7 @@
 """Connections to Redis between one command and the next."""
 
 import os
+import signal
 import socket
 import threading
 import time
@@ -110,7 +111,7 @@ class Scripted:
         client, _ = self._listener.accept()
         server = socket.create_connection((str(self._server.hostname), int(self._server.port or 0)))
         threading.Thread(target=_carry, args=(server, client), daemon=True).start()
-        with self._listener, client, server:
+        with self._listener, client, server, suppress(OSError):  # who is called hangs up where an answer is none
             while data := client.recv(2**16):
                 if b"EVALSHA" not in data:
                     server.sendall(data)
@@ -129,8 +130,9 @@ def _carry(source: socket.socket, target: socket.socket) -> None:
 
 
 @pytest.fixture
-def answered(redis_url: str) -> Iterator[Answering]:
+def answered(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Answering]:
     """A prepared call whose server has answered a moment ago, and answers so from then on."""
+    monkeypatch.setattr("sluice.runtime.redis.MOMENT_SECONDS", 60)
     clients: list[redis.Redis] = []  # one that nobody has any longer closes its connections
 
     def prepare(*answers: list[bytes]) -> Callable[[], Any]:
@@ -158,9 +160,30 @@ def test_a_reply_that_breaks_off_is_an_error_and_so_is_none(answered: Answering)
 
 
 def test_a_reply_that_is_no_text_ends_the_connection(answered: Answering) -> None:
-    for answer in (b":1\r\n", b"*1\r\n$1\r\nx\r\n", b"HTTP/1.1 400\r\n"):
-        with pytest.raises(redis.RedisError):
-            answered([answer])()
+    """Nor is one that is longer than it says: what follows would be taken for the next reply."""
+    for answer in (b":1\r\n", b"*1\r\n$1\r\nx\r\n", b"HTTP/1.1 400\r\n", b"$-1\r\n", b"$2\r\nOK\r\n:1\r\n", b"$x\r\n"):
+        call = answered([answer], [b"$4\r\nlate\r\n"])
+        with pytest.raises(redis.ConnectionError):
+            call()
+        with pytest.raises(redis.ConnectionError):  # a new connection, which this server does not accept
+            call()
+
+
+def test_the_reply_to_a_call_that_was_interrupted_is_not_the_next_ones(answered: Answering) -> None:
+    call = answered([b"$1", b"0", b"\r\n", b"in pieces!\r\n"])
+
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, 0.015)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            call()
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    with pytest.raises(redis.ConnectionError):  # as above
+        call()
 
 
 def test_a_refusal_is_what_redis_py_makes_of_it(redis_client: redis.Redis) -> None:
@@ -174,11 +197,11 @@ def test_a_refusal_is_what_redis_py_makes_of_it(redis_client: redis.Redis) -> No
 
 
 def test_a_server_that_does_not_answer_in_time_is_left(redis_client: redis.Redis, redis_url: str) -> None:
-    client = connect_redis(redis_url, timeout_seconds=0.2)
+    client = connect_redis(redis_url, timeout_seconds=0.5)
     call = Script(client, "#!lua\nfor _ = 1, ARGV[1] do redis.call('PING') end return 'pong'").prepared([], [BLANK])
     assert call(b"1") == call(b"1") == b"pong"
     with pytest.raises(redis.TimeoutError):
-        call(b"1000000")
+        call(b"2000000")
     while redis_client.ping() is not True:
         time.sleep(0.1)
     assert call(b"1") == b"pong"

@@ -11,13 +11,14 @@ from typing import Any, cast
 import redis
 from redis import Connection, ConnectionPool, SSLConnection
 from redis.backoff import NoBackoff
+from redis.maint_notifications import MaintNotificationsConfig
 from redis.retry import Retry
 
 from sluice.errors import ContractError, Unavailable
 
 MOMENT_SECONDS = 0.1
 NEAR_SECONDS = 0.0005
-_REPLY_BYTES = 4_096  # more than a text has
+_REPLY_BYTES = 4_096  # that are read at once; usual ones are shorter
 _ELSEWHERE = (redis.exceptions.MovedError, redis.ReadOnlyError)  # what a server says that is no primary any longer
 
 
@@ -38,6 +39,7 @@ def connect_redis(url: str, *, timeout_seconds: float = 10) -> redis.Redis:
         socket_timeout=timeout_seconds,
         socket_connect_timeout=min(2, timeout_seconds),
         health_check_interval=10,
+        maint_notifications_config=MaintNotificationsConfig(enabled=False),  # nothing is said but replies
     )
     return redis.Redis.from_pool(pool)
 
@@ -97,13 +99,16 @@ class _Asking(Connection):
             self.disconnect()  # type: ignore[no-untyped-call]
             kind = redis.TimeoutError if isinstance(error, TimeoutError) else redis.ConnectionError
             raise kind(str(error)) from error
+        except BaseException:
+            self.disconnect()  # type: ignore[no-untyped-call]  # or the reply would be the next command's
+            raise
         sign, text = read
         if sign == b"$":
             return text
         if sign == b"-":
             raise self._error(text)
         self.disconnect()  # type: ignore[no-untyped-call]
-        raise redis.InvalidResponse("a text was expected")
+        raise redis.ConnectionError("a reply that is no text")
 
     def _error(self, text: bytes) -> Exception:
         """What an error's reply says."""
@@ -157,7 +162,10 @@ def _read(reply: bytes) -> tuple[bytes, bytes] | None:
         return None
     if head[:1] != b"$":
         return head[:1], head[1:]
-    return (b"$", rest[:-2]) if len(rest) >= int(head[1:]) + 2 else None
+    missing = int(head[1:]) + 2 - len(rest)
+    if missing < 0 or head == b"$-1":
+        raise ValueError("a reply that is no text")
+    return None if missing else (b"$", rest[:-2])
 
 
 class _AskingSecurely(_Asking, SSLConnection):
@@ -230,8 +238,12 @@ class Script:
         """The same call of a script that returns text, with everything encoded already but for the arguments that are
         BLANK: they are handed over, as bytes, with each call."""
         words = [len(keys), *keys, *arguments]
-        command, whole = _frame(["EVALSHA", self._hash, *words]), _frame(["EVAL", self._source, *words])
-        return lambda *blanks: self._ask(_filled(command, blanks), lambda: _filled(whole, blanks), _Asking.ask_text)
+        frame = _frame(["EVALSHA", self._hash, *words])
+        return lambda *blanks: self._ask(
+            _filled(frame, blanks),
+            lambda: _filled(_frame(["EVAL", self._source, *words]), blanks),
+            _Asking.ask_text,
+        )
 
     def _ask(
         self, command: bytes, whole: Callable[[], bytes], ask: Callable[[_Asking, bytes], Any] = _Asking.ask

@@ -7,7 +7,7 @@
 -- the quota is whole, all as if nothing were charged ahead; and how many requests were: ten numbers as text, which
 -- clients read faster than lists. And, to intake.lua, if it is admitted
 local DAY = 86400
-local ROOM = 16 -- times of what is charged ahead have to be left: who is alone with its rate is asked about each request
+local ROOM = 16 -- times what is charged ahead has to be left: near its limits an application is charged one by one
 local request_rate, byte_rate, day_quota = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local burst, size = tonumber(ARGV[4]), tonumber(ARGV[5])
 local back, back_bytes = tonumber(ARGV[6]), tonumber(ARGV[7])
@@ -49,4 +49,4 @@ return string.format('%d %.0f %.0f %d %.0f %.0f %d %.0f %.0f %.0f',
   math.ceil((no_request and (1 - requests) / request_rate or burst - requests / request_rate) * 1000),
   no_bytes and 1 or 0, math.max(0, math.floor(bytes)),
   no_bytes and math.floor(-bytes / byte_rate * 1000) + 1 or math.ceil((burst - bytes / byte_rate) * 1000),
-  no_day and 1 or 0, math.max(0, day_quota - day_bytes), math.ceil(((day + 1) * DAY - now) * 1000), ahead), is_admitted
+  no_day and 1 or 0, math.max(0, day_quota - day_bytes), math.ceil(((day + 1) * DAY - now) * 1000), is_admitted and ahead or 0), is_admitted
