@@ -161,7 +161,8 @@ def judge(key: KeyRecord, balances: Iterable[Balance]) -> Standing:
 
 
 def certain_seconds(balances: Iterable[Balance]) -> float:
-    """How long any request is certain to be refused, whatever its body; at most CERTAIN_SECONDS."""
+    """How long any request is certain to be refused, whatever its body, unless another process gives back what was
+    charged ahead for it; at most CERTAIN_SECONDS."""
     violated = {balance.policy.name: balance.reset_ms for balance in balances if balance.is_violated}
     if not violated or "daily-bytes" in violated:  # a smaller body may fit into the day, and a refund may come
         return 0
