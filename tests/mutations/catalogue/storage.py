@@ -126,8 +126,8 @@ STORAGE = (
         "U+0000 in usual records",
         "a log that the database refuses ends in the dead letters",
         "layers/common/python/sluice/entries/usual.py",
-        r"""if (not is_plain and b"\\u0000" in body) or""",
-        "if",
+        r"""return (not is_plain and b"\\u0000" in body) or""",
+        "return",
         ("tests/properties/test_usual.py",),
     ),
     Mutation(

@@ -128,7 +128,7 @@ _LEVELS: dict[str | int | None, str] = {
 def pack_usual(body: bytes, received_at: datetime, *, max_records: int) -> PackedBatch | None:
     """The records of an inflated ``body``, all of them good; None for a body that needs a careful look."""
     is_plain = b"\\" not in body
-    if (not is_plain and b"\\u0000" in body) or _may_have_long_number(body):
+    if _needs_care(body, is_plain=is_plain):
         return None
     is_flat = True
     try:
@@ -150,7 +150,7 @@ def pack_single(body: bytes, received_at: datetime) -> PackedPart | None:
     """The one record of an inflated ``body`` as ``pack_usual`` packs it; None for any other body, or one with a
     severity, metadata that are no flat object or a time that needs a careful look."""
     is_plain = b"\\" not in body
-    if (not is_plain and b"\\u0000" in body) or _may_have_long_number(body):
+    if _needs_care(body, is_plain=is_plain):
         return None
     try:
         log = _FLAT.one(body)
@@ -343,6 +343,11 @@ def _flat_texts(metadata: Sequence[dict[str, Any] | None]) -> list[str] | None:
         return texts
     is_wide = max(map(len, filter(None, metadata))) > MAX_METADATA_KEYS
     return None if is_wide or longest > MAX_METADATA_CHARACTERS else texts
+
+
+def _needs_care(body: bytes, *, is_plain: bool) -> bool:
+    """Whether there may be something that no reader of JSON rejects, and that is not to be stored as it is."""
+    return (not is_plain and b"\\u0000" in body) or _may_have_long_number(body)
 
 
 def _may_have_long_number(body: bytes) -> bool:
