@@ -38,7 +38,7 @@ def test_a_search_finds_marks_and_can_be_shared(visit: Visit, shop: Sender) -> N
 def test_a_mistake_is_underlined_and_explained(visitor: Visitor, shop: Sender) -> None:
     visitor.sign_in(shop.key)
     expect(visitor.rows().first).to_be_visible()
-    with visitor.expecting("400"):
+    with visitor.expecting("400"), visitor.page.expect_response(re.compile("/api/facets")):  # refused, too
         visitor.search("refused levle:error")
         expect(visitor.page.locator(".logs-search-mistake")).to_contain_text("no field 'levle'")
     expect(visitor.page.locator(".logs-mistaken")).to_have_text("levle:")
