@@ -49,4 +49,5 @@ return string.format('%d %.0f %.0f %d %.0f %.0f %d %.0f %.0f %.0f',
   math.ceil((no_request and (1 - requests) / request_rate or burst - requests / request_rate) * 1000),
   no_bytes and 1 or 0, math.max(0, math.floor(bytes)),
   no_bytes and math.floor(-bytes / byte_rate * 1000) + 1 or math.ceil((burst - bytes / byte_rate) * 1000),
-  no_day and 1 or 0, math.max(0, day_quota - day_bytes), math.ceil(((day + 1) * DAY - now) * 1000), is_admitted and ahead or 0), is_admitted
+  no_day and 1 or 0, math.max(0, day_quota - day_bytes), math.ceil(((day + 1) * DAY - now) * 1000),
+  is_admitted and ahead or 0), is_admitted
