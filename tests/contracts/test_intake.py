@@ -9,7 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -168,13 +168,15 @@ def test_other_limits_of_a_key_hold_at_once(redis_client: redis.Redis) -> None:
         assert f'"requests";q={limit};w=1' in headers["RateLimit-Policy"]
 
 
-def quickly(both: Both, count: int, key: KeyRecord = KEY, body_bytes: int = 10) -> list[tuple[int, ...]]:
-    """Sends so many logs one by one at once; for each the remaining requests, bytes and bytes of the day."""
+def quickly(both: Both, count: int, key: KeyRecord = KEY, later_seconds: float = 0) -> list[tuple[int, ...]]:
+    """Sends so many logs of 10 bytes one by one at once, or that much later by the clock of what sends them; for each
+    the remaining requests, bytes and bytes of the day."""
+    later = timedelta(seconds=later_seconds)
     part = pack_single(b'{"message":"m"}', NOON)
     assert part is not None
     answers = []
     for _ in range(count):
-        headers, _ = both.intake.submit_single(key, body_bytes, uuid4().bytes, datetime.now(UTC), part)
+        headers, _ = both.intake.submit_single(key, 10, uuid4().bytes, datetime.now(UTC) + later, part)
         answers.append(tuple(map(int, re.findall(r";r=(\d+)", headers["RateLimit"]))))
     return answers
 
@@ -190,8 +192,7 @@ def test_each_of_many_single_logs_is_charged(request: pytest.FixtureRequest, nam
         assert 5_000 - number <= requests <= 5_000 - number + 10, "some seconds may have passed"
         assert 50_000 - 10 * number <= size <= 50_000 - 10 * number + 100
         assert day == 1_000_000 - 10 * number
-    time.sleep(LEASE_SECONDS)
-    *_, day = quickly(both, 1)[0]
+    *_, day = quickly(both, 1, later_seconds=LEASE_SECONDS)[0]
     assert day == 1_000_000 - 10 * 191
     assert both.queue.count_entries(1) == 191
 
@@ -203,10 +204,8 @@ def test_redis_is_asked_about_one_of_many_single_logs(redis_client: redis.Redis)
     assert asked["evalsha"] + asked["eval"] <= 502
     assert asked["xadd"] == 500
     usage = RedisUsageReader(redis_client, shard_count=2, rates=Rates(10_000, 10**9, 10**12, 1))
-    time.sleep(LEASE_SECONDS)
-    quickly(both, 1)
-    time.sleep(LEASE_SECONDS)
-    quickly(both, 1)
+    for number in (1, 3):
+        quickly(both, 1, later_seconds=number * LEASE_SECONDS)
     used = usage.used({1: KEY.limits})[1]
     assert (used.requests_today, used.bytes_today) == (502, 5_020)
 
