@@ -1,8 +1,9 @@
 """From stored rows to word filters: groups of rows whose tokens fill a filter, never across days or applications."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import batched
+from itertools import batched, groupby
+from math import ceil
 from typing import Any
 
 import msgspec
@@ -15,16 +16,18 @@ MAX_ROWS = 256
 # Batches from here on have filters of their own, which positions tell apart; smaller ones share.
 LARGE_BATCH = 64
 _MAX_BLOCKS_PER_ROW = 0.5  # usual logs have 22 rows a block; looking a row up takes a fifth of reading a block
-_STEP = 32  # rows between looks at how full the filter is
-_ENOUGH_TOKENS = words.MAX_TOKENS * 9 // 10
+_TOKENS_PER_BLOCK = 100  # that a filter may have room for, rather than have a block read that is not its own
+_STEP = 32  # rows between looks at how full the filter is, at most
+_ENOUGH_TOKENS = words.MAX_TOKENS * 3 // 4
 _NUL = "\0"  # in no text of Postgres's
 _ESCAPES = ((b"\\n", b"\n"), (b"\\t", b"\t"), (b"\\r", b"\r"), (b"\\b", b"\b"), (b"\\f", b"\f"), (b"\\v", b"\v"))
 _DECODER = msgspec.json.Decoder(list[dict[str, Any]], float_hook=str)  # a number's text is what SQL compares
 
 
 class FilterBuilder:
-    """Takes rows batch by batch, in the order of ``Batch.order``, and puts each into one filter. Neighbours of a class
-    share one if they are small. Keeps tokens, not rows: a page of long logs must fit into memory."""
+    """Takes rows batch by batch, in the order of ``Batch.order`` and within one in that of storage, and puts each into
+    one filter. Neighbours of a class share one if they are small. Filters end where blocks do, if they can, since whole
+    blocks are read. Keeps tokens, not rows: a page of long logs must fit into memory."""
 
     def __init__(self) -> None:
         self._filters: list[WordFilter] = []
@@ -35,10 +38,14 @@ class FilterBuilder:
         is_large = len(item.rows) >= LARGE_BATCH
         if is_large or (number in self._groups and not self._groups[number].fits(item.batch)):
             self._close(number)
-        for rows in batched(item.rows, _STEP, strict=False):
+        pieces = list(_pieces(item.rows))
+        lookup_blocks = len({block for block, _ in pieces}) if is_large else 0
+        for block, rows in pieces:
+            if is_large and number in self._groups and self._groups[number].ends_before(block):
+                self._close(number)
             group = self._groups.setdefault(number, _Group())
-            group.add(item.batch, rows)
-            group.lookup_rows = len(item.rows) if is_large else 0
+            group.add(item.batch, block, rows)
+            group.lookup_blocks = lookup_blocks
             if group.is_full:
                 self._close(number)
         if is_large:
@@ -54,6 +61,18 @@ class FilterBuilder:
         group = self._groups.pop(number, None)
         if group is not None:
             self._filters.append(group.to_filter())
+
+
+def _pieces(rows: Sequence[Row]) -> Iterator[tuple[int, tuple[Row, ...]]]:
+    """Rows of a block, and the block: all that are one behind the other, or about equal parts of them."""
+    for block, run in groupby(rows, _block):
+        of_block = tuple(run)
+        for piece in batched(of_block, ceil(len(of_block) / ceil(len(of_block) / _STEP)), strict=False):
+            yield block, piece
+
+
+def _block(row: Row) -> int:
+    return int(row.ctid[1 : row.ctid.index(b",")])
 
 
 def row_tokens(rows: Sequence[Row]) -> set[bytes]:
@@ -76,18 +95,24 @@ class _Group:
     times: list[bytes] = field(default_factory=list)
     blocks: list[int] = field(default_factory=list)
     tokens: set[bytes] = field(default_factory=set)
-    lookup_rows: int = 0  # that the index on receipt finds for this group, if they are more than its own
+    lookup_blocks: int = 0  # that the index on receipt leads to for this group, if they are more than its own
 
-    def add(self, batch: Batch, rows: tuple[Row, ...]) -> None:
+    def add(self, batch: Batch, block: int, rows: tuple[Row, ...]) -> None:
         self.batches.append(batch)
+        self.blocks.append(block)
         self.positions += [int(row.position) for row in rows]
         self.times += [row.event_at for row in rows]
-        self.blocks += [int(row.ctid[1 : row.ctid.index(b",")]) for row in rows]
         self.tokens |= row_tokens(rows)
 
     def fits(self, batch: Batch) -> bool:
         first = self.batches[0]
         return first.application_id == batch.application_id and first.day == batch.day
+
+    def ends_before(self, block: int) -> bool:
+        """Whether the blocks before this one, which a search would read in vain, are worth more than the rest of the
+        filter."""
+        count = abs(block - self.blocks[-1]) - 1
+        return count > 0 and count * _TOKENS_PER_BLOCK >= words.MAX_TOKENS - len(self.tokens)
 
     @property
     def is_full(self) -> bool:
@@ -111,8 +136,8 @@ class _Group:
     def _span(self) -> tuple[int, int]:
         """The blocks of the rows, unless they are scattered among strangers' rows."""
         first, count = min(self.blocks), max(self.blocks) - min(self.blocks) + 1
-        rows = max(len(self.blocks), self.lookup_rows)
-        return (first, count) if count <= max(rows * _MAX_BLOCKS_PER_ROW, 1) else (0, 0)
+        most = max(len(self.positions) * _MAX_BLOCKS_PER_ROW, self.lookup_blocks, 1)
+        return (first, count) if count <= most else (0, 0)
 
 
 def _message_tokens(messages: bytes) -> set[bytes]:
