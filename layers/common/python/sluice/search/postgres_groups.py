@@ -7,10 +7,11 @@ longer) by itself in the window of a statement is in a slab that overlaps the wi
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from itertools import islice
+from itertools import groupby, islice
+from operator import itemgetter
 from typing import Any, NamedTuple
 
-from sluice.search.postgres_ranges import Execute
+from sluice.search.postgres_ranges import Execute, array_text
 from sluice.search.ranges import RowRange
 from sluice.search.slabs import MEMBER_BYTES, MEMBER_SQL, SLICE_BYTES, matching, ranges
 from sluice.search.words import HASHES, Clauses, hashes
@@ -220,8 +221,12 @@ class GroupReader:
         """What these stand for, as far as it overlaps the event times that are wanted."""
         if not wanted:
             return []
-        rows = self.execute(_MEMBERS, [*map(list, zip(*wanted, strict=True)), *self.search.received])
-        found = (item for application_id, member in rows for item in ranges(bytes(member), application_id))
+        rows = self.execute(_MEMBERS, [*map(array_text, zip(*wanted, strict=True)), *self.search.received])
+        found = (
+            item
+            for application_id, members in groupby(rows, itemgetter(0))
+            for item in ranges(b"".join(member for _, member in members), application_id)
+        )
         first, last = self.search.event_bounds
         return [item for item in found if item.event_until >= first and item.event_from <= last]
 

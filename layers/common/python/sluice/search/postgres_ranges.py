@@ -1,6 +1,6 @@
 """Ranges of rows as SQL: read from their blocks where these are known to hold, else through the index on receipt."""
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -62,15 +62,18 @@ class RangeReader:
             yield from self._execute(sql if items is others else _BY_BLOCK.replace("[statement]", sql), values)
 
 
-def _columns(items: Sequence[RowRange]) -> list[list[Any]]:
+def array_text(items: Iterable[object]) -> str:
+    """Numbers, times or the like as the text of an array: an ARRAY constructor takes psycopg2 and Postgres longer."""
+    return f"{{{','.join(map(str, items))}}}"
+
+
+def _columns(items: Sequence[RowRange]) -> list[str]:
     """The values of ``wanted``."""
-    blocks = [item.blocks for item in items]
+    columns = zip(*(item[:5] for item in items), strict=True)
+    spans = [item.blocks for item in items]
+    ends = [(span.first, span.first + span.length) if span else None for span in spans]
     return [
-        [item.application_id for item in items],
-        [item.received_from for item in items],
-        [item.received_until for item in items],
-        [item.position_from for item in items],
-        [item.position_until for item in items],
-        [span and f"({span.first},0)" for span in blocks],
-        [span and f"({span.first + span.length},0)" for span in blocks],
+        *map(array_text, columns),
+        array_text("null" if end is None else f'"({end[0]},0)"' for end in ends),
+        array_text("null" if end is None else f'"({end[1]},0)"' for end in ends),
     ]

@@ -15,7 +15,7 @@ from sluice.search.ranges import Blocks, RowRange
 
 MEMBERS = 256  # filters of a slab
 SLICE_BYTES = MEMBERS // 8
-_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)  # of Postgres's binary times
+_EPOCH, _MICROSECOND = datetime(2000, 1, 1, tzinfo=UTC), timedelta(microseconds=1)  # of Postgres's binary times
 _MEMBER = struct.Struct("!qqqqiiqqi")  # as Postgres sends the columns of MEMBER_SQL
 MEMBER_BYTES = _MEMBER.size
 MEMBER_SQL = " || ".join(
@@ -56,15 +56,16 @@ def matching(tests: Sequence[Sequence[bytes]], count: int) -> list[int]:
 def ranges(members: bytes, application_id: int) -> Iterator[RowRange]:
     """What the members stand for, in order."""
     for first, last, event_from, event_until, position_from, position_until, *blocks in _MEMBER.iter_unpack(members):
+        received_from = _time(first)
         yield RowRange(
-            application_id=application_id,
-            received_from=_time(first),
-            received_until=_time(last),
-            position_from=position_from,
-            position_until=position_until,
-            event_from=_time(event_from),
-            event_until=_time(event_until),
-            blocks=Blocks(*blocks),
+            application_id,
+            received_from,
+            received_from if last == first else _time(last),
+            position_from,
+            position_until,
+            _time(event_from),
+            _time(event_until),
+            Blocks(*blocks),
         )
 
 
@@ -81,4 +82,4 @@ def _bit(number: int) -> int:
 
 
 def _time(microseconds: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=microseconds)
+    return _EPOCH + microseconds * _MICROSECOND
