@@ -71,8 +71,8 @@ def _joined(operator: str, parts: list[Sql]) -> Sql:
 
 
 def _text(text: Text) -> Sql:
-    """Whether it is there at all is asked first, in a third of the time; Postgres would ask last. No letter beyond ASCII
-    is another case of one within, whatever the database's locale, which would take longer to ask."""
+    """Whether it is there at all is asked first, in a third of the time; Postgres would ask last. No letter beyond
+    ASCII is another case of one within, whatever the database's locale, which would take longer to ask."""
     pattern = "message ~* %s", [_pattern(text)]
     if not text.text.isascii():
         return pattern

@@ -18,7 +18,7 @@ OLDEST_FIRST = "event_at, batch_id, position"
 def document(row: Any, names: Mapping[int, str]) -> dict[str, Any]:
     """A row of COLUMNS as clients see it; ``names`` are the applications'."""
     batch_id, position, application_id, event_at, received_at, level, flags, message, metadata, *extra = row
-    shown = {
+    return {
         "id": f"{batch_id.replace('-', '')}-{position}",
         "application": names[application_id],
         "timestamp": _time(event_at),
@@ -27,11 +27,8 @@ def document(row: Any, names: Mapping[int, str]) -> dict[str, Any]:
         "message": message,
         "metadata": metadata,
         "flags": Flag(flags).names if flags else [],
+        **{name: value for name, value in zip(EXTRA_FIELDS, extra, strict=True) if value is not None},
     }
-    for name, value in zip(EXTRA_FIELDS, extra, strict=True):
-        if value is not None:
-            shown[name] = value
-    return shown
 
 
 def _time(moment: datetime) -> str:
