@@ -58,12 +58,12 @@ class Accepted(NamedTuple):
         return self.submitted is Submitted.REPLAYED
 
 
-class AcceptedSingle(NamedTuple):
-    """The same of a request with one log; ``headers`` say where the application stands."""
+class AcceptedSingle[Answer](NamedTuple):
+    """The same of a request with one log."""
 
     batch_id: str
     submitted: Submitted
-    headers: Mapping[str, str]
+    answer: Answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +105,12 @@ class Ingest:
         standing, submitted = self._take_in(key, submission, len(body))
         return Accepted(submission.batch_id, batch, submitted, standing)
 
-    def accept_single(self, post: PlainPost) -> AcceptedSingle | None:
+    def accept_single[Answer](
+        self, post: PlainPost, prepare: Callable[[str, Mapping[str, str]], Answer]
+    ) -> AcceptedSingle[Answer] | None:
         """The same for a usual log on its own, in a fraction of the time; None, and nothing has happened, for any other
-        body."""
+        body. ``prepare`` makes the answer of the batch's id and of headers that say where the application stands; see
+        Intake.submit_single."""
         if len(post.body) > self.settings.max_body_bytes:
             return None
         key = self.lookup.authenticate(post.api_key, Scope.INGEST)
@@ -117,10 +120,15 @@ class Ingest:
         if part is None:
             return None
         batch_id, size = _new_batch_id(received_at), len(post.body)
-        headers, submitted = self._queued(
-            key, size, lambda: self.intake.submit_single(key, size, batch_id, received_at, part)
+        shown = batch_id.hex()
+        answer, submitted = self._queued(
+            key,
+            size,
+            lambda: self.intake.submit_single(
+                key, size, batch_id, received_at, part, lambda headers: prepare(shown, headers)
+            ),
         )
-        return AcceptedSingle(batch_id.hex(), submitted, headers)
+        return AcceptedSingle(shown, submitted, answer)
 
     def _read(self, key: KeyRecord, post: Post, door: Door, body: bytes) -> tuple[PackedBatch, Submission]:
         received_at = self.clock()

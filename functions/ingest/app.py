@@ -8,6 +8,7 @@ retry safe; an OTLP body is its own).
 
 import gc
 from collections import Counter
+from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -88,18 +89,22 @@ def _accept_single(event: dict[str, Any]) -> dict[str, Any] | None:
     if post is None:
         return None
     ingest = _dependencies()
-    accepted = ingest.accept_single(post)
+    accepted = ingest.accept_single(post, _single_answer)
     if accepted is None:
         return None
     metrics.note("batch_id", accepted.batch_id)
     if accepted.submitted is Submitted.UNATTENDED and ingest.waker is not None:
         _wake(ingest.waker)
     count(metrics, "accepted", 1)
+    return accepted.answer
+
+
+def _single_answer(batch_id: str, headers: Mapping[str, str]) -> dict[str, Any]:
     return {
-        "headers": {"Content-Type": "application/json", **accepted.headers},
+        "headers": {"Content-Type": "application/json", **headers},
         "multiValueHeaders": {},
         "statusCode": 202,
-        "body": _good_answer(1, accepted.batch_id),
+        "body": _good_answer(1, batch_id),
     }
 
 

@@ -113,7 +113,7 @@ def single(both: Both, text: str = "m", body_bytes: int = 100) -> tuple[Any, Sub
     part = pack_single(json.dumps({"message": text}, ensure_ascii=False).encode(), NOON)
     assert part is not None
     batch_id = uuid4()
-    return *both.intake.submit_single(KEY, body_bytes, batch_id.bytes, NOON, part), batch_id
+    return *both.intake.submit_single(KEY, body_bytes, batch_id.bytes, NOON, part, dict), batch_id
 
 
 def test_a_single_log_is_queued_as_a_batch_of_one_is(both: Both) -> None:
@@ -164,7 +164,7 @@ def test_other_limits_of_a_key_hold_at_once(redis_client: redis.Redis) -> None:
     assert part is not None
     for limit in (2, 50):
         key = replace(KEY, limits=Limits(requests_per_second=limit))
-        headers, _ = both.intake.submit_single(key, 1, uuid4().bytes, NOON, part)
+        headers, _ = both.intake.submit_single(key, 1, uuid4().bytes, NOON, part, dict)
         assert f'"requests";q={limit};w=1' in headers["RateLimit-Policy"]
 
 
@@ -176,7 +176,7 @@ def quickly(both: Both, count: int, key: KeyRecord = KEY, later_seconds: float =
     assert part is not None
     answers = []
     for _ in range(count):
-        headers, _ = both.intake.submit_single(key, 10, uuid4().bytes, datetime.now(UTC) + later, part)
+        headers, _ = both.intake.submit_single(key, 10, uuid4().bytes, datetime.now(UTC) + later, part, dict)
         answers.append(tuple(map(int, re.findall(r";r=(\d+)", headers["RateLimit"]))))
     return answers
 

@@ -1,6 +1,6 @@
 """Admission and queue together."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -26,9 +26,15 @@ class MemoryIntake:
         with announced(standing):
             return standing, self.queue.submit(submission)
 
-    def submit_single(
-        self, key: KeyRecord, body_bytes: int, batch_id: bytes, received_at: datetime, part: PackedPart
-    ) -> tuple[Mapping[str, str], Submitted]:
+    def submit_single[Answer](
+        self,
+        key: KeyRecord,
+        body_bytes: int,
+        batch_id: bytes,
+        received_at: datetime,
+        part: PackedPart,
+        prepare: Callable[[Mapping[str, str]], Answer],
+    ) -> tuple[Answer, Submitted]:
         standing, submitted = self.submit(
             key,
             body_bytes,
@@ -42,4 +48,4 @@ class MemoryIntake:
                 is_idempotent=False,
             ),
         )
-        return standing.headers(), submitted
+        return prepare(standing.headers()), submitted

@@ -152,7 +152,7 @@ def test_a_single_log_is_queued_once_though_the_answer_was_lost(
         if number == lost:
             redis_proxy.fatal = batch_id.hex().encode()
         with pytest.raises(Unavailable, match="queue_unavailable") if number == lost else nullcontext():
-            intake.submit_single(key_record(1), 10, batch_id, NOON, part)
+            intake.submit_single(key_record(1), 10, batch_id, NOON, part, dict)
     assert redis_proxy.hits == 1
     assert queue.count_entries(0) == 6
     assert queue.accepted()[1, 0] == 6

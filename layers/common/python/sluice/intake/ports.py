@@ -1,6 +1,6 @@
 """Contract of intake: admission and the queue in one step."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Protocol
 
@@ -17,8 +17,15 @@ class Intake(Protocol):
         """As ``Admission.admit`` and then ``SubmissionQueue.submit``, with their errors: what is not admitted is not
         queued. Errors of the queue carry the headers of the standing, and the request stays charged."""
 
-    def submit_single(
-        self, key: KeyRecord, body_bytes: int, batch_id: bytes, received_at: datetime, part: PackedPart
-    ) -> tuple[Mapping[str, str], Submitted]:
-        """The same for a batch of one record that cannot come again, with the standing's headers in place of it.
-        ``batch_id``: 16 bytes that no other batch has."""
+    def submit_single[Answer](
+        self,
+        key: KeyRecord,
+        body_bytes: int,
+        batch_id: bytes,
+        received_at: datetime,
+        part: PackedPart,
+        prepare: Callable[[Mapping[str, str]], Answer],
+    ) -> tuple[Answer, Submitted]:
+        """The same for a batch of one record that cannot come again, with what ``prepare`` makes of the standing's
+        headers in place of it: it may be made while the queue is at work, or of several standings. ``batch_id``: 16
+        bytes that no other batch has."""

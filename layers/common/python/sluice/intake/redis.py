@@ -40,9 +40,15 @@ class RedisIntake:
         with announced(standing):
             return standing, self._queue.verdict(submission.application_id, verdict)
 
-    def submit_single(
-        self, key: KeyRecord, body_bytes: int, batch_id: bytes, received_at: datetime, part: PackedPart
-    ) -> tuple[Mapping[str, str], Submitted]:
+    def submit_single[Answer](
+        self,
+        key: KeyRecord,
+        body_bytes: int,
+        batch_id: bytes,
+        received_at: datetime,
+        part: PackedPart,
+        prepare: Callable[[Mapping[str, str]], Answer],
+    ) -> tuple[Answer, Submitted]:
         """See Intake.submit_single."""
         single = self._singles.get(key.key_id)
         if single is None or single.key is not key:
@@ -56,9 +62,15 @@ class RedisIntake:
         )
         now = received_at.timestamp()
         numbers: Sequence[int]
+        expected: list[Answer] = []
         try:
             if lease.spend(body_bytes, now):
-                verdict = single.queue(*command)
+                verdict = single.queue(
+                    *command,
+                    meanwhile=lambda: expected.append(prepare(plain_headers(question.rates, lease.balances()))),
+                )
+                if verdict == b"queued" and expected:
+                    return expected[0], Submitted.QUEUED
                 numbers = lease.balances()
             else:
                 question = question._replace(asked_at=self._admission.clock())
@@ -71,10 +83,11 @@ class RedisIntake:
             with translated():  # which takes its time even where nothing is wrong
                 raise
         if verdict == b"queued":
-            return plain_headers(question.rates, numbers), Submitted.QUEUED
+            return prepare(plain_headers(question.rates, numbers)), Submitted.QUEUED
         standing = self._admission.standing(key, question, numbers)
         with announced(standing):
-            return standing.headers(), self._queue.verdict(key.application_id, verdict)
+            submitted = self._queue.verdict(key.application_id, verdict)
+        return prepare(standing.headers()), submitted
 
     def _single(self, key: KeyRecord, former: "_Single | None") -> "_Single":
         question = self._admission.single_question(key)

@@ -85,13 +85,14 @@ class _Asking(Connection):
         self.send_packed_command((command,))  # type: ignore[no-untyped-call]
         return self._heard(self.read_response)
 
-    def ask_text(self, command: bytes) -> Any:
+    def ask_text(self, command: bytes, meanwhile: Callable[[], object]) -> Any:
         """The same for a reply that is a text or an error. Of a server that answered a moment ago it is read here: the
-        way through redis-py takes as long as the server does."""
+        way through redis-py takes as long as the server does. Then ``meanwhile`` runs while the server is at work."""
         if not self._is_fresh:
             return self.ask(command)
         try:
             self._sock.sendall(command)
+            meanwhile()
             reply = self._heard(self._receive)
             while (read := _read(reply)) is None:
                 reply += self._receive()
@@ -236,14 +237,19 @@ class Script:
 
     def prepared(self, keys: Sequence[str | bytes], arguments: Sequence[Any]) -> Callable[..., Any]:
         """The same call of a script that returns text, with everything encoded already but for the arguments that are
-        BLANK: they are handed over, as bytes, with each call."""
+        BLANK: they are handed over, as bytes, with each call. Work that can be done before the reply is known may go
+        with them as ``meanwhile``: it runs while the server is at work, or not at all."""
         words = [len(keys), *keys, *arguments]
         frame = _frame(["EVALSHA", self._hash, *words])
-        return lambda *blanks: self._ask(
-            _filled(frame, blanks),
-            lambda: _filled(_frame(["EVAL", self._source, *words]), blanks),
-            _Asking.ask_text,
-        )
+
+        def call(*blanks: bytes, meanwhile: Callable[[], object] = _nothing) -> Any:
+            return self._ask(
+                _filled(frame, blanks),
+                lambda: _filled(_frame(["EVAL", self._source, *words]), blanks),
+                lambda connection, command: connection.ask_text(command, meanwhile),
+            )
+
+        return call
 
     def _ask(
         self, command: bytes, whole: Callable[[], bytes], ask: Callable[[_Asking, bytes], Any] = _Asking.ask
@@ -260,6 +266,9 @@ class Script:
 
 
 BLANK = object()
+
+
+def _nothing() -> None: ...
 
 
 def _frame(words: Sequence[Any]) -> list[bytes]:
