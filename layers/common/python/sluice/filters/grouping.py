@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import batched, groupby
+from itertools import groupby
 from math import ceil
 from typing import Any
 
@@ -25,8 +25,8 @@ _DECODER = msgspec.json.Decoder(list[dict[str, Any]], float_hook=str)  # a numbe
 
 
 class FilterBuilder:
-    """Takes rows batch by batch, in the order of ``Batch.order`` and within one in that of storage, and puts each into
-    one filter. Neighbours of a class share one if they are small. Filters end where blocks do, if they can, since whole
+    """Takes rows batch by batch, in the order of ``Batch.order`` and within one by position, and puts each into one
+    filter. Neighbours of a class share one if they are small. Filters end where blocks do, if they can, since whole
     blocks are read. Keeps tokens, not rows: a page of long logs must fit into memory."""
 
     def __init__(self) -> None:
@@ -63,16 +63,15 @@ class FilterBuilder:
             self._filters.append(group.to_filter())
 
 
-def _pieces(rows: Sequence[Row]) -> Iterator[tuple[int, tuple[Row, ...]]]:
+def _pieces(rows: Sequence[Row]) -> Iterator[tuple[int, Sequence[Row]]]:
     """Rows of a block, and the block: all that are one behind the other, or about equal parts of them."""
-    for block, run in groupby(rows, _block):
-        of_block = tuple(run)
-        for piece in batched(of_block, ceil(len(of_block) / ceil(len(of_block) / _STEP)), strict=False):
-            yield block, piece
-
-
-def _block(row: Row) -> int:
-    return int(row.ctid[1 : row.ctid.index(b",")])
+    start = 0
+    for place, run in groupby([row.ctid.split(b",", 1)[0] for row in rows]):
+        count = len(list(run))
+        size = ceil(count / ceil(count / _STEP))
+        for at in range(start, start + count, size):
+            yield int(place[1:]), rows[at : min(at + size, start + count)]
+        start += count
 
 
 def row_tokens(rows: Sequence[Row]) -> set[bytes]:
@@ -97,7 +96,7 @@ class _Group:
     tokens: set[bytes] = field(default_factory=set)
     lookup_blocks: int = 0  # that the index on receipt leads to for this group, if they are more than its own
 
-    def add(self, batch: Batch, block: int, rows: tuple[Row, ...]) -> None:
+    def add(self, batch: Batch, block: int, rows: Sequence[Row]) -> None:
         self.batches.append(batch)
         self.blocks.append(block)
         self.positions += [int(row.position) for row in rows]
