@@ -3,19 +3,22 @@
 import os
 import signal
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlencode, urlsplit, urlunsplit
 
 import pytest
 import redis
 
+from certificates import write_certificate
 from sluice.runtime.redis import BLANK, MOMENT_SECONDS, Script, connect_redis
 
-type Answering = Callable[..., Callable[[], Any]]
+type Answering = Callable[..., Callable[..., Any]]
 ECHO = "#!lua\nreturn {KEYS[1], ARGV[1], ARGV[2], ARGV[3]}"
 
 
@@ -123,6 +126,31 @@ class Scripted:
                     time.sleep(0.01)
 
 
+def test_a_prepared_call_with_tls(redis_url: str, tmp_path: Path) -> None:
+    """Its text is read past redis-py, too: of a server that answered a moment ago."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(write_certificate(tmp_path / "redis.pem", "localhost"))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=_unwrap, args=(listener, context, redis_url), daemon=True).start()
+        url = urlsplit(redis_url)
+        netloc = f"{url.netloc.rpartition('@')[0]}@localhost:{listener.getsockname()[1]}"
+        query = urlencode({"ssl_ca_certs": tmp_path / "redis.pem"})
+        client = connect_redis(urlunsplit(url._replace(scheme="rediss", netloc=netloc, query=query)))
+        call = Script(client, "#!lua\nreturn ARGV[1]").prepared([], [BLANK])
+        for text in (b"", b"a", b"x" * 1_000_000, b"b"):
+            assert call(text) == text
+
+
+def _unwrap(listener: socket.socket, context: ssl.SSLContext, url: str) -> None:
+    """Stands before a server without TLS, for one client."""
+    server = urlsplit(url)
+    with suppress(OSError):
+        client = context.wrap_socket(listener.accept()[0], server_side=True)
+        plain = socket.create_connection((str(server.hostname), int(server.port or 0)))
+        threading.Thread(target=_carry, args=(plain, client), daemon=True).start()
+        _carry(client, plain)
+
+
 def _carry(source: socket.socket, target: socket.socket) -> None:
     with suppress(OSError):
         while data := source.recv(2**16):
@@ -135,7 +163,7 @@ def answered(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Answer
     monkeypatch.setattr("sluice.runtime.redis.MOMENT_SECONDS", 60)
     clients: list[redis.Redis] = []  # one that nobody has any longer closes its connections
 
-    def prepare(*answers: list[bytes]) -> Callable[[], Any]:
+    def prepare(*answers: list[bytes]) -> Callable[..., Any]:
         server = Scripted(redis_url, [b"$2\r\nOK\r\n"], *answers)
         clients.append(connect_redis(server.url, timeout_seconds=0.5))
         call = Script(clients[-1], ECHO).prepared([], [])
@@ -151,6 +179,24 @@ def test_a_reply_may_come_in_pieces(answered: Answering) -> None:
     pieces = [answer[:1], answer[1:4], answer[4:5], answer[5:9], answer[9:-1], answer[-1:]]
     call = answered(pieces, [b"$0\r\n\r\n"])
     assert (call(), call()) == (b"ab\r\n$1\r\ncde", b"")
+
+
+def test_work_is_done_while_a_server_is_at_work(answered: Answering, redis_client: redis.Redis) -> None:
+    done: list[float] = []
+    call = answered([b"$1\r\n", b"a\r\n"])  # ten milliseconds apart
+    assert call(meanwhile=lambda: done.append(time.monotonic())) == b"a"
+    assert len(done) == 1
+    assert time.monotonic() - done[0] > 0.009
+    new = Script(redis_client, "#!lua\nreturn 'b'").prepared([], [])
+    assert (new(meanwhile=lambda: done.append(0)), len(done)) == (b"b", 1)  # which may also be before anybody is asked
+
+
+def test_work_that_fails_leaves_no_reply_to_the_next_call(redis_client: redis.Redis) -> None:
+    call = Script(redis_client, "#!lua\nreturn ARGV[1]").prepared([], [BLANK])
+    assert call(b"a") == b"a"
+    with pytest.raises(ZeroDivisionError):
+        call(b"b", meanwhile=lambda: 1 / 0)
+    assert call(b"c") == b"c"
 
 
 def test_a_reply_that_breaks_off_is_an_error_and_so_is_none(answered: Answering) -> None:

@@ -91,7 +91,7 @@ class _Asking(Connection):
         if not self._is_fresh:
             return self.ask(command)
         try:
-            self._sock.sendall(command)
+            self._send(command)
             meanwhile()
             reply = self._heard(self._receive)
             while (read := _read(reply)) is None:
@@ -126,8 +126,24 @@ class _Asking(Connection):
         self._is_near = self._heard_at - sent_at < NEAR_SECONDS
         return reply
 
+    def _send(self, command: bytes) -> None:
+        """Without asking the system first whether there is room, as a socket with a time limit does."""
+        try:
+            sent = os.write(self._sock.fileno(), command)
+        except BlockingIOError:
+            sent = 0
+        if sent < len(command):
+            self._sock.sendall(command[sent:])
+
+    def _take(self) -> bytes:
+        """What has come, or else comes within the time limit."""
+        try:
+            return os.read(self._sock.fileno(), _REPLY_BYTES)
+        except BlockingIOError:
+            return bytes(self._sock.recv(_REPLY_BYTES))
+
     def _receive(self) -> bytes:
-        received: bytes = self._sock.recv(_REPLY_BYTES)
+        received = self._take()
         if not received:
             raise ConnectionError("the server has closed the connection")
         return received
@@ -169,7 +185,19 @@ def _read(reply: bytes) -> tuple[bytes, bytes] | None:
     return None if missing else (b"$", rest[:-2])
 
 
-class _AskingSecurely(_Asking, SSLConnection):
+class _Securely:
+    """What a connection with TLS does in another way."""
+
+    _sock: Any
+
+    def _send(self, command: bytes) -> None:
+        self._sock.sendall(command)
+
+    def _take(self) -> bytes:
+        return bytes(self._sock.recv(_REPLY_BYTES))
+
+
+class _AskingSecurely(_Securely, _Asking, SSLConnection):
     """The same with TLS."""
 
 
@@ -215,7 +243,7 @@ class _PrimaryOnly(_Asking):
         return super().read_response()
 
 
-class _SecurePrimaryOnly(_PrimaryOnly, SSLConnection):
+class _SecurePrimaryOnly(_Securely, _PrimaryOnly, SSLConnection):
     """The same with TLS."""
 
 
