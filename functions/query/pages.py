@@ -9,7 +9,8 @@ from chalice.app import Response
 
 from sluice.applications.model import KeyRecord
 from sluice.errors import RejectedInput
-from sluice.search.export import CSV_FIELDS, csv_text, json_text, ndjson
+from sluice.runtime.http import json_response
+from sluice.search.export import CSV_FIELDS, csv_text, ndjson
 from sluice.search.model import DOCUMENT_FIELDS, MAX_EXPORT_LIMIT, MAX_LIMIT, METADATA, Cursor, LogQuery, Page
 from sluice.search.parse import parse_choice, parse_query
 
@@ -29,8 +30,7 @@ def page_response(reads: Reads, key: KeyRecord, parameters: Mapping[str, str]) -
     if form == "json":
         page = reads.page(key, _query(reads, parameters, MAX_LIMIT))
         cursors = {"next_cursor": _text(page.next_cursor), "previous_cursor": _text(page.previous_cursor)}
-        text = json_text({"logs": page.logs, **cursors, "partial": page.is_partial}).decode()
-        return Response(text, {"Content-Type": "application/json"})
+        return json_response({"logs": page.logs, **cursors, "partial": page.is_partial})
     query = _query(reads, {"limit": str(MAX_EXPORT_LIMIT), **parameters}, MAX_EXPORT_LIMIT)
     page = reads.page(key, query)
     if form == "ndjson":

@@ -35,11 +35,28 @@ def test_blocks_go_with_the_ranges_that_they_hold(ranges: list[RowRange]) -> Non
             other for other in merged if covers(other, (item.application_id, item.received_from, item.position_from))
         )
         assert item.blocks
-        assert holder.blocks
-        assert holder.blocks.first <= item.blocks.first
-        assert holder.blocks.first + holder.blocks.length >= item.blocks.first + item.blocks.length
+        if holder.blocks:
+            assert holder.blocks.first <= item.blocks.first
+            assert holder.blocks.first + holder.blocks.length >= item.blocks.first + item.blocks.length
+    assert sum(item.blocks.length for item in merged if item.blocks) <= 2 * sum(
+        item.blocks.length for item in ranges if item.blocks
+    )
     unknown = disjoint([*ranges, *(item._replace(blocks=None) for item in ranges)])
     assert not any(item.blocks for item in unknown)
+
+
+def test_neighbours_are_read_at_once_if_their_blocks_are_neighbours() -> None:
+    """Else what lies between these would be read with them."""
+    first, near, far = (
+        RowRange(1, START, START, position, position + 9, START, START, Blocks(7, block, 3))
+        for position, block in ((0, 100), (10, 103), (20, 100_000))
+    )
+    assert disjoint([first, near, far]) == [first._replace(position_until=19, blocks=Blocks(7, 100, 6)), far]
+    unknown = [item._replace(blocks=Blocks(0, 0, 0)) for item in (first, near, far)]
+    assert disjoint(unknown) == [unknown[0]._replace(position_until=29)]
+    overlapping = far._replace(position_from=5)
+    (both,) = disjoint([first, overlapping])
+    assert (both.position_from, both.position_until, both.blocks) == (0, 29, None)
 
 
 @given(st.lists(WHOLE.map(row_range), max_size=8))

@@ -65,12 +65,20 @@ def _merge(span: list[RowRange]) -> Iterable[RowRange]:
         return
     touching: list[RowRange] = []
     for item in sorted(span, key=lambda item: item.position_from):
-        if touching and item.position_from > touching[-1].position_until + 1:
+        if touching and item.position_from > touching[-1].position_until and not _goes_on(touching[-1], item):
             yield _joined(touching, first, last, touching[0].position_from, touching[-1].position_until)
             touching = []
         reach = max([item.position_until, *(other.position_until for other in touching[-1:])])
         touching.append(item._replace(position_until=reach))
     yield _joined(touching, first, last, touching[0].position_from, touching[-1].position_until)
+
+
+def _goes_on(last: RowRange, item: RowRange) -> bool:
+    """Whether ``item`` is what follows, in blocks as in positions: so that nothing else is read with both."""
+    if item.position_from > last.position_until + 1 or item.blocks is None or last.blocks is None:
+        return False
+    reached = last.blocks.first + last.blocks.length
+    return last.blocks.heap_id == item.blocks.heap_id and last.blocks.first <= item.blocks.first <= reached
 
 
 def _joined(
@@ -89,9 +97,10 @@ def _joined(
 
 
 def _span_of(blocks: list[Blocks | None]) -> Blocks | None:
-    """The blocks from the first to the last; None if they are not all known, and of one heap."""
+    """The blocks from the first to the last; None if they are not all known, of one heap, and most of these."""
     known = [span for span in blocks if span]
     if len(known) < len(blocks) or len({span.heap_id for span in known}) > 1:
         return None
     first = min(span.first for span in known)
-    return Blocks(known[0].heap_id, first, max(span.first + span.length for span in known) - first)
+    length = max(span.first + span.length for span in known) - first
+    return Blocks(known[0].heap_id, first, length) if length <= 2 * sum(span.length for span in known) else None
