@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sluice.filters.grouping import LARGE_BATCH, MAX_ROWS, FilterBuilder
 from sluice.filters.model import Batch, Row, Slice, WordFilter
@@ -76,6 +78,29 @@ def test_strangers_blocks_end_a_filter_if_they_are_many() -> None:
     near = [*pages(5, 2), *pages(8, 1)]
     assert spans(filters(item(near))) == [(5, 4)]
     assert spans(filters(item([*pages(15, 2), *pages(5, 2)]))) == [(15, 2), (5, 2)]
+
+
+def test_a_block_that_is_there_already_ends_nothing() -> None:
+    assert spans(filters(item([*pages(5, 5, rows=12), *[5] * 6]))) == [(5, 5)]
+
+
+def test_a_batch_in_very_small_pieces_does_not_have_as_many_filters() -> None:
+    made = filters(item([100 * (number // 5) for number in range(200)]))
+    assert len(made) <= 4
+    assert set(spans(made[:-1])) == {(0, 0)}
+
+
+@given(st.lists(st.tuples(st.integers(0, 60), st.integers(1, 40)), min_size=1, max_size=12), st.integers(1, 40))
+def test_each_row_is_in_the_blocks_of_its_filter(runs: list[tuple[int, int]], words_of_a_row: int) -> None:
+    """Wherever the table had room for them."""
+    blocks = [block for block, count in runs for _ in range(count)]
+    made = filters(item(blocks, words_of_a_row=words_of_a_row))
+    positions = [number for each in made for number in range(each.position_from, each.position_until + 1)]
+    assert positions == list(range(len(blocks)))
+    for each in made:
+        first, count = each.blocks
+        held = {blocks[number] for number in range(each.position_from, each.position_until + 1)}
+        assert each.blocks == (0, 0) or held <= set(range(first, first + count))
 
 
 def test_small_batches_share_filters_over_strangers_blocks() -> None:

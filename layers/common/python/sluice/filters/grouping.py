@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
+from itertools import groupby, pairwise
 from math import ceil
 from typing import Any
 
@@ -17,6 +17,7 @@ MAX_ROWS = 256
 LARGE_BATCH = 64
 _MAX_BLOCKS_PER_ROW = 0.5  # usual logs have 22 rows a block; looking a row up takes a fifth of reading a block
 _TOKENS_PER_BLOCK = 100  # that a filter may have room for, rather than have a block read that is not its own
+_LEAST_ROWS = 16  # between jumps from block to block: a batch in smaller pieces would have very many filters
 _STEP = 32  # rows between looks at how full the filter is, at most
 _ENOUGH_TOKENS = words.MAX_TOKENS * 3 // 4
 _NUL = "\0"  # in no text of Postgres's
@@ -40,8 +41,10 @@ class FilterBuilder:
             self._close(number)
         pieces = list(_pieces(item.rows))
         lookup_blocks = len({block for block, _ in pieces}) if is_large else 0
+        jumps = sum(not 0 <= block - last <= 1 for (last, _), (block, _) in pairwise(pieces))
+        ends_early = is_large and jumps * _LEAST_ROWS <= len(item.rows)
         for block, rows in pieces:
-            if is_large and number in self._groups and self._groups[number].ends_before(block):
+            if ends_early and number in self._groups and self._groups[number].ends_before(block):
                 self._close(number)
             group = self._groups.setdefault(number, _Group())
             group.add(item.batch, block, rows)
@@ -110,7 +113,7 @@ class _Group:
     def ends_before(self, block: int) -> bool:
         """Whether the blocks before this one, which a search would read in vain, are worth more than the rest of the
         filter."""
-        count = abs(block - self.blocks[-1]) - 1
+        count = max(block - max(self.blocks), min(self.blocks) - block) - 1
         return count > 0 and count * _TOKENS_PER_BLOCK >= words.MAX_TOKENS - len(self.tokens)
 
     @property
