@@ -181,6 +181,42 @@ def quickly(both: Both, count: int, key: KeyRecord = KEY, later_seconds: float =
     return answers
 
 
+def test_a_log_that_was_paid_for_may_be_refused_by_the_queue(redis_url: str, redis_client: redis.Redis) -> None:
+    both = real(connect_redis(redis_url), Rates(10_000, 10**9, 10**12, 1), limit=10_000)
+    answered = []
+
+    def send() -> None:
+        for number in range(100):
+            quickly(both, 1)
+            answered.append(number)
+
+    with pytest.raises(Throttled) as caught:
+        send()
+    assert caught.value.code == "backlog_share_exceeded"
+    assert caught.value.headers["RateLimit-Policy"].startswith('"requests";q=10000')
+    assert len(answered) == real(redis_client).queue.count_entries(1) > 4
+
+
+def test_a_log_that_was_paid_for_wakes_the_drain(redis_url: str, redis_client: redis.Redis) -> None:
+    rates, client = Rates(10_000, 10**9, 10**12, 1), connect_redis(redis_url)
+    admission = RedisAdmission(client, shard_count=1, rates=rates)
+    queue = RedisQueue(client, shard_count=1, backlog_limit_bytes=10**7, wake_seconds=60)
+    intake = RedisIntake(client, admission, queue)
+    part = pack_single(b'{"message":"m"}', NOON)
+    assert part is not None
+
+    def send() -> Submitted:
+        answer, submitted = intake.submit_single(KEY, 10, uuid4().bytes, datetime.now(UTC), part, dict)
+        assert answer["RateLimit"]
+        return submitted
+
+    assert [send() for _ in range(8)] == [Submitted.UNATTENDED, *[Submitted.QUEUED] * 7]
+    redis_client.delete("logs:woken:{0}")
+    told: list[Submitted] = []
+    asked = counted(redis_client, lambda: told.append(send()), ("time",))
+    assert (told, asked["time"]) == ([Submitted.UNATTENDED], 0), "nobody was asked about limits"
+
+
 @pytest.mark.parametrize("name", ["memory", "redis"])
 def test_each_of_many_single_logs_is_charged(request: pytest.FixtureRequest, name: str) -> None:
     """However seldom Redis is asked, clients are told where they stand, and the account is right."""

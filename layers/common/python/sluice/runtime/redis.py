@@ -90,14 +90,19 @@ class _Asking(Connection):
         way through redis-py takes as long as the server does. Then ``meanwhile`` runs while the server is at work."""
         if not self._is_fresh:
             return self.ask(command)
+        is_meanwhile = False
         try:
             self._send(command)
+            is_meanwhile = True
             meanwhile()
+            is_meanwhile = False
             reply = self._heard(self._receive)
             while (read := _read(reply)) is None:
                 reply += self._receive()
         except (OSError, ValueError) as error:
             self.disconnect()  # type: ignore[no-untyped-call]
+            if is_meanwhile:
+                raise
             kind = redis.TimeoutError if isinstance(error, TimeoutError) else redis.ConnectionError
             raise kind(str(error)) from error
         except BaseException:
