@@ -1,13 +1,16 @@
 """Rows of log_entries as JSON objects."""
 
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
+
 from sluice.entries.model import Flag, Level
-from sluice.search.export import json_text
 from sluice.search.model import EXTRA_FIELDS, METADATA
 
+_encode = msgspec.json.Encoder().encode
 _MAIN = ("batch_id::text", "position", "application_id", "event_at", "received_at", "level", "flags", "message")
 COLUMNS = ", ".join((*_MAIN, "metadata", *EXTRA_FIELDS))  # what ``document`` takes
 _LEVEL_NAMES = {int(level): level.name for level in Level}
@@ -50,5 +53,8 @@ def projected(full: dict[str, Any], fields: tuple[str, ...]) -> dict[str, Any]:
 
 def answer_bytes(shown: dict[str, Any]) -> int:
     """How much of an answer a document takes: as JSON that the gateway's JSON escapes once more."""
-    text = json_text(shown)
+    try:
+        text = _encode(shown)
+    except OverflowError:  # an integer of more than 64 bits
+        text = json.dumps(shown, ensure_ascii=False).encode()
     return len(text) + text.count(b'"') + text.count(b"\\")

@@ -1,6 +1,6 @@
 """What a log can be searched by, as tokens, and the bits that tokens set in a word filter.
 
-A word filter is a Bloom filter over the tokens of about a hundred stored logs: all tokens of a matching log are in the
+A word filter is a Bloom filter over the tokens of some dozens of stored logs: all tokens of a matching log are in the
 filter of its group, so a group whose filter lacks one need not be read. Nothing may be missed (the rows are checked
 again), so wherever Postgres and Python might disagree about letters, a log has tokens for both opinions:
 
