@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from hashlib import blake2b
 from os import urandom
 from typing import NamedTuple, Protocol
@@ -124,9 +125,7 @@ class Ingest:
         answer, submitted = self._queued(
             key,
             size,
-            lambda: self.intake.submit_single(
-                key, size, batch_id, received_at, part, lambda headers: prepare(shown, headers)
-            ),
+            lambda: self.intake.submit_single(key, size, batch_id, received_at, part, partial(prepare, shown)),
         )
         return AcceptedSingle(shown, submitted, answer)
 

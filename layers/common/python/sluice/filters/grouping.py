@@ -41,8 +41,7 @@ class FilterBuilder:
             self._close(number)
         pieces = list(_pieces(item.rows))
         lookup_blocks = len({block for block, _ in pieces}) if is_large else 0
-        jumps = sum(not 0 <= block - last <= 1 for (last, _), (block, _) in pairwise(pieces))
-        ends_early = is_large and jumps * _LEAST_ROWS <= len(item.rows)
+        ends_early = is_large and not _are_scattered(pieces)
         for block, rows in pieces:
             if ends_early and number in self._groups and self._groups[number].ends_before(block):
                 self._close(number)
@@ -75,6 +74,12 @@ def _pieces(rows: Sequence[Row]) -> Iterator[tuple[int, Sequence[Row]]]:
         for at in range(start, start + count, size):
             yield int(place[1:]), rows[at : min(at + size, start + count)]
         start += count
+
+
+def _are_scattered(pieces: Sequence[tuple[int, Sequence[Row]]]) -> bool:
+    """Whether there are jumps from block to block after very few rows."""
+    jumps = sum(not 0 <= block - last <= 1 for (last, _), (block, _) in pairwise(pieces))
+    return jumps * _LEAST_ROWS > sum(len(rows) for _, rows in pieces)
 
 
 def row_tokens(rows: Sequence[Row]) -> set[bytes]:

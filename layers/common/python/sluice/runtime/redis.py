@@ -99,15 +99,12 @@ class _Asking(Connection):
             reply = self._heard(self._receive)
             while (read := _read(reply)) is None:
                 reply += self._receive()
-        except (OSError, ValueError) as error:
-            self.disconnect()  # type: ignore[no-untyped-call]
-            if is_meanwhile:
+        except BaseException as error:
+            self.disconnect()  # type: ignore[no-untyped-call]  # or the reply would be the next command's
+            if is_meanwhile or not isinstance(error, OSError | ValueError):
                 raise
             kind = redis.TimeoutError if isinstance(error, TimeoutError) else redis.ConnectionError
             raise kind(str(error)) from error
-        except BaseException:
-            self.disconnect()  # type: ignore[no-untyped-call]  # or the reply would be the next command's
-            raise
         sign, text = read
         if sign == b"$":
             return text
