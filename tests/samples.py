@@ -65,7 +65,7 @@ def stream_entry(lines: Iterable[bytes], **changes: Any) -> StreamEntry:
         body_hash=b"h" * 16,
         record_count=len(packed),
         first_sequence=1,
-        lines=b"".join(packed),
+        records=b"".join(packed),
         size_bytes=sum(map(len, packed)),
     )
     return replace(made, **changes)

@@ -83,7 +83,9 @@ class ProcessChunk:
             logger.exception("clustering failed", extra=about(entries))
             count(metrics, "clustering_failures", 1)
             return [
-                replace(entry, clusters=unmasked_clusters(entry.lines)) if isinstance(entry, StreamEntry) else entry
+                replace(entry, clusters=unmasked_clusters(entry.record_count))
+                if isinstance(entry, StreamEntry)
+                else entry
                 for entry in entries
             ]
         count(metrics, "lines_clustered", found.line_count)

@@ -8,9 +8,18 @@ from uuid import UUID
 from backports import zstd
 
 from fakes.clock import ManualClock
+from sluice.entries.columns import records_of
 from sluice.errors import RejectedInput, Throttled, Unavailable
 from sluice.streams.inspection import Consumer, DrainState, Group, Header, PendingEntry, ShardState, share_out
-from sluice.streams.model import Claim, ClaimedEntry, QueuedRange, StreamEntry, Submission, Submitted, UnreadableEntry
+from sluice.streams.model import (
+    Claim,
+    ClaimedEntry,
+    QueuedRange,
+    StreamEntry,
+    Submission,
+    Submitted,
+    UnreadableEntry,
+)
 
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
@@ -205,7 +214,7 @@ class MemoryQueue:
                 body_hash=submission.body_hash,
                 record_count=part.record_count,
                 first_sequence=first_sequence,
-                lines=zstd.decompress(part.packed),
+                records=records_of(zstd.decompress(part.packed), part.record_count),
                 size_bytes=len(part.packed),
                 traceparent=submission.traceparent,
             )

@@ -22,11 +22,11 @@ class MemoryClusterer:
 
     def cluster(self, entries: Sequence[StreamEntry | UnreadableEntry]) -> Clustering:
         readable = [entry for entry in entries if isinstance(entry, StreamEntry)]
-        lines = [(entry.application_id, line) for entry in readable for line in masked_lines(entry.lines)]
+        lines = [(entry.application_id, line) for entry in readable for line in masked_lines(entry.records)]
         new = dict.fromkeys(line for line in lines if line not in self._known)
         learnt_count = 0 if self.failure else sum(self._learn(*line) for line in new)
         clustered = tuple(
-            replace(entry, clusters=[self._cluster(entry.application_id, line) for line in masked_lines(entry.lines)])
+            replace(entry, clusters=[self._cluster(entry.application_id, line) for line in masked_lines(entry.records)])
             if isinstance(entry, StreamEntry)
             else entry
             for entry in entries

@@ -23,12 +23,14 @@ from scratch import Scratch
 from sluice.chunks.model import ChunkResult, ChunkTask
 from sluice.chunks.postgres import PostgresChunkStore
 from sluice.entries.packing import pack_record
+from sluice.entries.usual import pack_usual
 from sluice.errors import Unavailable
 from sluice.ledger.audit import audit
 from sluice.ledger.model import Totals
 from sluice.ledger.postgres import PostgresLedger
 from sluice.runtime.postgres import Database
 from sluice.runtime.redis import connect_redis
+from sluice.streams.parts import compressed_parts
 from sluice.streams.redis import RedisQueue
 
 process_chunk = load_app("process_chunk")
@@ -352,14 +354,31 @@ def test_an_entry_whose_records_are_damaged_is_accounted_for(pipeline: Pipeline,
     assert redis_client.hgetall("logs:backlog:{0}") == {}
 
 
-def test_entries_of_the_version_before_are_read(pipeline: Pipeline, redis_client: redis.Redis) -> None:
+@pytest.mark.parametrize("version", [b"1", b"2"])
+def test_entries_of_the_versions_before_are_read(pipeline: Pipeline, redis_client: redis.Redis, version: bytes) -> None:
     """They wait in the queue while functions are replaced."""
     pipeline.submit(3)
     entry_id, fields = only_entry(redis_client)
     redis_client.xdel("logs:queue:{0}", entry_id)
-    records = zlib.compress(zstd.decompress(fields[b"records"]), 1)
-    redis_client.xadd("logs:queue:{0}", fields | {b"version": b"1", b"records": records})
+    if version == b"1":
+        fields[b"records"] = zlib.compress(zstd.decompress(fields[b"records"]), 1)
+    redis_client.xadd("logs:queue:{0}", fields | {b"version": version})
     assert pipeline.process(pipeline.claim()).stored == 3
+
+
+@pytest.mark.parametrize("count", [3, 2, 4])
+def test_an_entry_by_column_is_stored_or_accounted_for(
+    pipeline: Pipeline, redis_client: redis.Redis, count: int
+) -> None:
+    pipeline.submit(3)
+    entry_id, fields = only_entry(redis_client)
+    redis_client.xdel("logs:queue:{0}", entry_id)
+    packed = pack_usual(b'{"message":"m"}\n' * count, NOON, max_records=count)
+    assert packed is not None
+    (part,) = compressed_parts(packed)
+    redis_client.xadd("logs:queue:{0}", fields | {b"records": part.packed})
+    pipeline.process(pipeline.claim())
+    assert pipeline.totals() == (Totals(accepted=3, stored=3) if count == 3 else Totals(accepted=3, dead_lettered=3))
 
 
 def test_a_deadline_holds_while_an_idle_connection_is_checked(scratch: Scratch) -> None:

@@ -286,7 +286,7 @@ def poisoned(shore: Shore, batch: UUID) -> StreamEntry:
     """Three records, the second of which Postgres takes only after a repair."""
     lines = [pack_record(record(number, f"record {next(_numbers)}")) for number in range(3)]
     lines[1] = pack_record(record(1, f"record {next(_numbers)}", metadata='{"a":"\\u0000"}'))
-    return replace(shore.entry(batch_id=batch, record_count=3), lines=b"".join(lines))
+    return replace(shore.entry(batch_id=batch, record_count=3), records=b"".join(lines))
 
 
 @pytest.mark.parametrize("has_been_read", [True, False])

@@ -115,7 +115,7 @@ def test_the_census_is_what_is_stored(workshop: Workshop) -> None:
     assert workshop.settle(replace(first, entry_id="9-1", first_sequence=21)) == ChunkResult(duplicate=20)
     other = replace(first, entry_id="9-2", body_hash=b"o" * 16, first_sequence=41)
     assert workshop.settle(other) == ChunkResult(dead_lettered=20)
-    header = replace(workshop.entry("a", "b"), entry_id="9-3", lines=b"")
+    header = replace(workshop.entry("a", "b"), entry_id="9-3", records=b"")
     assert workshop.settle(UnreadableEntry("9-3", 0, b"x", "damaged", header)) == ChunkResult(dead_lettered=2)
     assert (workshop.counted(), workshop.differences()) == (18, [])
     database = Database(workshop.scratch.url("sluice_owner", direct=True))

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from sluice.entries.columns import Records, Table
 from sluice.entries.packing import RECORD_COLUMNS
 from sluice.streams.model import StreamEntry, UnreadableEntry
 from sluice.templates.clusters import UNMASKED, Cluster
@@ -13,8 +14,10 @@ from sluice.templates.clusters import UNMASKED, Cluster
 _ENTRY_COLUMNS = ("application_id", "batch_id", "received_at", "retention_class")
 _COLUMNS = (*_ENTRY_COLUMNS, "template_key", "template_id", *RECORD_COLUMNS)
 _MAX_ORDINAL = 2**15 - 1
-# A line whose trace id is neither null nor 16 bytes as the W3C writes them; a uuid would be read from other texts, too.
-_OTHER_TRACE_ID = re.compile(rb"\n" + RECORD_COLUMNS.index("trace_id") * rb"[^\t]*+\t" + rb"(?!\\N\t|[0-9a-f]{32}\t)")
+# A trace id that is neither null nor 16 bytes as the W3C writes them (a uuid would be read from other texts, too): in a
+# line, and among others.
+_OTHER_IN_LINE = re.compile(rb"\n" + RECORD_COLUMNS.index("trace_id") * rb"[^\t]*+\t" + rb"(?!\\N\t|[0-9a-f]{32}\t)")
+_OTHER = re.compile(rb"\n(?!\\N\n|[0-9a-f]{32}\n)[^\n]*\n")
 _MAX_DETAIL_CHARACTERS = 500
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
@@ -91,18 +94,28 @@ def columns(entry: StreamEntry) -> tuple[str, ...]:
     """The columns of the table that the fields of an entry's rows go to: the shorter ones that take all of theirs."""
     _, last = position_range(entry)
     shorter = {"position": "ordinal"} if last is not None and 0 <= last <= _MAX_ORDINAL else {}
-    if not _OTHER_TRACE_ID.search(b"\n" + entry.lines):
+    if not _has_other_trace_id(entry.records):
         shorter["trace_id"] = "trace"
     return tuple(shorter.get(name, name) for name in _COLUMNS)
 
 
+def _has_other_trace_id(records: Records) -> bool:
+    if isinstance(records, bytes):
+        return bool(_OTHER_IN_LINE.search(b"\n" + records))
+    return bool(_OTHER.search(b"\n".join((b"", *records.column("trace_id"), b""))))
+
+
 def entry_text(entry: StreamEntry) -> bytes:
     """All rows of an entry as COPY text: inside a packed line no bare line feed exists."""
-    prefix = _prefix(entry)
-    if len(entry.clusters) != entry.record_count:
+    prefix, records = _prefix(entry), entry.records
+    is_clustered = len(entry.clusters) == entry.record_count
+    if isinstance(records, Table):
+        clusters = [cluster.columns for cluster in entry.clusters] if is_clustered else UNMASKED.columns
+        return records.lines(prefix.removesuffix(b"\t"), clusters)
+    if not is_clustered:
         prefix += UNMASKED.columns + b"\t"
-        return prefix + entry.lines[:-1].replace(b"\n", b"\n" + prefix) + b"\n"
-    lines = io.BytesIO(entry.lines)
+        return prefix + records[:-1].replace(b"\n", b"\n" + prefix) + b"\n"
+    lines = io.BytesIO(records)
     parts = [b"%b\t%b" % (cluster.columns, line) for cluster, line in zip(entry.clusters, lines, strict=True)]
     return prefix + prefix.join(parts)
 
@@ -114,10 +127,13 @@ def entry_rows(entry: StreamEntry) -> Iterator[Row]:
 
 def position_range(entry: StreamEntry) -> tuple[int | None, int | None]:
     """The first and the last position of an entry's records; None, None for one without readable records."""
-    if not entry.lines:
+    records = entry.records
+    if isinstance(records, Table):
+        return records.first_position, records.first_position + records.record_count - 1
+    if not records:
         return None, None
-    last = entry.lines[entry.lines.rfind(b"\n", 0, -1) + 1 :]
-    return Row(entry, entry.lines, 0).position, Row(entry, last, entry.record_count - 1).position
+    last = records[records.rfind(b"\n", 0, -1) + 1 :]
+    return Row(entry, records, 0).position, Row(entry, last, entry.record_count - 1).position
 
 
 def _prefix(entry: StreamEntry) -> bytes:

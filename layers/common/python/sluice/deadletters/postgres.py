@@ -108,7 +108,7 @@ class PostgresDeadLetters:
             return set()
         if self._templates:
             entries = {
-                dead_letter_id: replace(entry, clusters=unmined_clusters(entry.application_id, entry.lines))
+                dead_letter_id: replace(entry, clusters=unmined_clusters(entry.application_id, entry.records))
                 for dead_letter_id, entry in entries.items()
             }
         self._partitions.ensure(open_cursor, entries.values())
@@ -168,7 +168,7 @@ class _Letter:
             body_hash=b"",
             record_count=1,
             first_sequence=0,
-            lines=line,
+            records=line,
             size_bytes=len(line),
         )
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
+from sluice.entries.columns import lines_of, records_of
 from sluice.entries.model import Batch, Flag, Level, Record
 from sluice.errors import ContractError, Rejection
 
@@ -25,7 +26,13 @@ class PackedPart(NamedTuple):
     record_count: int
     event_from: datetime  # the earliest and the latest event time in it
     event_to: datetime
-    lines: bytes  # each with its line feed
+    content: bytes  # lines, each with its line feed, or a table (see ``columns``)
+    line_bytes: int  # of the lines
+
+    @property
+    def lines(self) -> bytes:
+        """Each with its line feed."""
+        return lines_of(records_of(self.content, self.record_count))
 
 
 class PackedBatch(NamedTuple):
@@ -55,24 +62,30 @@ def packed_parts(lines: Sequence[str], characters: Sequence[int]) -> tuple[Packe
     Where a part ends depends on the client's words alone, not on the time of receipt: a repeated request must fall into
     the same parts.
     """
-    return tuple(_part(lines[span]) for span in _spans(characters))
+    return tuple(_part(lines[span]) for span in part_spans(characters))
 
 
 def _part(lines: Sequence[str]) -> PackedPart:
-    times = [line.split("\t", 2)[1] for line in lines]  # whose order as texts is that of time
-    bounds = datetime.fromisoformat(min(times)), datetime.fromisoformat(max(times))
-    return PackedPart(len(lines), *bounds, f"{'\n'.join(lines)}\n".encode())
+    text = f"{'\n'.join(lines)}\n".encode()
+    return PackedPart(len(lines), *time_bounds([line.split("\t", 2)[1] for line in lines]), text, len(text))
 
 
-def _spans(characters: Sequence[int]) -> Iterator[slice]:
-    start = size = 0
+def part_spans(characters: Sequence[int], record_count: int = 0, size: int = 0) -> Iterator[slice]:
+    """Where records with so many ``characters`` are divided, the first of them for a part that has some already."""
+    start = 0
     for position, count in enumerate(characters):
-        if position > start and (position - start == PART_MAX_RECORDS or size + count > PART_MAX_CHARACTERS):
+        if record_count and (record_count == PART_MAX_RECORDS or size + count > PART_MAX_CHARACTERS):
             yield slice(start, position)
-            start, size = position, 0
+            start, record_count, size = position, 0, 0
+        record_count += 1
         size += count
     if characters:
         yield slice(start, len(characters))
+
+
+def time_bounds(times: Sequence[str]) -> tuple[datetime, datetime]:
+    """The earliest and the latest of packed times, whose order as texts is that of time."""
+    return datetime.fromisoformat(min(times)), datetime.fromisoformat(max(times))
 
 
 def pack_record(record: Record) -> bytes:

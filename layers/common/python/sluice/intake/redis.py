@@ -58,7 +58,7 @@ class RedisIntake:
         event_at = microseconds(part.event_from)
         command = (
             *(batch_id, batch_id.hex().encode(), microseconds(received_at)),
-            *(event_at, event_at, str(len(part.lines)).encode(), stored(part.lines)),
+            *(event_at, event_at, str(part.line_bytes).encode(), stored(part.content)),
         )
         now = received_at.timestamp()
         numbers: Sequence[int]

@@ -26,7 +26,7 @@ def portions(entry: StreamEntry, classes: Classes) -> list[StreamEntry]:
             entry,
             retention_class=retention_class,
             record_count=len(chosen),
-            lines=b"".join([lines[number] for number in chosen]),
+            records=b"".join([lines[number] for number in chosen]),
             clusters=[entry.clusters[number] for number in chosen] if is_clustered else (),
         )
         for retention_class, chosen in numbers.items()

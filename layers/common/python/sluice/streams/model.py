@@ -7,14 +7,17 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
+from sluice.entries.columns import Records, lines_of
+
 if TYPE_CHECKING:  # templates are no business of ingest, which pays for what it imports at each cold start
     from sluice.templates.clusters import Cluster
 
-WIRE_VERSION = 2  # of what is written; entries of the version before are read, too
+WIRE_VERSION = 3  # of what is written; entries of the versions before are read, too
 
 
 class Part(NamedTuple):
-    """Some records of a batch as they are queued; ``packed`` is their lines (``packing``) in zstd (version 1: zlib)."""
+    """Some records of a batch as they are queued; ``packed`` are their lines (``packing``) in zstd, or their
+    ``columns`` (before version 3: always lines; version 1: in zlib)."""
 
     record_count: int
     event_from: datetime  # the earliest and the latest event time in it
@@ -81,10 +84,15 @@ class StreamEntry:
     body_hash: bytes
     record_count: int
     first_sequence: int  # the entry holds the accepted sequence numbers first_sequence + 0 … record_count - 1
-    lines: bytes  # inflated ``packing`` lines
+    records: Records  # inflated
     size_bytes: int  # of the packed records, as counted in the backlog
     traceparent: str | None = None  # of the request
     clusters: "Sequence[Cluster]" = ()  # of the records, once these were clustered
+
+    @property
+    def lines(self) -> bytes:
+        """The records' lines (``packing``), each with its line feed; made anew each time of records by column."""
+        return lines_of(self.records)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,19 +22,19 @@ _COMPRESSOR = zstd.ZstdCompressor(
 def compressed_parts(batch: PackedBatch) -> tuple[Part, ...]:
     """The batch's parts, compressed."""
     return tuple(
-        Part(part.record_count, part.event_from, part.event_to, len(part.lines), compress(part.lines))
+        Part(part.record_count, part.event_from, part.event_to, part.line_bytes, compress(part.content))
         for part in batch.parts
     )
 
 
-def stored(lines: bytes) -> bytes:
-    """The same without compression: a frame of one raw block (RFC 8878, 3.1.1). For at most 65,791 bytes; of few,
-    some less are not worth the time."""
-    size = len(lines)
+def stored(content: bytes) -> bytes:
+    """The same without compression: a frame of one raw block (RFC 8878, 3.1.1). For at most 65,791 bytes; of few, some
+    less are not worth the time."""
+    size = len(content)
     header = b"\x20" + size.to_bytes() if size < _SMALL_SIZE else b"\x60" + (size - _SMALL_SIZE).to_bytes(2, "little")
-    return b"".join((_MAGIC, header, (size << 3 | 1).to_bytes(3, "little"), lines))
+    return b"".join((_MAGIC, header, (size << 3 | 1).to_bytes(3, "little"), content))
 
 
-def compress(lines: bytes) -> bytes:
+def compress(content: bytes) -> bytes:
     """As in entries of this version."""
-    return _COMPRESSOR.compress(lines, _COMPRESSOR.FLUSH_FRAME)
+    return _COMPRESSOR.compress(content, _COMPRESSOR.FLUSH_FRAME)

@@ -2,11 +2,12 @@
 
 import io
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from sluice.entries.columns import Table
 from sluice.entries.model import MAX_FIELD_CHARACTERS
 from sluice.entries.packing import NULL, RECORD_COLUMNS, unescape
 from sluice.streams.model import StreamEntry
@@ -79,18 +80,36 @@ def census(entries: Iterable[StreamEntry], dead: Collection[tuple[int, int]]) ->
 
 
 def _rough(entry: StreamEntry, dead: Collection[tuple[int, int]]) -> Counter[_Rough]:
-    """Fields are taken from both ends: message and metadata are not divided, nor what stands between."""
     rough: list[_Rough] = []
-    for number, (line, cluster) in enumerate(zip(io.BytesIO(entry.lines), entry.clusters, strict=False)):
+    records = entry.records
+    rows: Iterable[Any] = io.BytesIO(records) if isinstance(records, bytes) else _rows(records)
+    read: Callable[[Any], Sequence[bytes]] = _read_line if isinstance(records, bytes) else _read_row
+    for number, (row, cluster) in enumerate(zip(rows, entry.clusters, strict=False)):
         if dead and (id(entry), number) in dead:
             continue
-        head, service, version, *_ = line.rsplit(b"\t", _SERVICE_FROM_END)
-        _, event_at, level, _ = head.split(b"\t", _LEVEL + 1)
+        event_at, level, service, version = read(row)
         minute = event_at[:_MINUTE] if event_at.endswith(_UTC) else event_at
         template_id = cluster.template_id
         key = 0 if template_id else cluster.key
         rough.append((minute, level, template_id, key, b"" if version == _NULL else service, version))
     return Counter(rough)
+
+
+def _rows(table: Table) -> Iterable[tuple[bytes, ...]]:
+    return zip(*map(table.column, ("event_at", "severity", "service", "version")), strict=True)
+
+
+def _read_row(row: tuple[bytes, ...]) -> tuple[bytes, ...]:
+    """Time, level, service and version; the severity begins with the level."""
+    event_at, severity, service, version = row
+    return event_at, severity.partition(b"\t")[0], service, version
+
+
+def _read_line(line: bytes) -> tuple[bytes, ...]:
+    """The same. Fields are taken from both ends: message and metadata are not divided, nor what stands between."""
+    head, service, version, *_ = line.rsplit(b"\t", _SERVICE_FROM_END)
+    _, event_at, level, _ = head.split(b"\t", _LEVEL + 1)
+    return event_at, level, service, version
 
 
 def _level(text: bytes) -> int:

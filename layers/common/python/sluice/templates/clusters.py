@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from sluice.entries.columns import Records
 from sluice.entries.packing import RECORD_COLUMNS, unescape
 from sluice.templates.keys import template_key
 from sluice.templates.masks import mask
@@ -34,33 +35,36 @@ def unmined_cluster(application_id: int, masked: str) -> Cluster:
     return Cluster(b"%d\t%b" % (key, _NULL), key, masked=masked)
 
 
-def masked_lines(lines: bytes) -> list[str]:
+def masked_lines(records: Records) -> list[str]:
     """The masked message of each packed record, without U+0000; what is no packed record has an empty one."""
-    text = lines.decode("utf-8", "replace")
+    packed = records if isinstance(records, bytes) else b"\n".join((*records.column("message"), b""))
+    text = packed.decode("utf-8", "replace")
     if "\x00" in text:
         text = text.replace("\x00", "\ufffd")
-    messages = [_message(line) for line in text.split("\n")[:-1]]
+    fields = text.split("\n")[:-1]
+    messages = list(map(_message if isinstance(records, bytes) else _unescaped, fields))
     masked = {message: mask(message) for message in set(messages)}
     return [masked[message] for message in messages]
 
 
-def unmined_clusters(application_id: int, lines: bytes) -> Sequence[Cluster]:
+def unmined_clusters(application_id: int, records: Records) -> Sequence[Cluster]:
     """Of packed records, for whoever stores them without mining."""
-    return [unmined_cluster(application_id, masked) for masked in masked_lines(lines)]
+    return [unmined_cluster(application_id, masked) for masked in masked_lines(records)]
 
 
-def unmasked_clusters(lines: bytes) -> Sequence[Cluster]:
-    """Of packed records that could not be masked."""
-    return [UNMASKED] * lines.count(b"\n")
+def unmasked_clusters(record_count: int) -> Sequence[Cluster]:
+    """Of records that could not be masked."""
+    return [UNMASKED] * record_count
 
 
 def _message(line: str) -> str:
     fields = line.rsplit("\t", _MESSAGE_FROM_END)
     if len(fields) <= _MESSAGE_FROM_END:
         return ""
-    message = fields[1]
-    if "\\" not in message:
-        return message
+    return _unescaped(fields[1])
+
+
+def _unescaped(message: str) -> str:
     try:
         return unescape(message)
     except (KeyError, IndexError):  # nothing that we wrote

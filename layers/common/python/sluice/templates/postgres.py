@@ -173,7 +173,7 @@ class PostgresClusterer:
     def cluster(self, entries: Sequence[StreamEntry | UnreadableEntry]) -> Clustering:
         """See Clusterer.cluster."""
         readable = [entry for entry in entries if isinstance(entry, StreamEntry)]
-        masked = {id(entry): masked_lines(entry.lines) for entry in readable}
+        masked = {id(entry): masked_lines(entry.records) for entry in readable}
         distinct: defaultdict[int, dict[str, None]] = defaultdict(dict)
         for entry in readable:
             distinct[entry.application_id] |= dict.fromkeys(masked[id(entry)])

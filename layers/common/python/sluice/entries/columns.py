@@ -1,0 +1,157 @@
+"""Packed records apart by column, as batches of the usual form are queued. Pure.
+
+First comes a form: MARK and the position of the first record; for each of COLUMNS, MARK and what all records have in
+it, or nothing where they differ; a line feed. Then follow, for each column in which they differ, the texts of all
+records, each with its line feed. So who packs need not weave lines, who looks for messages need not divide any, and
+what lies together is alike: compressed, it is a tenth smaller.
+"""
+
+from collections.abc import Iterator, Sequence
+from itertools import repeat
+
+from sluice.entries.model import OPTIONAL_FIELDS
+
+# Of a line (see ``packing``), without its position. A severity is three fields: level, severity number and its text.
+COLUMNS = ("event_at", "severity", "flags", "original_length", *OPTIONAL_FIELDS, "message", "metadata")
+MARK = b"\0"  # in no line; a line begins with a digit
+_MAX_DIGITS = 9  # of a position
+_POSITIONS = tuple(b"%d" % position for position in range(1_000))
+
+# Of a block of records: the same text for all, a text for each, or these with line feeds between.
+type Column = str | Sequence[str] | bytes
+
+
+class TableWriter:
+    """Takes columns block by block."""
+
+    def __init__(self, first_position: int) -> None:
+        self.record_count = 0
+        self._first_position = first_position
+        self._blocks: list[tuple[int, Sequence[str | bytes]]] = []
+
+    def add(self, record_count: int, columns: Sequence[Column]) -> None:
+        """COLUMNS of some records more."""
+        self.record_count += record_count
+        self._blocks.append((record_count, [_same_or_joined(column) for column in columns]))
+
+    def packed(self) -> tuple[bytes, int]:
+        """The table, and how many bytes its lines have."""
+        same, differing = [b"%d" % self._first_position], []
+        counts = [count for count, _ in self._blocks]
+        for blocks in zip(*(columns for _, columns in self._blocks), strict=True):
+            first = blocks[0]
+            if first and isinstance(first, str) and blocks.count(first) == len(blocks):
+                same.append(first.encode())
+            else:
+                same.append(b"")
+                differing.append(b"\n".join(map(_apart, blocks, counts)))
+        separators = len(COLUMNS) + 1 - len(differing)  # of a line, without those that end the differing texts
+        line_bytes = self.record_count * (sum(map(len, same[1:])) + separators)
+        line_bytes += sum(map(len, differing)) + len(differing)
+        line_bytes += _digits(self._first_position, self._first_position + self.record_count)
+        return b"\n".join((MARK + MARK.join(same), *differing, b"")), line_bytes
+
+
+class Table:
+    """A table as it was packed. Raises ValueError if it is none of ``record_count`` records."""
+
+    __slots__ = ("_columns", "first_position", "record_count")
+
+    def __init__(self, packed: bytes, record_count: int) -> None:
+        form, _, rest = packed.removeprefix(MARK).partition(b"\n")
+        position, *same = form.split(MARK)
+        texts = rest.split(b"\n")
+        differing = same.count(b"") if record_count else 0
+        if not differing or len(same) != len(COLUMNS) or len(texts) != differing * record_count + 1 or texts[-1]:
+            raise ValueError("record count and columns differ")
+        if not position.isdigit() or len(position) > _MAX_DIGITS:
+            raise ValueError("no position")
+        self.record_count, self.first_position = record_count, int(position)
+        parts = (texts[start : start + record_count] for start in range(0, len(texts) - 1, record_count))
+        self._columns: list[bytes | list[bytes]] = [text or next(parts) for text in same]
+
+    def column(self, name: str) -> list[bytes]:
+        """A text for each record."""
+        column = self._columns[COLUMNS.index(name)]
+        return [column] * self.record_count if isinstance(column, bytes) else column
+
+    def lines(self, *before: bytes | Sequence[bytes]) -> bytes:
+        """The records as lines, each with its line feed and after these texts: the same for all, or one for each."""
+        columns = [*before, _positions(self.first_position, self.record_count), *self._columns]
+        cells: list[Sequence[bytes]] = []
+        same = b""
+        for column in columns:
+            if isinstance(column, bytes):
+                same += column + b"\t"
+            else:
+                cells += ([same] * self.record_count, column) if same else (column,)
+                same = b"\t"
+        cells.append([same[:-1] + b"\n"] * self.record_count)
+        return _woven(cells, self.record_count)
+
+
+type Records = bytes | Table  # as lines, or by column
+
+
+def records_of(packed: bytes, record_count: int) -> Records:
+    """In the form that they are packed in. Raises ValueError as Table does."""
+    return Table(packed, record_count) if packed.startswith(MARK) else packed
+
+
+def lines_of(records: Records) -> bytes:
+    """As lines, each with its line feed."""
+    return records if isinstance(records, bytes) else records.lines()
+
+
+def cut(column: Column, span: slice) -> Column:
+    """The same of these records alone."""
+    if isinstance(column, str):
+        return column
+    return b"\n".join(column.split(b"\n")[span]) if isinstance(column, bytes) else column[span]
+
+
+def each(column: Column, record_count: int) -> list[str]:
+    """A text for each record."""
+    if isinstance(column, str):
+        return [column] * record_count
+    return column.decode().split("\n") if isinstance(column, bytes) else list(column)
+
+
+def joined(texts: Sequence[str] | bytes) -> bytes:
+    """Texts of all records, with line feeds between."""
+    return texts if isinstance(texts, bytes) else "\n".join(texts).encode()
+
+
+def _same_or_joined(column: Column) -> str | bytes:
+    return column if isinstance(column, str) else joined(column)
+
+
+def _apart(block: str | bytes, record_count: int) -> bytes:
+    return b"\n".join(repeat(block.encode(), record_count)) if isinstance(block, str) else block
+
+
+def _woven(cells: Sequence[Sequence[bytes]], record_count: int) -> bytes:
+    """The first cell of each, the second of each, and so on."""
+    width = len(cells)
+    woven = [b""] * (width * record_count)
+    for number, column in enumerate(cells):
+        woven[number::width] = column
+    return b"".join(woven)
+
+
+def _positions(first: int, count: int) -> Sequence[bytes]:
+    end = first + count
+    return _POSITIONS[first:end] if end <= len(_POSITIONS) else [b"%d" % position for position in range(first, end)]
+
+
+def _digits(first: int, end: int) -> int:
+    """Of the positions from ``first`` to before ``end``."""
+    return sum(end - max(first, start) for start in _starts(end))
+
+
+def _starts(end: int) -> Iterator[int]:
+    """Where positions have a digit more, below ``end``."""
+    start = 0
+    while start < end:
+        yield start
+        start = max(10, 10 * start)
