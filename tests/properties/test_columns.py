@@ -74,6 +74,8 @@ def packed_table(count: int = 2) -> bytes:
         (packed_table(), 2**31 - 1),
         (packed_table()[:-1], 2),
         (packed_table() + b"more", 2),
+        (packed_table() + b"more\n", 2),
+        (packed_table().replace(b"y\n", b"\0\n", 1), 2),
         (packed_table().replace(MARK + b"x", b"", 1), 2),
         (packed_table().replace(b"\0000", b"\0-1"), 2),
         (packed_table().replace(b"\0000", b"\0" + b"9" * 5_000), 2),
@@ -83,7 +85,7 @@ def packed_table(count: int = 2) -> bytes:
     ],
 )
 def test_what_is_no_table_of_so_many_records_is_refused(packed: bytes, count: int) -> None:
-    with pytest.raises(ValueError, match=r"differ|position"):
+    with pytest.raises(ValueError, match=r"differ|position|texts"):
         records_of(packed, count)
 
 

@@ -58,8 +58,8 @@ STORAGE = (
         "capitals taken for a trace id",
         "a trace id is not found under what the client calls it",
         f"{_CHUNKS}/rows.py",
-        r"""(?!\\N\n|[0-9a-f]{32}""",
-        r"""(?!\\N\n|[0-9a-fA-F]{32}""",
+        '"0123456789abcdef"',
+        '"0123456789abcdefABCDEF"',
         ("tests/properties/test_columns.py",),
     ),
     Mutation(
@@ -158,8 +158,8 @@ STORAGE = (
         "columns of one record less",
         "the records of a damaged entry are stored under each other's names",
         "layers/common/python/sluice/entries/columns.py",
-        "len(texts) != differing * record_count + 1 or",
-        "",
+        "if len(texts) != differing * record_count:",
+        "if len(texts) < differing * record_count:",
         ("tests/properties/test_columns.py",),
     ),
     Mutation(

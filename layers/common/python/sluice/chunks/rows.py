@@ -7,17 +7,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from sluice.entries.columns import Records, Table
-from sluice.entries.packing import RECORD_COLUMNS
+from sluice.entries.packing import NULL, RECORD_COLUMNS
 from sluice.streams.model import StreamEntry, UnreadableEntry
 from sluice.templates.clusters import UNMASKED, Cluster
 
 _ENTRY_COLUMNS = ("application_id", "batch_id", "received_at", "retention_class")
 _COLUMNS = (*_ENTRY_COLUMNS, "template_key", "template_id", *RECORD_COLUMNS)
 _MAX_ORDINAL = 2**15 - 1
-# A trace id that is neither null nor 16 bytes as the W3C writes them (a uuid would be read from other texts, too): in a
-# line, and among others.
-_OTHER_IN_LINE = re.compile(rb"\n" + RECORD_COLUMNS.index("trace_id") * rb"[^\t]*+\t" + rb"(?!\\N\t|[0-9a-f]{32}\t)")
-_OTHER = re.compile(rb"\n(?!\\N\n|[0-9a-f]{32}\n)[^\n]*\n")
+# A line whose trace id is neither null nor 16 bytes as the W3C writes them; a uuid would be read from other texts, too.
+_OTHER_TRACE_ID = re.compile(rb"\n" + RECORD_COLUMNS.index("trace_id") * rb"[^\t]*+\t" + rb"(?!\\N\t|[0-9a-f]{32}\t)")
+_TRACE_ID_DIGITS, _TRACE_ID_LENGTH = b"0123456789abcdef", 32
+_NULL = NULL.encode()
 _MAX_DETAIL_CHARACTERS = 500
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
@@ -101,8 +101,9 @@ def columns(entry: StreamEntry) -> tuple[str, ...]:
 
 def _has_other_trace_id(records: Records) -> bool:
     if isinstance(records, bytes):
-        return bool(_OTHER_IN_LINE.search(b"\n" + records))
-    return bool(_OTHER.search(b"\n".join((b"", *records.column("trace_id"), b""))))
+        return bool(_OTHER_TRACE_ID.search(b"\n" + records))
+    sent = [trace_id for trace_id in records.column("trace_id") if trace_id != _NULL]
+    return bool({*map(len, sent)} - {_TRACE_ID_LENGTH} or b"".join(sent).translate(None, _TRACE_ID_DIGITS))
 
 
 def entry_text(entry: StreamEntry) -> bytes:

@@ -6,8 +6,9 @@ records, each with its line feed. So who packs need not weave lines, who looks f
 what lies together is alike: compressed, it is a tenth smaller.
 """
 
+import io
 from collections.abc import Iterator, Sequence
-from itertools import repeat
+from itertools import groupby, repeat
 
 from sluice.entries.model import OPTIONAL_FIELDS
 
@@ -15,7 +16,7 @@ from sluice.entries.model import OPTIONAL_FIELDS
 COLUMNS = ("event_at", "severity", "flags", "original_length", *OPTIONAL_FIELDS, "message", "metadata")
 MARK = b"\0"  # in no line; a line begins with a digit
 _MAX_DIGITS = 9  # of a position
-_POSITIONS = tuple(b"%d" % position for position in range(1_000))
+_POSITIONS = tuple(b"%d\t" % position for position in range(1_000))
 
 # Of a block of records: the same text for all, a text for each, or these with line feeds between.
 type Column = str | Sequence[str] | bytes
@@ -60,34 +61,35 @@ class Table:
     def __init__(self, packed: bytes, record_count: int) -> None:
         form, _, rest = packed.removeprefix(MARK).partition(b"\n")
         position, *same = form.split(MARK)
-        texts = rest.split(b"\n")
-        differing = same.count(b"") if record_count else 0
-        if not differing or len(same) != len(COLUMNS) or len(texts) != differing * record_count + 1 or texts[-1]:
-            raise ValueError("record count and columns differ")
+        differing = same.count(b"") if record_count > 0 else 0
+        if not differing or len(same) != len(COLUMNS) or not rest.endswith(b"\n") or MARK in rest:
+            raise ValueError("a form is followed by texts")
         if not position.isdigit() or len(position) > _MAX_DIGITS:
-            raise ValueError("no position")
+            raise ValueError("a form begins with a position")
+        texts = io.BytesIO(rest).readlines()  # in less than half the time of ``split``
+        if len(texts) != differing * record_count:
+            raise ValueError("record count and columns differ")
         self.record_count, self.first_position = record_count, int(position)
-        parts = (texts[start : start + record_count] for start in range(0, len(texts) - 1, record_count))
+        parts = (texts[start : start + record_count] for start in range(0, len(texts), record_count))
+        # What all have in common, or the texts with their line feeds.
         self._columns: list[bytes | list[bytes]] = [text or next(parts) for text in same]
 
     def column(self, name: str) -> list[bytes]:
         """A text for each record."""
         column = self._columns[COLUMNS.index(name)]
-        return [column] * self.record_count if isinstance(column, bytes) else column
+        return [column] * self.record_count if isinstance(column, bytes) else [text[:-1] for text in column]
 
     def lines(self, *before: bytes | Sequence[bytes]) -> bytes:
         """The records as lines, each with its line feed and after these texts: the same for all, or one for each."""
-        columns = [*before, _positions(self.first_position, self.record_count), *self._columns]
-        cells: list[Sequence[bytes]] = []
-        same = b""
-        for column in columns:
-            if isinstance(column, bytes):
-                same += column + b"\t"
-            else:
-                cells += ([same] * self.record_count, column) if same else (column,)
-                same = b"\t"
-        cells.append([same[:-1] + b"\n"] * self.record_count)
-        return _woven(cells, self.record_count)
+        cells: list[bytes | Sequence[bytes]] = []
+        for column in before:
+            cells += (column, b"\t")
+        cells.append(_positions(self.first_position, self.record_count))
+        for column in self._columns[:-1]:
+            cells += (column, b"\n") if isinstance(column, bytes) else (column,)
+        cells += (self.column(COLUMNS[-1]), MARK)
+        # Line feeds end fields so far, and MARK ends lines.
+        return _woven(cells, self.record_count).replace(b"\n", b"\t").replace(MARK, b"\n")
 
 
 type Records = bytes | Table  # as lines, or by column
@@ -130,18 +132,22 @@ def _apart(block: str | bytes, record_count: int) -> bytes:
     return b"\n".join(repeat(block.encode(), record_count)) if isinstance(block, str) else block
 
 
-def _woven(cells: Sequence[Sequence[bytes]], record_count: int) -> bytes:
-    """The first cell of each, the second of each, and so on."""
-    width = len(cells)
+def _woven(cells: Sequence[bytes | Sequence[bytes]], record_count: int) -> bytes:
+    """What is the same for all and the first of each, then the same and the second of each, and so on."""
+    strands: list[Sequence[bytes]] = []
+    for is_same, group in groupby(cells, key=lambda cell: isinstance(cell, bytes)):
+        strands += ([b"".join(group)] * record_count,) if is_same else group  # type: ignore[arg-type]
+    width = len(strands)
     woven = [b""] * (width * record_count)
-    for number, column in enumerate(cells):
-        woven[number::width] = column
+    for number, strand in enumerate(strands):
+        woven[number::width] = strand
     return b"".join(woven)
 
 
 def _positions(first: int, count: int) -> Sequence[bytes]:
+    """With their tabs."""
     end = first + count
-    return _POSITIONS[first:end] if end <= len(_POSITIONS) else [b"%d" % position for position in range(first, end)]
+    return _POSITIONS[first:end] if end <= len(_POSITIONS) else [b"%d\t" % position for position in range(first, end)]
 
 
 def _digits(first: int, end: int) -> int:
