@@ -44,7 +44,7 @@ class MemoryIntake:
                 batch_id=UUID(bytes=batch_id),
                 received_at=received_at,
                 body_hash=batch_id,
-                parts=(Part(1, part.event_from, part.event_to, len(part.lines), stored(part.lines)),),
+                parts=(Part(1, part.event_from, part.event_to, part.line_bytes, stored(part.content)),),
                 is_idempotent=False,
             ),
         )

@@ -37,10 +37,11 @@ def test_a_table_is_read_as_it_was_written(written: list[tuple[int, Sequence[Col
     for count, block in written:
         writer.add(count, block)
         rows += zip(*(each(column, count) for column in block), strict=True)
-    packed, line_bytes = writer.packed()
+    packed, line_bytes = writer.table()
     expected = "".join("\t".join((str(n), *row)) + "\n" for n, row in enumerate(rows, first)).encode()
     table = Table(packed, len(rows))
     assert table.lines() == expected
+    assert writer.lines() == (expected, line_bytes)
     assert line_bytes == len(expected)
     for name, texts in zip(COLUMNS, zip(*rows, strict=True), strict=True):
         assert table.column(name) == [text.encode() for text in texts]
@@ -61,7 +62,7 @@ def test_a_cut_column_has_the_texts_between(block: tuple[int, Sequence[Column]],
 def packed_table(count: int = 2) -> bytes:
     writer = TableWriter(0)
     writer.add(count, ["x"] * (len(COLUMNS) - 1) + [["y"] * count])
-    return writer.packed()[0]
+    return writer.table()[0]
 
 
 @pytest.mark.parametrize(
@@ -106,7 +107,7 @@ logs = st.fixed_dictionaries(
 
 
 def both(sent: list[dict[str, Any]]) -> tuple[StreamEntry, StreamEntry]:
-    packed = pack_usual(json.dumps(sent).encode(), NOON, max_records=100)
+    packed = pack_usual(json.dumps(sent).encode(), NOON, max_records=100, table_records=1)
     assert packed is not None
     (part,) = packed.parts
     by_column = stream_entry([], records=records_of(part.content, len(sent)), record_count=len(sent))

@@ -10,6 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from fakes import NOON
+from sluice.entries.decoded import decode
 from sluice.entries.model import OPTIONAL_FIELDS
 from sluice.entries.normalise import json_text
 from sluice.entries.packing import PackedBatch, pack_batch
@@ -134,7 +135,7 @@ def assert_equal_or_left(body: bytes) -> None:
     if packed is not None:
         assert read(packed) == careful(body)
     for block_bytes in BLOCK_BYTES:
-        in_blocks = pack_usual(body, NOON, max_records=3, block_bytes=block_bytes)
+        in_blocks = pack_usual(body, NOON, max_records=3, block_bytes=block_bytes, table_records=1)
         assert in_blocks == packed or read(in_blocks) == careful(body)
         assert (in_blocks is None) == (packed is None)
 
@@ -297,6 +298,26 @@ def test_logs_with_other_fields_than_those_before_are_read(form: str) -> None:
     packed = pack_usual(body, NOON, max_records=5, block_bytes=40)
     assert packed is not None
     assert read(packed) == careful(body, max_records=5)
+
+
+def test_blocks_are_decoded_into_what_there_was_before() -> None:
+    """And what comes anew, to what is still fast."""
+    nested = LOG | {"metadata": {"a": {"b": 1}}}
+    for form in ("array", "envelope", "lines"):
+        body = body_of(form, [LOG, LOG, LOG | {"trace_id": "a"}, nested, LOG, LOG], ascii_only=True)
+        blocks = [block for block in decode(body, 1) if block.logs]
+        assert [block.are_flat for block in blocks] == [True, True, True, False, True, True], form
+        assert blocks[1].columns.keys() == blocks[5].columns.keys() == LOG.keys(), form
+        assert blocks[2].columns.keys() > LOG.keys(), form
+
+
+@pytest.mark.parametrize("between", [",", ", ", ",\n", "\r\n , \t"])
+@pytest.mark.parametrize("message", ["m", "[{},{}]", "}, {"])
+def test_arrays_are_divided_whatever_is_between_records(between: str, message: str) -> None:
+    records = [json.dumps(LOG | {"message": message, "metadata": {"a": number}}) for number in range(50)]
+    blocks = list(decode(f"[{between.join(records)}]".encode(), 500))
+    assert sum(len(block.logs) for block in blocks) == 50
+    assert len(blocks) > (5 if message == "m" else 1)
 
 
 @pytest.mark.parametrize(

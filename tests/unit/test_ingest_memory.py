@@ -28,6 +28,10 @@ limit = 16_777_216
 bodies = {
     "lines": lambda: many(b'{"message":"' + b"m" * 1_600 + b'","unknown":1}', b"\\n", b""),
     "one log": lambda: b'{"message":"' + b"m" * (limit - 20) + b'"}',
+    "wide characters": lambda: many(b'{"message":"\\xf0\\x9f\\x98\\x80' + b"m" * 65_000 + b'\\\\n"}', b",\\n \\n"),
+    "false ends": lambda: many(
+        b'{"message":"' + b"m" * 30_000 + b'","metadata":{"a":[' + b",".join([b"{}"] * 100) + b"]}}"
+    ),
     "one list": lambda: b'{"message":"m","metadata":{"a":[' + b",".join([b"1"] * 999_990) + b"]}}",
     "otlp": lambda: b'{"resourceLogs":[{"scopeLogs":[{"logRecords":' + many(
         b'{"timeUnixNano":"1764000000000000000","body":{"stringValue":"' + b"m" * 600 + b'"},"attributes":['
@@ -53,7 +57,14 @@ else:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 2**20
 print(status, peak)
 """
-BODIES = ("lines", "one log", "one list", "otlp")  # of a dozen forms measured, those that take most
+BODIES = (
+    "lines",
+    "one log",
+    "wide characters",
+    "false ends",
+    "one list",
+    "otlp",
+)  # of a dozen forms measured, those that take most
 
 
 def smallest_memory() -> int:

@@ -1,20 +1,22 @@
 """Packed records apart by column, as batches of the usual form are queued. Pure.
 
 First comes a form: MARK and the position of the first record; for each of COLUMNS, MARK and what all records have in
-it, or nothing where they differ; a line feed. Then follow, for each column in which they differ, the texts of all
-records, each with its line feed. So who packs need not weave lines, who looks for messages need not divide any, and
+it, or nothing; a line feed. Then follow, for each column of which nothing was said, the texts of all records, each with
+its line feed. So who packs need not weave lines, who looks for messages need not divide any, and
 what lies together is alike: compressed, it is a tenth smaller.
 """
 
 import io
 from collections.abc import Iterator, Sequence
 from itertools import groupby, repeat
+from typing import Any
 
 from sluice.entries.model import OPTIONAL_FIELDS
 
 # Of a line (see ``packing``), without its position. A severity is three fields: level, severity number and its text.
 COLUMNS = ("event_at", "severity", "flags", "original_length", *OPTIONAL_FIELDS, "message", "metadata")
 MARK = b"\0"  # in no line; a line begins with a digit
+TABLE_RECORDS = 64  # from which on a table takes less time than lines, to pack and to store
 _MAX_DIGITS = 9  # of a position
 _POSITIONS = tuple(b"%d\t" % position for position in range(1_000))
 
@@ -35,7 +37,14 @@ class TableWriter:
         self.record_count += record_count
         self._blocks.append((record_count, [_same_or_joined(column) for column in columns]))
 
-    def packed(self) -> tuple[bytes, int]:
+    def lines(self) -> tuple[bytes, int]:
+        """The lines, each with its line feed, and how many bytes they have."""
+        blocks = ([_apart(column, count).split(b"\n") for column in columns] for count, columns in self._blocks)
+        rows = (b"\t".join(row) for columns in blocks for row in zip(*columns, strict=True))
+        lines = b"".join([b"%d\t%b\n" % item for item in enumerate(rows, self._first_position)])
+        return lines, len(lines)
+
+    def table(self) -> tuple[bytes, int]:
         """The table, and how many bytes its lines have."""
         same, differing = [b"%d" % self._first_position], []
         counts = [count for count, _ in self._blocks]
@@ -61,14 +70,14 @@ class Table:
     def __init__(self, packed: bytes, record_count: int) -> None:
         form, _, rest = packed.removeprefix(MARK).partition(b"\n")
         position, *same = form.split(MARK)
-        differing = same.count(b"") if record_count > 0 else 0
-        if not differing or len(same) != len(COLUMNS) or not rest.endswith(b"\n") or MARK in rest:
+        text_count = max(record_count, 0) * same.count(b"")
+        if not text_count or len(same) != len(COLUMNS) or not rest.endswith(b"\n") or MARK in rest:
             raise ValueError("a form is followed by texts")
         if not position.isdigit() or len(position) > _MAX_DIGITS:
             raise ValueError("a form begins with a position")
-        texts = io.BytesIO(rest).readlines()  # in less than half the time of ``split``
-        if len(texts) != differing * record_count:
+        if count_line_feeds(rest) != text_count:
             raise ValueError("record count and columns differ")
+        texts = io.BytesIO(rest).readlines()  # in less than half the time of ``split``
         self.record_count, self.first_position = record_count, int(position)
         parts = (texts[start : start + record_count] for start in range(0, len(texts), record_count))
         # What all have in common, or the texts with their line feeds.
@@ -105,6 +114,11 @@ def lines_of(records: Records) -> bytes:
     return records if isinstance(records, bytes) else records.lines()
 
 
+def count_line_feeds(text: bytes) -> int:
+    """In a sixth of the time that ``count`` takes."""
+    return len(text) - len(text.replace(b"\n", b""))
+
+
 def cut(column: Column, span: slice) -> Column:
     """The same of these records alone."""
     if isinstance(column, str):
@@ -136,7 +150,8 @@ def _woven(cells: Sequence[bytes | Sequence[bytes]], record_count: int) -> bytes
     """What is the same for all and the first of each, then the same and the second of each, and so on."""
     strands: list[Sequence[bytes]] = []
     for is_same, group in groupby(cells, key=lambda cell: isinstance(cell, bytes)):
-        strands += ([b"".join(group)] * record_count,) if is_same else group  # type: ignore[arg-type]
+        adjacent: list[Any] = list(group)
+        strands += [[b"".join(adjacent)] * record_count] if is_same else adjacent
     width = len(strands)
     woven = [b""] * (width * record_count)
     for number, strand in enumerate(strands):

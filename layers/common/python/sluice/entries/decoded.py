@@ -1,5 +1,6 @@
 """Bodies of the usual form, decoded: JSON logs with fields of our own names and types."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Annotated, Any, NamedTuple
@@ -13,7 +14,8 @@ from sluice.entries.timestamps import MAX_CHARACTERS
 INTEGERS = 2**63
 SMALLEST, LARGEST = 1e-4, 1e16  # floats that Python writes without an exponent
 BLOCK_BYTES = 2**16
-_BETWEEN_RECORDS = (b"},{", b"}, {")  # of an array, with a bracket of each, as most writers of JSON have it
+_BETWEEN_RECORDS = re.compile(rb"(?<=})[ \t\r\n]*,[ \t\r\n]*(?={)")  # of an array
+_BETWEEN_LINES = re.compile(rb"\n")
 _AROUND_RECORDS = ((b"[", b"]"), (b'{"logs":[', b"]}"))
 _WHITESPACE = b" \t\r\n"
 
@@ -90,56 +92,39 @@ def decode(body: bytes, block_bytes: int = BLOCK_BYTES) -> Iterator[Decoded]:
     """All logs of a body, block by block: what is made of so many bytes stays in the processor's cache. Raises
     DecodeError, UnicodeDecodeError or RecursionError for a body of another form, perhaps after some blocks."""
     if not body[:32].lstrip().startswith((b"[", b'{"logs"')):
-        return _blocks(body, 0, len(body), _Ends(b"\n", 0, block_bytes), is_array=False)
+        return _blocks(body, 0, len(body), block_bytes, is_array=False)
     first, last = body.find(b"[") + 1, body.rfind(b"]")
     around = body[:first].translate(None, _WHITESPACE), body[last:].translate(None, _WHITESPACE)
     if around not in _AROUND_RECORDS:
         raise msgspec.DecodeError("there is something beside the records")
-    mark = next((mark for mark in _BETWEEN_RECORDS if mark in body), b"")
-    return _blocks(body, first, last, _Ends(mark, 1, block_bytes), is_array=True)
+    return _blocks(body, first, last, block_bytes, is_array=True)
 
 
-class _Ends(NamedTuple):
-    """Where blocks may end: in ``mark``, of which the outer bytes on either side are the records'."""
-
-    mark: bytes  # empty: nowhere
-    outer: int
-    block_bytes: int
-
-    def next(self, body: bytes, start: int, last: int) -> tuple[int, int]:
-        """Where the block from ``start`` ends, and where the one after it starts."""
-        limit = start + self.block_bytes
-        if not self.mark or limit >= last:
-            return last, last
-        at = body.rfind(self.mark, start, limit)
-        if at < 0:
-            at = body.find(self.mark, start, last)
-        return (at + self.outer, at + len(self.mark) - self.outer) if at >= 0 else (last, last)
-
-
-def _blocks(body: bytes, start: int, last: int, ends: _Ends, *, is_array: bool) -> Iterator[Decoded]:
-    """Of the records from ``start`` to ``last``. Where something else looks like their ends, what is before it is no
-    JSON: then all the rest is one block."""
-    usual = _FLAT
+def _blocks(body: bytes, start: int, last: int, block_bytes: int, *, is_array: bool) -> Iterator[Decoded]:
+    """Of the records from ``start`` to ``last``. Where something else looks like what is between two, what is before it
+    is no JSON: then a block of twice the size is tried."""
+    usual, between = _FLAT, _BETWEEN_RECORDS if is_array else _BETWEEN_LINES
+    size = block_bytes
     while start < last:
-        end, following = ends.next(body, start, last)
+        found = between.search(body, start + size, last)
+        end, following = found.span() if found else (last, last)
         try:
-            block = _decoded(body[start:end], usual, is_array=is_array)
+            block = _decoded(memoryview(body)[start:end], usual, is_array=is_array)
         except msgspec.DecodeError:
             if end == last:
                 raise
-            ends = ends._replace(mark=b"")
+            size *= 2
             continue
-        start = following
+        start, size = following, block_bytes
         if block.logs:
             if start < last:
                 usual = _flat_with(block.names)
             yield block
 
 
-def _decoded(records: bytes, usual: _Decoders, *, is_array: bool) -> Decoded:
+def _decoded(records: memoryview, usual: _Decoders, *, is_array: bool) -> Decoded:
     """As it is ``usual``, if that can be."""
-    text = b"[%b]" % records if is_array else records
+    text = b"".join((b"[", records, b"]")) if is_array else records
     for decoders in (usual, _FLAT, _ANY):
         try:
             logs = decoders.array(text) if is_array else decoders.lines(text)

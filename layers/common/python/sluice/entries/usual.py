@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec.structs import asdict
 
-from sluice.entries.columns import Column, TableWriter, cut, each, joined
+from sluice.entries.columns import TABLE_RECORDS, Column, TableWriter, cut, each, joined
 from sluice.entries.decoded import BLOCK_BYTES, INTEGERS, LARGEST, SMALLEST, Decoded, decode, decode_flat, is_missing
 from sluice.entries.levels import LEVEL_NAMES
 from sluice.entries.model import (
@@ -75,18 +75,24 @@ _LEVELS: dict[str | int | None, str] = {
 
 
 def pack_usual(
-    body: bytes, received_at: datetime, *, max_records: int, block_bytes: int = BLOCK_BYTES
+    body: bytes,
+    received_at: datetime,
+    *,
+    max_records: int,
+    block_bytes: int = BLOCK_BYTES,
+    table_records: int = TABLE_RECORDS,
 ) -> PackedBatch | None:
-    """The records of an inflated ``body``, all of them good; None for a body that needs a careful look."""
+    """The records of an inflated ``body``, all of them good; None for a body that needs a careful look. Parts of fewer
+    than ``table_records`` are lines."""
     is_plain = b"\\" not in body
     if _needs_care(body, is_plain=is_plain):
         return None
-    parts, is_timed = _Parts(), True
+    parts, is_timed = _Parts(table_records), True
     try:
         for decoded in decode(body, block_bytes):
             if parts.record_count + len(decoded.logs) > max_records:
                 return None
-            block = _block(decoded, parts.record_count, received_at, is_plain=is_plain)
+            block = _block(decoded, received_at, is_plain=is_plain)
             is_timed = is_timed and block.is_timed
             parts.add(block)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -157,8 +163,9 @@ class _Block(NamedTuple):
 class _Parts:
     """Of a batch; see ``packed_parts`` for where they end."""
 
-    def __init__(self) -> None:
-        self.record_count = self._part_characters = 0  # the former of all parts
+    def __init__(self, table_records: int) -> None:
+        self.record_count = 0
+        self._table_records = table_records
         self._finished: list[PackedPart] = []
         self._start()
 
@@ -195,28 +202,30 @@ class _Parts:
 
     def _finish(self) -> None:
         if count := self._part.record_count:
-            self._finished.append(PackedPart(count, min(self._bounds), max(self._bounds), *self._part.packed()))
+            packed = self._part.table() if count >= self._table_records else self._part.lines()
+            self._finished.append(PackedPart(count, min(self._bounds), max(self._bounds), *packed))
         self._start()
 
 
-def _block(decoded: Decoded, position: int, received_at: datetime, *, is_plain: bool) -> _Block:
-    """``position`` is that of the first record. ``is_plain``: no text needs an escape."""
+def _block(decoded: Decoded, received_at: datetime, *, is_plain: bool) -> _Block:
+    """``is_plain``: no text needs an escape."""
     count, missing = len(decoded.logs), (None,) * len(decoded.logs)
     sent = defaultdict(lambda: missing, decoded.columns)
     times, levels = _times(sent["timestamp"], received_at), list(map(_LEVELS.get, sent["level"], repeat("")))
     flat = _flat_texts(sent["metadata"]) if decoded.are_flat and decoded.size <= _AT_ONCE_BYTES else None
     metadata = list(map(_metadata_text, sent["metadata"])) if flat is None else flat
     optional, messages = [sent[name] for name in OPTIONAL_FIELDS], sent["message"]
-    message_text = "\n".join(messages)
-    texts: tuple[Column, ...]
+    contents: tuple[Sequence[str] | bytes, ...]  # messages and metadata
     if is_plain:
-        texts = (*map(_texts, optional), message_text.encode(), metadata)
+        texts, contents = map(_texts, optional), (joined(messages), metadata)
+        counted: tuple[Sequence[str] | bytes, ...] = contents
     else:
-        texts = (*map(_escaped_texts, optional), list(map(escape, messages)), _escaped_json(metadata))
+        texts, contents = map(_escaped_texts, optional), (list(map(escape, messages)), _escaped_json(metadata))
+        counted = messages, metadata
     block = _Block(
         count,
-        (times.texts, levels, times.flags, NULL, *texts),
-        len(message_text) + len(joined(metadata).decode()) - 2 * (count - 1),
+        (times.texts, levels, times.flags, NULL, *texts, *contents),
+        sum(_character_count(item, count) for item in counted),
         partial(_lengths, messages, metadata),
         times.earliest,
         times.latest,
@@ -232,7 +241,7 @@ def _block(decoded: Decoded, position: int, received_at: datetime, *, is_plain: 
         if not known or severity != [None, None]
     ]
     careful = RecordParser(received_at, clean=False)
-    return _with_special(block, {row: careful.record(position + row, _fields(decoded.logs[row])) for row in special})
+    return _with_special(block, {row: careful.record(row, _fields(decoded.logs[row])) for row in special})
 
 
 def _with_special(block: _Block, records: Mapping[int, Record]) -> _Block:
@@ -252,6 +261,12 @@ def _with_special(block: _Block, records: Mapping[int, Record]) -> _Block:
 def _is_known(column: Column) -> bool:
     """Whether none of the texts is empty, and so for the careful parser."""
     return isinstance(column, bytes) or all(column)
+
+
+def _character_count(texts: Sequence[str] | bytes, record_count: int) -> int:
+    if not isinstance(texts, bytes):
+        return sum(map(len, texts))
+    return (len(texts) if texts.isascii() else len(texts.decode())) - (record_count - 1)
 
 
 def _lengths(messages: Sequence[str], metadata: Sequence[str] | bytes) -> list[int]:

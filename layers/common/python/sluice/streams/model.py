@@ -12,18 +12,20 @@ from sluice.entries.columns import Records, lines_of
 if TYPE_CHECKING:  # templates are no business of ingest, which pays for what it imports at each cold start
     from sluice.templates.clusters import Cluster
 
-WIRE_VERSION = 3  # of what is written; entries of the versions before are read, too
+# Of entries, by what their records are packed as: lines in zstd, or perhaps a table. Version 1 was lines in zlib.
+LINES_VERSION, TABLE_VERSION = 2, 3
 
 
 class Part(NamedTuple):
-    """Some records of a batch as they are queued; ``packed`` are their lines (``packing``) in zstd, or their
-    ``columns`` (before version 3: always lines; version 1: in zlib)."""
+    """Some records of a batch as they are queued; ``packed`` are their lines (``packing``) or their table
+    (``columns``) in zstd."""
 
     record_count: int
     event_from: datetime  # the earliest and the latest event time in it
     event_to: datetime
     line_bytes: int  # of the lines before compression
     packed: bytes
+    version: int = LINES_VERSION
 
 
 class Submission(NamedTuple):

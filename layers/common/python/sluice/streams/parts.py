@@ -2,8 +2,9 @@
 
 from backports import zstd
 
+from sluice.entries.columns import MARK
 from sluice.entries.packing import PackedBatch
-from sluice.streams.model import Part
+from sluice.streams.model import LINES_VERSION, TABLE_VERSION, Part
 
 _MAGIC = b"\x28\xb5\x2f\xfd"
 _SMALL_SIZE = 256  # for which a byte is enough
@@ -22,9 +23,12 @@ _COMPRESSOR = zstd.ZstdCompressor(
 def compressed_parts(batch: PackedBatch) -> tuple[Part, ...]:
     """The batch's parts, compressed."""
     return tuple(
-        Part(part.record_count, part.event_from, part.event_to, part.line_bytes, compress(part.content))
-        for part in batch.parts
+        Part(*part[:3], part.line_bytes, compress(part.content), _version(part.content)) for part in batch.parts
     )
+
+
+def _version(content: bytes) -> int:
+    return TABLE_VERSION if content.startswith(MARK) else LINES_VERSION
 
 
 def stored(content: bytes) -> bytes:
