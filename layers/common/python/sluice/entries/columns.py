@@ -68,16 +68,17 @@ class Table:
     __slots__ = ("_columns", "first_position", "record_count")
 
     def __init__(self, packed: bytes, record_count: int) -> None:
-        form, _, rest = packed.removeprefix(MARK).partition(b"\n")
-        position, *same = form.split(MARK)
+        reader = io.BytesIO(packed)
+        form = reader.readline()
+        position, *same = form[:-1].removeprefix(MARK).split(MARK)
         text_count = max(record_count, 0) * same.count(b"")
-        if not text_count or len(same) != len(COLUMNS) or not rest.endswith(b"\n") or MARK in rest:
+        if not text_count or len(same) != len(COLUMNS) or packed.find(MARK, len(form)) >= 0:
             raise ValueError("a form is followed by texts")
         if not position.isdigit() or len(position) > _MAX_DIGITS:
             raise ValueError("a form begins with a position")
-        if count_line_feeds(rest) != text_count:
+        if count_line_feeds(packed) != text_count + 1 or not packed.endswith(b"\n"):
             raise ValueError("record count and columns differ")
-        texts = io.BytesIO(rest).readlines()  # in less than half the time of ``split``
+        texts = reader.readlines()  # in less than half the time of ``split``
         self.record_count, self.first_position = record_count, int(position)
         parts = (texts[start : start + record_count] for start in range(0, len(texts), record_count))
         # What all have in common, or the texts with their line feeds.
