@@ -2,12 +2,12 @@
 
 First comes a form: MARK and the position of the first record; for each of COLUMNS, MARK and what all records have in
 it, or nothing; a line feed. Then follow, for each column of which nothing was said, the texts of all records, each with
-its line feed. So who packs need not weave lines, who looks for messages need not divide any, and
-what lies together is alike: compressed, it is a tenth smaller.
+its line feed. So who packs need not weave lines, who looks for messages need not divide any, and what lies together is
+alike: compressed, it is a tenth smaller.
 """
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import groupby, repeat
 from typing import Any
 
@@ -46,7 +46,7 @@ class TableWriter:
 
     def table(self) -> tuple[bytes, int]:
         """The table, and how many bytes its lines have."""
-        same, differing = [b"%d" % self._first_position], []
+        same, differing = [], []
         counts = [count for count, _ in self._blocks]
         for blocks in zip(*(columns for _, columns in self._blocks), strict=True):
             first = blocks[0]
@@ -55,11 +55,12 @@ class TableWriter:
             else:
                 same.append(b"")
                 differing.append(b"\n".join(map(_apart, blocks, counts)))
-        separators = len(COLUMNS) + 1 - len(differing)  # of a line, without those that end the differing texts
-        line_bytes = self.record_count * (sum(map(len, same[1:])) + separators)
+        form = MARK.join((b"", b"%d" % self._first_position, *same))
+        separators = len(COLUMNS) - len(differing)  # of a line, without those behind its position and differing texts
+        line_bytes = self.record_count * (sum(map(len, same)) + separators)
         line_bytes += sum(map(len, differing)) + len(differing)
-        line_bytes += _digits(self._first_position, self._first_position + self.record_count)
-        return b"\n".join((MARK + MARK.join(same), *differing, b"")), line_bytes
+        line_bytes += sum(map(len, _positions(self._first_position, self.record_count)))
+        return b"\n".join((form, *differing, b"")), line_bytes
 
 
 class Table:
@@ -164,16 +165,3 @@ def _positions(first: int, count: int) -> Sequence[bytes]:
     """With their tabs."""
     end = first + count
     return _POSITIONS[first:end] if end <= len(_POSITIONS) else [b"%d\t" % position for position in range(first, end)]
-
-
-def _digits(first: int, end: int) -> int:
-    """Of the positions from ``first`` to before ``end``."""
-    return sum(end - max(first, start) for start in _starts(end))
-
-
-def _starts(end: int) -> Iterator[int]:
-    """Where positions have a digit more, below ``end``."""
-    start = 0
-    while start < end:
-        yield start
-        start = max(10, 10 * start)

@@ -6,7 +6,7 @@ records is done for all at once, one field after the other, so that little of it
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from itertools import repeat
@@ -16,7 +16,8 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec.structs import asdict
 
-from sluice.entries.columns import TABLE_RECORDS, Column, TableWriter, cut, each, joined
+from sluice.entries.blocks import Block, Parts
+from sluice.entries.columns import TABLE_RECORDS, Column, each, joined
 from sluice.entries.decoded import BLOCK_BYTES, INTEGERS, LARGEST, SMALLEST, Decoded, decode, decode_flat, is_missing
 from sluice.entries.levels import LEVEL_NAMES
 from sluice.entries.model import (
@@ -30,14 +31,11 @@ from sluice.entries.model import (
 from sluice.entries.normalise import MAX_INTEGER_DIGITS
 from sluice.entries.packing import (
     NULL,
-    PART_MAX_CHARACTERS,
-    PART_MAX_RECORDS,
     PackedBatch,
     PackedPart,
     escape,
     pack_batch,
     packed_time,
-    part_spans,
     record_line,
     time_bounds,
 )
@@ -87,7 +85,7 @@ def pack_usual(
     is_plain = b"\\" not in body
     if _needs_care(body, is_plain=is_plain):
         return None
-    parts, is_timed = _Parts(table_records), True
+    parts, is_timed = Parts(table_records), True
     try:
         for decoded in decode(body, block_bytes):
             if parts.record_count + len(decoded.logs) > max_records:
@@ -140,74 +138,7 @@ def pack_body(body: bytes, received_at: datetime, *, max_records: int, media_typ
     return pack_batch(parse_batch(body, received_at, max_records=max_records, media_type=media_type))
 
 
-class _Block(NamedTuple):
-    """Some records of a body, on their way to a part."""
-
-    record_count: int
-    columns: Sequence[Column]  # beginning with event times
-    character_count: int  # of messages and metadata
-    characters: Callable[[], Sequence[int]]  # the same of each record
-    earliest: datetime
-    latest: datetime
-    is_timed: bool
-
-    def cut(self, span: slice) -> "_Block":
-        """Some of these records."""
-        columns, characters = [cut(column, span) for column in self.columns], self.characters()[span]
-        if not characters:
-            return self._replace(record_count=0, character_count=0)
-        bounds = time_bounds(each(columns[0], len(characters)))
-        return _Block(len(characters), columns, sum(characters), lambda: characters, *bounds, self.is_timed)
-
-
-class _Parts:
-    """Of a batch; see ``packed_parts`` for where they end."""
-
-    def __init__(self, table_records: int) -> None:
-        self.record_count = 0
-        self._table_records = table_records
-        self._finished: list[PackedPart] = []
-        self._start()
-
-    def add(self, block: _Block) -> None:
-        """As the last of all so far."""
-        records, characters = self._part.record_count, self._part_characters
-        if (
-            records + block.record_count <= PART_MAX_RECORDS
-            and characters + block.character_count <= PART_MAX_CHARACTERS
-        ):
-            self._take(block)
-            return
-        first, *others = part_spans(block.characters(), records, characters)
-        self._take(block.cut(first))
-        for span in others:
-            self._finish()
-            self._take(block.cut(span))
-
-    def finished(self) -> tuple[PackedPart, ...]:
-        """All of them."""
-        self._finish()
-        return tuple(self._finished)
-
-    def _start(self) -> None:
-        self._part, self._part_characters = TableWriter(self.record_count), 0
-        self._bounds: list[datetime] = []
-
-    def _take(self, block: _Block) -> None:
-        if block.record_count:
-            self._part.add(block.record_count, block.columns)
-            self.record_count += block.record_count
-            self._part_characters += block.character_count
-            self._bounds += (block.earliest, block.latest)
-
-    def _finish(self) -> None:
-        if count := self._part.record_count:
-            packed = self._part.table() if count >= self._table_records else self._part.lines()
-            self._finished.append(PackedPart(count, min(self._bounds), max(self._bounds), *packed))
-        self._start()
-
-
-def _block(decoded: Decoded, received_at: datetime, *, is_plain: bool) -> _Block:
+def _block(decoded: Decoded, received_at: datetime, *, is_plain: bool) -> Block:
     """``is_plain``: no text needs an escape."""
     count, missing = len(decoded.logs), (None,) * len(decoded.logs)
     sent = defaultdict(lambda: missing, decoded.columns)
@@ -222,7 +153,7 @@ def _block(decoded: Decoded, received_at: datetime, *, is_plain: bool) -> _Block
     else:
         texts, contents = map(_escaped_texts, optional), (list(map(escape, messages)), _escaped_json(metadata))
         counted = messages, metadata
-    block = _Block(
+    block = Block(
         count,
         (times.texts, levels, times.flags, NULL, *texts, *contents),
         sum(_character_count(item, count) for item in counted),
@@ -244,7 +175,7 @@ def _block(decoded: Decoded, received_at: datetime, *, is_plain: bool) -> _Block
     return _with_special(block, {row: careful.record(row, _fields(decoded.logs[row])) for row in special})
 
 
-def _with_special(block: _Block, records: Mapping[int, Record]) -> _Block:
+def _with_special(block: Block, records: Mapping[int, Record]) -> Block:
     """With these records, by number in the block, instead of what was read."""
     columns = [each(column, block.record_count) for column in block.columns]
     characters, is_timed = list(block.characters()), block.is_timed
@@ -255,7 +186,7 @@ def _with_special(block: _Block, records: Mapping[int, Record]) -> _Block:
             column[row] = cell
         characters[row] = len(record.message) + len(record.metadata)
         is_timed = is_timed and record.is_timed
-    return _Block(block.record_count, columns, sum(characters), lambda: characters, *time_bounds(columns[0]), is_timed)
+    return Block(block.record_count, columns, sum(characters), lambda: characters, *time_bounds(columns[0]), is_timed)
 
 
 def _is_known(column: Column) -> bool:
