@@ -319,6 +319,11 @@ def test_every_shard_that_may_be_deployed_is_looked_for() -> None:
     assert template()["Parameters"]["ShardCount"]["MaxValue"] == MAX_SHARDS
 
 
+def test_readers_of_the_queue_are_replaced_before_its_writer() -> None:
+    """Who writes a new version of entries finds nobody who knows only the one before."""
+    assert resources()["IngestFunction"]["DependsOn"] == "ProcessChunkFunction"
+
+
 def test_schedules() -> None:
     rules = {
         rule["Targets"][0]["Arn"]["Fn::GetAtt"][0]: (rule["ScheduleExpression"], rule["Targets"][0]["Input"])
