@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 
 from fakes import NOON
 from sluice.applications.model import KeyRecord, Limits, Scope
+from sluice.entries.columns import TableWriter, records_of
 from sluice.entries.model import Batch, Flag, Level, Record
 from sluice.entries.packing import pack_batch, pack_record
 from sluice.streams.model import Part, StreamEntry, Submission
@@ -69,6 +70,15 @@ def stream_entry(lines: Iterable[bytes], **changes: Any) -> StreamEntry:
         size_bytes=sum(map(len, packed)),
     )
     return replace(made, **changes)
+
+
+def by_column(entry: StreamEntry) -> StreamEntry:
+    """The same with its records by column."""
+    fields = [line.split("\t") for line in entry.lines.decode().split("\n")[:-1]]
+    rows = [(event_at, "\t".join(others[:3]), *others[3:]) for _, event_at, *others in fields]
+    writer = TableWriter(int(fields[0][0]))
+    writer.add(len(rows), list(zip(*rows, strict=True)))
+    return replace(entry, records=records_of(writer.table()[0], len(rows)))
 
 
 def submission(

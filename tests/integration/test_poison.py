@@ -1,11 +1,11 @@
 """Records that only COPY itself can find: each ends alone in the dead letters, wherever in its batch it stands."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any
 
 import pytest
 
-from samples import record, stream_entry
+from samples import by_column, record, stream_entry
 from scratch import Scratch
 from sluice.chunks.model import ChunkResult
 from sluice.chunks.postgres import PostgresChunkStore
@@ -17,6 +17,11 @@ from sluice.streams.model import StreamEntry
 SIZE = 64
 NUL = {"message": "a\x00b"}
 TOO_LARGE = {"severity_number": 10**6}
+NO_JSON = {"metadata": "{"}
+
+
+def as_lines(made: StreamEntry) -> StreamEntry:
+    return made
 
 
 def entry(bad: Collection[int], fault: dict[str, Any]) -> StreamEntry:
@@ -29,11 +34,17 @@ def positions(scratch: Scratch, table: str, made: StreamEntry) -> list[int]:
     return [position for (position,) in scratch.rows(sql, made.batch_id.hex)]
 
 
-@pytest.mark.parametrize("fault", [NUL, TOO_LARGE], ids=["nul", "too large"])
+@pytest.mark.parametrize(
+    ("fault", "form"),
+    [(NUL, as_lines), (TOO_LARGE, as_lines), (TOO_LARGE, by_column), (NO_JSON, by_column)],
+    ids=["nul", "too large", "too large by column", "no JSON by column"],
+)
 @pytest.mark.parametrize("bad", [{0}, {SIZE - 1}, {31, 32}, set(range(1, SIZE, 7)), set(range(SIZE))], ids=str)
-def test_a_bad_record_takes_no_good_one_with_it(scratch: Scratch, bad: set[int], fault: dict[str, Any]) -> None:
+def test_a_bad_record_takes_no_good_one_with_it(
+    scratch: Scratch, bad: set[int], fault: dict[str, Any], form: Callable[[StreamEntry], StreamEntry]
+) -> None:
     store = PostgresChunkStore(Database(scratch.url("sluice_writer")))
-    made, neighbour = entry(bad, fault), entry({}, fault)
+    made, neighbour = form(entry(bad, fault)), form(entry({}, fault))
     assert store.store([made, neighbour]).result == ChunkResult(stored=2 * SIZE - len(bad), dead_lettered=len(bad))
     assert positions(scratch, "log_entries", made) == sorted(set(range(SIZE)) - bad)
     assert positions(scratch, "dead_letters", made) == sorted(bad)

@@ -5,20 +5,21 @@ import sys
 import threading
 import time
 import zlib
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from secrets import token_hex
-from typing import Any, ClassVar, cast
+from typing import Any, cast
 from uuid import UUID, uuid4
 
-import psycopg2.extensions
 import pytest
 import redis
 from backports import zstd
 
 from apps import load_app
+from counted import CountedCursor, CountingDatabase
 from fakes import NOON
-from samples import NOBODY, record, stream_entry, submission
+from samples import NOBODY, by_column, record, stream_entry, submission
 from scratch import Scratch
 from sluice.chunks.model import ChunkResult, ChunkTask
 from sluice.chunks.postgres import PostgresChunkStore
@@ -30,6 +31,7 @@ from sluice.ledger.model import Totals
 from sluice.ledger.postgres import PostgresLedger
 from sluice.runtime.postgres import Database
 from sluice.runtime.redis import connect_redis
+from sluice.streams.model import StreamEntry
 from sluice.streams.parts import compressed_parts
 from sluice.streams.redis import RedisQueue
 
@@ -56,12 +58,13 @@ def positions(scratch: Scratch, batch_id: UUID, table: str = "log_entries") -> l
     ]
 
 
+@pytest.mark.parametrize("form", [stream_entry, lambda lines: by_column(stream_entry(lines))], ids=["lines", "table"])
 @pytest.mark.parametrize("bad", [{500}, {0}, {999}, set(range(0, 1_000, 2)), set(range(1_000))])
 def test_every_bad_record_is_dead_lettered_once_and_every_good_one_stored(
-    scratch: Scratch, store: PostgresChunkStore, bad: set[int]
+    scratch: Scratch, store: PostgresChunkStore, bad: set[int], form: Callable[[list[bytes]], StreamEntry]
 ) -> None:
     lines = [poison(position) if position in bad else good(position) for position in range(1_000)]
-    mixed, clean = stream_entry(lines), stream_entry([good(0)])
+    mixed, clean = form(lines), form([good(0)])
     result = store.store([mixed, clean]).result
     assert result == ChunkResult(stored=1_001 - len(bad), dead_lettered=len(bad))
     assert store.store([mixed, clean]).result == ChunkResult(redelivered=1_001)
@@ -218,6 +221,7 @@ KILLED = """
 import os, signal, sys
 sys.path[:0] = {paths!r}
 from apps import load_app
+from counted import CountedCursor, CountingDatabase
 from sluice.chunks.model import ChunkTask
 from sluice.chunks.postgres import PostgresChunkStore
 from sluice.runtime.postgres import Database
@@ -411,27 +415,6 @@ def test_a_connection_that_died_while_frozen_is_replaced(scratch: Scratch) -> No
     with database.transaction() as cursor:
         cursor.execute("SELECT 1")
         assert cursor.fetchone() == (1,)
-
-
-class CountedCursor(psycopg2.extensions.cursor):
-    """Keeps the first word of each statement."""
-
-    asked: ClassVar[list[str]] = []
-
-    def execute(self, query: Any, vars: Any = None) -> None:  # noqa: A002 - as the driver has it
-        self.asked.append(str(query if isinstance(query, str) else query.decode()).split()[0])
-        super().execute(query, vars)
-
-    def copy_expert(self, sql: Any, file: Any, size: int = 8192) -> None:
-        self.asked.append("COPY")
-        super().copy_expert(sql, file, size)
-
-
-class CountingDatabase(Database):
-    def _live(self) -> psycopg2.extensions.connection:
-        live = super()._live()
-        live.cursor_factory = CountedCursor
-        return live
 
 
 def test_a_chunk_takes_a_round_trip_for_each_step_however_large(

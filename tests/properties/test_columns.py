@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from copies import read_lines, read_rows
 from fakes import NOON
 from samples import stream_entry
-from sluice.chunks.rows import columns, entry_rows, entry_text, position_range
+from sluice.chunks.rows import copied, entry_rows, position_range
 from sluice.entries.columns import COLUMNS, MARK, Column, Table, TableWriter, cut, each, records_of
 from sluice.entries.packing import RECORD_COLUMNS
 from sluice.entries.usual import pack_usual
@@ -45,10 +46,6 @@ def test_a_table_is_read_as_it_was_written(written: list[tuple[int, Sequence[Col
     assert line_bytes == len(expected)
     for name, texts in zip(COLUMNS, zip(*rows, strict=True), strict=True):
         assert table.column(name) == [text.encode() for text in texts]
-    numbers = [str(n).encode() for n in range(len(rows))]
-    lines = expected.split(b"\n")[:-1]
-    before = [b"a\t%b\tb\t%b\n" % item for item in zip(numbers, lines, strict=True)]
-    assert table.lines(b"a", numbers, b"b") == b"".join(before)
 
 
 @given(blocks(), st.integers(0, 4), st.integers(0, 4))
@@ -125,10 +122,13 @@ def test_storing_takes_either_form(sent: list[dict[str, Any]], is_clustered: boo
         entries = replace(entries[0], clusters=clusters), replace(entries[1], clusters=clusters)
         counts = [census([entry], {(id(entry), number) for number in dead}) for entry in entries]
         assert counts[0] == counts[1]
-    for read in (columns, entry_text, position_range):
-        assert read(entries[0]) == read(entries[1])
+    assert position_range(entries[0]) == position_range(entries[1])
     texts = [b"".join(row.text for row in entry_rows(entry)) for entry in entries]
-    assert texts[0] == texts[1] == entry_text(entries[0])
+    (binary, rows), (text, lines) = map(copied, entries)
+    assert (binary.is_binary, text.is_binary) == (True, False)
+    assert binary.columns == text.columns
+    assert texts == [lines, lines]
+    assert read_rows(rows, binary.columns) == read_lines(lines, text.columns)
 
 
 def test_columns_are_the_fields_of_a_line() -> None:

@@ -1,6 +1,6 @@
 """COPY that survives poison: what the database can never take comes back, and everything else is in.
 
-The whole text goes first. If that fails, the metadata of all rows are checked in one query, since they are the one
+Everything goes at once first. If that fails, the metadata of all rows are checked in one query, since they are the one
 column whose text can be refused for many reasons (the table's check is jsonb's, too); the rest is bisected.
 """
 
@@ -11,13 +11,14 @@ from collections.abc import Sequence
 from psycopg2.extensions import cursor
 
 from sluice.chunks import rows
-from sluice.chunks.rows import DeadRow, Row
+from sluice.chunks.binary import HEADER, TRAILER
+from sluice.chunks.rows import CopyForm, DeadRow, Row
 from sluice.errors import Poison
 from sluice.runtime.crash_points import crash_point
 from sluice.runtime.postgres import savepoint
 from sluice.streams.model import StreamEntry
 
-_MESSAGE_BYTES = 65_536  # of text in one message to the server; by default a chunk would take hundreds
+_MESSAGE_BYTES = 65_536  # in one message to the server; by default a chunk would take hundreds
 
 _SCREEN = """
 SELECT number::int - 1, error.sql_error_code, error.message
@@ -27,22 +28,26 @@ WHERE error.sql_error_code IS NOT NULL"""
 
 def copy_entries(open_cursor: cursor, leaf: str, entries: Sequence[StreamEntry]) -> list[DeadRow]:
     """Copies all records of ``entries`` into the partition ``leaf``; returns those that can never be stored."""
-    alike: defaultdict[tuple[str, ...], list[StreamEntry]] = defaultdict(list)
+    alike: defaultdict[CopyForm, list[tuple[StreamEntry, bytes]]] = defaultdict(list)
     for entry in entries:
-        alike[rows.columns(entry)].append(entry)
-    return [
-        row
-        for columns, group in alike.items()
-        for row in _copy_alike(open_cursor, f"{leaf} ({', '.join(columns)})", group)
-    ]
+        form, content = rows.copied(entry)
+        alike[form].append((entry, content))
+    return [row for form, group in alike.items() for row in _copy_alike(open_cursor, leaf, form, group)]
 
 
-def _copy_alike(open_cursor: cursor, target: str, entries: Sequence[StreamEntry]) -> list[DeadRow]:
-    """The same for entries whose rows go to the same columns; ``target`` names table and columns."""
+def _copy_alike(
+    open_cursor: cursor, leaf: str, form: CopyForm, entries: Sequence[tuple[StreamEntry, bytes]]
+) -> list[DeadRow]:
+    """The same for entries whose rows have one form."""
+    target = f"{leaf} ({', '.join(form.columns)})"
+    content = b"".join([content for _, content in entries])
     try:
-        _copy(open_cursor, target, b"".join(map(rows.entry_text, entries)))
+        if form.is_binary:
+            _copy(open_cursor, target, b"".join((HEADER, content, TRAILER)), "WITH (FORMAT binary)")
+        else:
+            _copy(open_cursor, target, content)
     except Poison:
-        return _copy_what_can_be(open_cursor, target, [row for entry in entries for row in rows.entry_rows(entry)])
+        return _copy_what_can_be(open_cursor, target, [row for entry, _ in entries for row in rows.entry_rows(entry)])
     return []
 
 
@@ -78,8 +83,8 @@ def _bisect(open_cursor: cursor, target: str, suspects: Sequence[Row]) -> list[D
     return []
 
 
-def _copy(open_cursor: cursor, target: str, text: bytes) -> None:
+def _copy(open_cursor: cursor, target: str, content: bytes, options: str = "") -> None:
     with savepoint(open_cursor):
-        open_cursor.copy_expert(f"COPY {target} FROM STDIN", io.BytesIO(text), _MESSAGE_BYTES)
+        open_cursor.copy_expert(f"COPY {target} FROM STDIN {options}", io.BytesIO(content), _MESSAGE_BYTES)
     if __debug__:
         crash_point("process_chunk.after_copy")

@@ -1,12 +1,13 @@
-"""Rows of the log table as COPY text, built from packed entries by prefixing each line."""
+"""Rows of the log table as COPY takes them; as text they are packed lines with a prefix each."""
 
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from sluice.entries.columns import Records, Table
+from sluice.chunks.binary import binary_rows
+from sluice.entries.columns import COLUMNS, Records, Table
 from sluice.entries.packing import NULL, RECORD_COLUMNS
 from sluice.streams.model import StreamEntry, UnreadableEntry
 from sluice.templates.clusters import UNMASKED, Cluster
@@ -90,8 +91,23 @@ def unreadable_row(entry: UnreadableEntry) -> DeadRow:
     return DeadRow(entry, "unreadable_entry", entry.detail)
 
 
-def columns(entry: StreamEntry) -> tuple[str, ...]:
-    """The columns of the table that the fields of an entry's rows go to: the shorter ones that take all of theirs."""
+class CopyForm(NamedTuple):
+    """How COPY takes the rows of an entry: rows of the same form may go with one."""
+
+    columns: tuple[str, ...]  # the shorter ones that take all of a field's values
+    is_binary: bool
+
+
+def copied(entry: StreamEntry) -> tuple[CopyForm, bytes]:
+    """All rows of an entry, and their form: binary if its records are by column, else text."""
+    names, templates, records = _columns(entry), _templates(entry), entry.records
+    rows = binary_rows(entry, records, names, templates) if isinstance(records, Table) else None
+    if rows is not None:
+        return CopyForm(names, is_binary=True), rows
+    return CopyForm(names, is_binary=False), _text(_prefix(entry), templates, entry.lines)
+
+
+def _columns(entry: StreamEntry) -> tuple[str, ...]:
     _, last = position_range(entry)
     shorter = {"position": "ordinal"} if last is not None and 0 <= last <= _MAX_ORDINAL else {}
     if not _has_other_trace_id(entry.records):
@@ -102,22 +118,25 @@ def columns(entry: StreamEntry) -> tuple[str, ...]:
 def _has_other_trace_id(records: Records) -> bool:
     if isinstance(records, bytes):
         return bool(_OTHER_TRACE_ID.search(b"\n" + records))
-    sent = [trace_id for trace_id in records.column("trace_id") if trace_id != _NULL]
-    return bool({*map(len, sent)} - {_TRACE_ID_LENGTH} or b"".join(sent).translate(None, _TRACE_ID_DIGITS))
+    column = records.columns[COLUMNS.index("trace_id")]
+    lines = [column + b"\n"] if isinstance(column, bytes) else column
+    text = b"".join(lines if records.is_plain else [line for line in lines if line != _NULL + b"\n"])
+    ends = text[_TRACE_ID_LENGTH :: _TRACE_ID_LENGTH + 1]
+    return text.translate(None, _TRACE_ID_DIGITS) != ends or ends.count(b"\n") * (_TRACE_ID_LENGTH + 1) != len(text)
 
 
-def entry_text(entry: StreamEntry) -> bytes:
-    """All rows of an entry as COPY text: inside a packed line no bare line feed exists."""
-    prefix, records = _prefix(entry), entry.records
-    is_clustered = len(entry.clusters) == entry.record_count
-    if isinstance(records, Table):
-        clusters = [cluster.columns for cluster in entry.clusters] if is_clustered else UNMASKED.columns
-        return records.lines(prefix.removesuffix(b"\t"), clusters)
-    if not is_clustered:
-        prefix += UNMASKED.columns + b"\t"
-        return prefix + records[:-1].replace(b"\n", b"\n" + prefix) + b"\n"
-    lines = io.BytesIO(records)
-    parts = [b"%b\t%b" % (cluster.columns, line) for cluster, line in zip(entry.clusters, lines, strict=True)]
+def _templates(entry: StreamEntry) -> bytes | Sequence[bytes]:
+    if len(entry.clusters) != entry.record_count:
+        return UNMASKED.columns
+    return [cluster.columns for cluster in entry.clusters]
+
+
+def _text(prefix: bytes, templates: bytes | Sequence[bytes], lines: bytes) -> bytes:
+    """Inside a packed line no bare line feed exists."""
+    if isinstance(templates, bytes):
+        prefix += templates + b"\t"
+        return prefix + lines[:-1].replace(b"\n", b"\n" + prefix) + b"\n"
+    parts = [b"%b\t%b" % item for item in zip(templates, io.BytesIO(lines), strict=True)]
     return prefix + prefix.join(parts)
 
 

@@ -66,7 +66,7 @@ class TableWriter:
 class Table:
     """A table as it was packed. Raises ValueError if it is none of ``record_count`` records."""
 
-    __slots__ = ("_columns", "first_position", "record_count")
+    __slots__ = ("columns", "first_position", "is_plain", "record_count")
 
     def __init__(self, packed: bytes, record_count: int) -> None:
         reader = io.BytesIO(packed)
@@ -77,30 +77,28 @@ class Table:
             raise ValueError("a form is followed by texts")
         if not position.isdigit() or len(position) > _MAX_DIGITS:
             raise ValueError("a form begins with a position")
-        if count_line_feeds(packed) != text_count + 1 or not packed.endswith(b"\n"):
-            raise ValueError("record count and columns differ")
         texts = reader.readlines()  # in less than half the time of ``split``
+        if len(texts) != text_count or not packed.endswith(b"\n"):
+            raise ValueError("record count and columns differ")
         self.record_count, self.first_position = record_count, int(position)
+        self.is_plain = packed.find(b"\\", len(form)) < 0  # nothing that differs is escaped or null
         parts = (texts[start : start + record_count] for start in range(0, len(texts), record_count))
         # What all have in common, or the texts with their line feeds.
-        self._columns: list[bytes | list[bytes]] = [text or next(parts) for text in same]
+        self.columns: list[bytes | list[bytes]] = [text or next(parts) for text in same]
 
     def column(self, name: str) -> list[bytes]:
         """A text for each record."""
-        column = self._columns[COLUMNS.index(name)]
+        column = self.columns[COLUMNS.index(name)]
         return [column] * self.record_count if isinstance(column, bytes) else [text[:-1] for text in column]
 
-    def lines(self, *before: bytes | Sequence[bytes]) -> bytes:
-        """The records as lines, each with its line feed and after these texts: the same for all, or one for each."""
-        cells: list[bytes | Sequence[bytes]] = []
-        for column in before:
-            cells += (column, b"\t")
-        cells.append(_positions(self.first_position, self.record_count))
-        for column in self._columns[:-1]:
+    def lines(self) -> bytes:
+        """The records as lines, each with its line feed."""
+        cells: list[bytes | Sequence[bytes]] = [_positions(self.first_position, self.record_count)]
+        for column in self.columns[:-1]:
             cells += (column, b"\n") if isinstance(column, bytes) else (column,)
         cells += (self.column(COLUMNS[-1]), MARK)
         # Line feeds end fields so far, and MARK ends lines.
-        return _woven(cells, self.record_count).replace(b"\n", b"\t").replace(MARK, b"\n")
+        return woven(cells, self.record_count).replace(b"\n", b"\t").replace(MARK, b"\n")
 
 
 type Records = bytes | Table  # as lines, or by column
@@ -140,25 +138,25 @@ def joined(texts: Sequence[str] | bytes) -> bytes:
     return texts if isinstance(texts, bytes) else "\n".join(texts).encode()
 
 
-def _same_or_joined(column: Column) -> str | bytes:
-    return column if isinstance(column, str) else joined(column)
-
-
-def _apart(block: str | bytes, record_count: int) -> bytes:
-    return b"\n".join(repeat(block.encode(), record_count)) if isinstance(block, str) else block
-
-
-def _woven(cells: Sequence[bytes | Sequence[bytes]], record_count: int) -> bytes:
+def woven(cells: Sequence[bytes | Sequence[bytes]], record_count: int) -> bytes:
     """What is the same for all and the first of each, then the same and the second of each, and so on."""
     strands: list[Sequence[bytes]] = []
     for is_same, group in groupby(cells, key=lambda cell: isinstance(cell, bytes)):
         adjacent: list[Any] = list(group)
         strands += [[b"".join(adjacent)] * record_count] if is_same else adjacent
     width = len(strands)
-    woven = [b""] * (width * record_count)
+    fabric = [b""] * (width * record_count)
     for number, strand in enumerate(strands):
-        woven[number::width] = strand
-    return b"".join(woven)
+        fabric[number::width] = strand
+    return b"".join(fabric)
+
+
+def _same_or_joined(column: Column) -> str | bytes:
+    return column if isinstance(column, str) else joined(column)
+
+
+def _apart(block: str | bytes, record_count: int) -> bytes:
+    return b"\n".join(repeat(block.encode(), record_count)) if isinstance(block, str) else block
 
 
 def _positions(first: int, count: int) -> Sequence[bytes]:
