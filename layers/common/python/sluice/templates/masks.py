@@ -14,6 +14,7 @@ MAX_CHARACTERS = 4096  # of a message; what follows is one value
 
 _CACHED = 50_000
 _CACHED_CHARACTERS = 100
+_CACHED_DIGITS = 3  # of a value: longer ones seldom come again
 
 # A path or URL with its query, and without a stop that no sentence ends with; the name of a function; or anything else.
 _CHUNK = re.compile(
@@ -27,6 +28,7 @@ _VALUE = re.compile(
 )
 _OPENING, _CLOSING = "([{\"'", ")]}\"',;"  # at the ends of a word, where they are no part of a chunk
 _PART = re.compile(r"[\w-]++(?:\.[\w-]++)*+")  # a word that is one
+_MONTHS = frozenset(("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"))
 _SHORT_TIME_OR_MONTH = re.compile(r"<\d|\A(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\b")
 _FUNCTION = re.compile(r"[^\W\d][\w.:$]*\(")
 _SHORT_TIME = re.compile(r"(?<![^\s(])<\d+ ?[a-z]{1,4}\b")
@@ -62,7 +64,7 @@ def mask(message: str) -> str:
 
 def _masked(text: str) -> str:
     try:
-        masked = " ".join([_words[word] for word in text.split()])
+        masked = " ".join(map(_word, text.split()))
     except _NeedsContextError:
         masked = _mask_in_context(text)
     return _QUOTED.sub(_join_quoted, masked) if '"' in masked else masked
@@ -84,12 +86,13 @@ class _Masked(dict[str, str]):
 
     def __missing__(self, text: str) -> str:
         if text.isdecimal():
-            return WILDCARD
-        if found := _VALUE.fullmatch(text):
+            masked, most = WILDCARD, _CACHED_DIGITS
+        elif found := _VALUE.fullmatch(text):
             before, tail, after = found.groups("")
-            return f"{before}{WILDCARD}{tail}{after}"
-        masked = self._mask_one(text)
-        if len(text) <= _CACHED_CHARACTERS:
+            masked, most = f"{before}{WILDCARD}{tail}{after}", _CACHED_DIGITS
+        else:
+            masked, most = self._mask_one(text), _CACHED_CHARACTERS
+        if len(text) <= most:
             if len(self) >= _CACHED:
                 self.clear()
             self[text] = masked
@@ -97,6 +100,8 @@ class _Masked(dict[str, str]):
 
 
 def _mask_word(word: str) -> str:
+    if word.isalpha() and word not in _LITERALS and word not in _MONTHS:
+        return word
     if _SHORT_TIME_OR_MONTH.search(word) or (word[-1] == "." and "/" in word):
         raise _NeedsContextError
     if _PART.fullmatch(word):
@@ -178,3 +183,4 @@ def _mask_part(part: str) -> str:
 
 
 _words, _chunks = _Masked(_mask_word), _Masked(_mask_chunk)
+_word = _words.__getitem__
