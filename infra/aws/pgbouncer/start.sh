@@ -27,6 +27,7 @@ unix_socket_dir =
 auth_file = $settings/users.txt
 auth_type = scram-sha-256
 pool_mode = transaction
+pkt_buf = 16384
 default_pool_size = $POOL_SIZE
 max_client_conn = $MAX_CLIENTS
 server_login_retry = 1
