@@ -24,7 +24,7 @@ from sluice.runtime.observability import Logger, Metrics, count, keep, told
 from sluice.runtime.postgres import Database
 from sluice.runtime.redis import connect_redis
 from sluice.runtime.settings import ProcessChunkSettings
-from sluice.streams.model import StreamEntry, UnreadableEntry
+from sluice.streams.model import NewerEntriesError, StreamEntry, UnreadableEntry
 from sluice.streams.ports import ChunkQueue
 from sluice.streams.redis import RedisQueue
 from sluice.templates.clusters import unmasked_clusters
@@ -49,8 +49,9 @@ class ProcessChunk:
 
     def run(self, task: ChunkTask) -> ChunkResult:
         """Stores and acknowledges. Raises Unavailable and ContractError with nothing acknowledged, and ContractError
-        ``circuit_open`` with everything acknowledged but the entries held by the circuit breaker."""
-        entries = self.queue.read(task.shard, task.entry_ids)
+        ``circuit_open`` and ``wire_version`` with everything acknowledged but the entries held by the circuit breaker,
+        and those that only newer functions can read."""
+        entries, newer = self._read(task)
         if __debug__:
             crash_point("process_chunk.after_read")
         clustered = self._clustered(entries)
@@ -71,7 +72,15 @@ class ProcessChunk:
         if settlement.held:
             detail = f"most records of several applications fail: {len(settlement.held)} entries are held back"
             raise ContractError("circuit_open", detail)
+        if newer:
+            raise newer
         return result
+
+    def _read(self, task: ChunkTask) -> tuple[Sequence[StreamEntry | UnreadableEntry], NewerEntriesError | None]:
+        try:
+            return self.queue.read(task.shard, task.entry_ids), None
+        except NewerEntriesError as error:
+            return error.readable, error
 
     def _clustered(self, entries: Sequence[StreamEntry | UnreadableEntry]) -> Sequence[StreamEntry | UnreadableEntry]:
         """The entries with what is known of their templates."""

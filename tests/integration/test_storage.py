@@ -31,7 +31,7 @@ from sluice.ledger.model import Totals
 from sluice.ledger.postgres import PostgresLedger
 from sluice.runtime.postgres import Database
 from sluice.runtime.redis import connect_redis
-from sluice.streams.model import StreamEntry
+from sluice.streams.model import NewerEntriesError, StreamEntry
 from sluice.streams.parts import compressed_parts
 from sluice.streams.redis import RedisQueue
 
@@ -221,7 +221,6 @@ KILLED = """
 import os, signal, sys
 sys.path[:0] = {paths!r}
 from apps import load_app
-from counted import CountedCursor, CountingDatabase
 from sluice.chunks.model import ChunkTask
 from sluice.chunks.postgres import PostgresChunkStore
 from sluice.runtime.postgres import Database
@@ -368,6 +367,25 @@ def test_entries_of_the_versions_before_are_read(pipeline: Pipeline, redis_clien
         fields[b"records"] = zlib.compress(zstd.decompress(fields[b"records"]), 1)
     redis_client.xadd("logs:queue:{0}", fields | {b"version": version})
     assert pipeline.process(pipeline.claim()).stored == 3
+
+
+@pytest.mark.parametrize("is_beside_a_damaged_one", [False, True])
+def test_an_entry_of_a_newer_version_waits_and_holds_up_no_other(
+    pipeline: Pipeline, redis_client: redis.Redis, is_beside_a_damaged_one: bool
+) -> None:
+    pipeline.submit(3)
+    entry_id, fields = only_entry(redis_client)
+    redis_client.xdel("logs:queue:{0}", entry_id)
+    redis_client.xadd("logs:queue:{0}", fields | {b"version": b"4", b"records": b"of no form that is known"})
+    pipeline.submit(2)
+    if is_beside_a_damaged_one:
+        redis_client.xadd("logs:queue:{0}", {"not": "ours"})
+    task = pipeline.claim()
+    for _ in range(2):
+        with pytest.raises(NewerEntriesError):
+            pipeline.process(task)
+        assert pipeline.totals() == Totals(accepted=5, stored=2, in_flight=3)
+    assert redis_client.xlen("logs:queue:{0}") == 1
 
 
 @pytest.mark.parametrize("count", [3, 2, 4])

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
 from sluice.entries.columns import Records, lines_of
+from sluice.errors import ContractError
 
 if TYPE_CHECKING:  # templates are no business of ingest, which pays for what it imports at each cold start
     from sluice.templates.clusters import Cluster
@@ -109,6 +110,14 @@ class UnreadableEntry:
     raw: bytes
     detail: str
     header: StreamEntry | None = None
+
+
+class NewerEntriesError(ContractError):
+    """Some entries have versions that only newer functions know, and wait for these; ``readable`` are the others."""
+
+    def __init__(self, detail: str, readable: Sequence[StreamEntry | UnreadableEntry]) -> None:
+        super().__init__("wire_version", detail)
+        self.readable = readable
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,7 +69,8 @@ class ChunkQueue(Protocol):
     """The side that process_chunk stores from."""
 
     def read(self, shard: int, entry_ids: Sequence[str]) -> list[StreamEntry | UnreadableEntry]:
-        """The entries that still exist, in the order asked for; an acknowledged one is left out."""
+        """The entries that still exist, in the order asked for; an acknowledged one is left out. Raises
+        NewerEntriesError."""
 
     def acknowledge(self, shard: int, entries: Sequence[StreamEntry | UnreadableEntry]) -> int:
         """Removes entries for good and returns how many were still there. Works on a full queue, too."""

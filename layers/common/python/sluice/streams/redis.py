@@ -6,7 +6,7 @@ Keys carry the shard in braces, so that a Redis Cluster keeps what one script to
 import contextlib
 import json
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
@@ -18,7 +18,7 @@ import redis
 from backports import zstd
 
 from sluice.entries.columns import count_line_feeds, records_of
-from sluice.errors import ContractError, RejectedInput, Throttled, Unavailable
+from sluice.errors import RejectedInput, Throttled, Unavailable
 from sluice.runtime.redis import BLANK, Script, translated
 from sluice.streams.inspection import DrainState, ShardState, read_number, read_state
 from sluice.streams.model import (
@@ -26,6 +26,7 @@ from sluice.streams.model import (
     TABLE_VERSION,
     Claim,
     ClaimedEntry,
+    NewerEntriesError,
     QueuedRange,
     StreamEntry,
     Submission,
@@ -47,6 +48,7 @@ _HEADER = (
     *("version", "application", "retention_class", "batch", "part"),
     *("received_at", "event_from", "event_to", "count", "sequence", "traceparent"),
 )
+_VERSION_DIGITS = 4
 _DRAINS = "logs:drains"
 _INFLATING = (zlib.error, zstd.ZstdError)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -187,11 +189,16 @@ class RedisQueue:
 
     def read(self, shard: int, entry_ids: Sequence[str]) -> list[StreamEntry | UnreadableEntry]:
         """See ChunkQueue.read."""
-        headers, payload = self._run("read", [_stream(shard)], [entry_id.encode() for entry_id in entry_ids])
+        answer, payload = self._run("read", [_stream(shard)], [entry_id.encode() for entry_id in entry_ids])
+        headers = json.loads(answer)
+        newer = {entry_id for entry_id, version, *_ in headers if _is_newer(version)}
         try:
-            return list(_unpack(shard, json.loads(headers), memoryview(payload)))
+            found: list[StreamEntry | UnreadableEntry] = list(_unpack(shard, headers, memoryview(payload), newer))
         except (ValueError, OverflowError, *_INFLATING):  # one that nobody of ours wrote, or that is damaged
-            return self._read_each(shard, entry_ids)
+            found = self._read_each(shard, [entry_id for entry_id in entry_ids if entry_id not in newer])
+        if newer:
+            raise NewerEntriesError(f"{len(newer)} entries, {min(newer)} for one, have newer versions", found)
+        return found
 
     def _read_each(self, shard: int, entry_ids: Sequence[str]) -> list[StreamEntry | UnreadableEntry]:
         """The same in the form that shows what is wrong with an entry."""
@@ -334,15 +341,23 @@ def _verdict(answer: bytes, share: int) -> Submitted:
             raise error.violating("backlog")
 
 
-def _unpack(shard: int, headers: Sequence[Sequence[Any]], payload: memoryview) -> Iterator[StreamEntry]:
+def _is_newer(version: str) -> bool:
+    """Whether only newer functions know it. A number of many digits is nobody's."""
+    return version.isdecimal() and len(version) <= _VERSION_DIGITS and int(version) > TABLE_VERSION
+
+
+def _unpack(
+    shard: int, headers: Sequence[Sequence[Any]], payload: memoryview, left_out: Container[str]
+) -> Iterator[StreamEntry]:
     """The entries that scripts/read.lua returned. Raises ValueError, OverflowError or an error of inflating if
     one is not as ours are."""
     start = 0
     for entry_id, *values, hash_bytes, record_bytes in headers:
         records = start + hash_bytes
         end = records + record_bytes
-        fields = dict(zip(_HEADER, values, strict=True))
-        yield _entry(shard, entry_id, fields, bytes(payload[start:records]), payload[records:end])
+        if entry_id not in left_out:
+            fields = dict(zip(_HEADER, values, strict=True))
+            yield _entry(shard, entry_id, fields, bytes(payload[start:records]), payload[records:end])
         start = end
 
 
@@ -368,11 +383,7 @@ def _entry(shard: int, entry_id: str, fields: Mapping[str, str], body_hash: byte
 
 
 def _header(shard: int, entry_id: str, fields: Mapping[str, str], body_hash: bytes, size_bytes: int) -> StreamEntry:
-    """Without records. Raises KeyError, ValueError or OverflowError, and ContractError for a version that only newer
-    functions know."""
-    version = int(fields["version"])
-    if version > TABLE_VERSION:
-        raise ContractError("wire_version", f"entry {entry_id} has version {version}")
+    """Without records. Raises KeyError, ValueError or OverflowError."""
     return StreamEntry(
         entry_id=entry_id,
         shard=shard,
