@@ -7,6 +7,7 @@ import pytest
 
 from desk import Desk
 from fakes import NOON
+from samples import record, submission
 from sluice.templates import postgres_counts
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
@@ -53,7 +54,9 @@ WHERE release_counts.application_id = %s ORDER BY 1, 2, 3, 4"""
 def test_each_log_with_a_version_counts_by_service_version_template_and_hour(shop: Shop) -> None:
     shop.log("order 1 placed", "order 2 placed", "out of memory", version="1.0")
     shop.log("order 3 placed", version="1.0", at=NOON + timedelta(minutes=59, seconds=59.9))
-    shop.log("order 4 placed", version="1.0", at=NOON + HOUR)
+    beside = [record(0, "order 7 placed", service="mail", version="1.0")]
+    shop.desk.queue.submit(submission(beside, application_id=shop.application_id))
+    shop.log("order 4 placed", version="1.0", at=NOON + HOUR)  # in one chunk with the one before
     shop.log("order 5 placed", version="a\tb\\ \U0001f389", service=None)
     shop.log("order 6 placed")
     noon, order = NOON.replace(minute=0, second=0, microsecond=0), "order <*> placed"
@@ -62,6 +65,7 @@ def test_each_log_with_a_version_counts_by_service_version_template_and_hour(sho
         ("cart", "1.0", order, noon, 3),
         ("cart", "1.0", order, noon + HOUR, 1),
         ("cart", "1.0", "out of memory", noon, 1),
+        ("mail", "1.0", order, noon, 1),
     ]
 
 

@@ -223,6 +223,16 @@ def test_a_walk_ends_at_the_first_border_after_its_time(heap: Heap) -> None:
     assert (few, is_partial) == (2, True)
 
 
+def test_a_walk_ends_before_a_stretch_for_which_nothing_is_left(heap: Heap) -> None:
+    beginnings = [NOW - timedelta(days=days) for days in (3, 2)]
+    windows = count()
+    with open_scan(Database(heap.scratch.url("sluice_reader")), heap.visible, Filters(), Budget(max_rows=1)) as scan:
+        assert scan is not None
+        scan.runs = [(beginning, beginning + timedelta(hours=1)) for beginning in beginnings]
+        scan.walk(False, ROWS, ROWS, lambda window: next(windows) > 1)
+        assert (next(windows), scan.is_partial) == (1, True)
+
+
 def test_counts_in_part_are_of_the_newest(heap: Heap) -> None:
     budget = ticking(1, 3)
     histogram = heap.counter(budget).histogram(parse_histogram({"since": "-4d", "buckets": "96"}, NOW))

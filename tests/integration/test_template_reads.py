@@ -239,9 +239,10 @@ def test_a_process_forgets_within_a_minute_what_was_split(shop: Shop, monkeypatc
     monkeypatch.setattr("desk.PostgresClusterer", lambda _: clusterer)
     shop.desk.store(shop.application_id, "connection closed by user")  # and now it knows that it is one of them
     shop.change(closed, split=True)
-    for moment, count in ((59.0, 1), (60.0, 2), (61.0, 3)):
+    line, other = "connection closed by user", "nothing of the kind"
+    for moment, stored, count in ((59.0, line, 1), (60.0, other, 1), (61.0, line, 2), (62.0, line, 3)):
         now[0] = moment
-        shop.desk.store(shop.application_id, "connection closed by user")
+        shop.desk.store(shop.application_id, stored)
         (found,) = (found for found in shop.list() if found["id"] == closed)
         assert found["count"] == count
 

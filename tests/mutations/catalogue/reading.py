@@ -57,7 +57,7 @@ READING = (
         _SCAN,
         "                    self.is_partial = True\n                    return\n",
         "                    return\n",
-        ("tests/integration/test_query_scale.py::test_counts_in_part_are_of_the_newest",),
+        ("tests/integration/test_query_scale.py::test_a_walk_ends_before_a_stretch_for_which_nothing_is_left",),
     ),
     Mutation(
         "a tail beyond the oldest transaction",
