@@ -122,16 +122,17 @@ def test_what_the_release_before_queued_is_stored_by_this_one(mixed: Platform, p
 
 
 def test_a_release_that_was_taken_back_loses_nothing(mixed: Platform, previous: Path) -> None:
-    """What only it can read waits for it, however often the one before comes across it."""
+    """What only it can read waits for it, however often the one before comes across it, and so does what that one takes
+    into a chunk with it."""
     lambdas = lambdas_of(mixed)
     lambdas.invoke("admin", {"action": "migrate"})
     application = mixed.create_application()
-    table = mixed.post(application.key, log_body(TABLE_RECORDS)).body["batch_id"]
+    table, lines = (mixed.post(application.key, log_body(count)).body["batch_id"] for count in (TABLE_RECORDS, 3))
 
     lambdas.choose = lambda verb: previous
     failures = [mixed.drain()["chunks_failed"] for _ in range(2 * CONDEMNED_FROM)]
     assert all(failures)
-    assert mixed.oracle.missing() == {table}
+    assert mixed.oracle.missing() == {table, lines}
 
     lambdas.choose = lambda verb: None
     mixed.drain_until_empty()

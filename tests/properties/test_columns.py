@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from copies import read_lines, read_rows
 from fakes import NOON
-from samples import stream_entry
+from samples import by_column, record, stream_entry
 from sluice.chunks.rows import copied, entry_rows, position_range
 from sluice.entries.columns import COLUMNS, MARK, Column, Table, TableWriter, cut, each, records_of
-from sluice.entries.packing import RECORD_COLUMNS
+from sluice.entries.packing import RECORD_COLUMNS, pack_record
 from sluice.entries.usual import pack_usual
 from sluice.streams.model import StreamEntry
 from sluice.templates.census import census
@@ -135,3 +135,23 @@ def test_columns_are_the_fields_of_a_line() -> None:
     severity = ("level", "severity_number", "severity_text")
     fields = [name for column in COLUMNS for name in (severity if column == "severity" else (column,))]
     assert ["position", *fields] == list(RECORD_COLUMNS)
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        ["2026-01-01T00:00:00.00000+00:00", "2026-01-01T00:00:00.0000001+00:00"],
+        ["-2026-01-01T00:00:00.0000+00:00", "2026-01-01T00:00:00.000000+00:00"],
+        ["2026-01-01T00:00:00.000000+00:00", "2026-01-01T00:00:00.000000+05:30"],
+        ["2026-01-01T00:00:60.000000+00:00", "2026-01-01T00:00:00.000000+00:00"],
+        ["2026-13-01T00:00:00.000000+00:00", "2026-01-01T00:00:00.000000+00:00"],
+        ["yesterday", "2026-01-01T00:00:00.000000+00:00"],
+    ],
+)
+def test_times_of_another_form_are_left_to_the_database(times: list[str]) -> None:
+    entry = by_column(stream_entry([pack_record(record(number)) for number in range(2)]))
+    assert isinstance(entry.records, Table)
+    entry.records.columns[COLUMNS.index("event_at")] = [f"{time}\n".encode() for time in times]
+    form, rows = copied(entry)
+    assert not form.is_binary
+    assert [line.split("\t")[form.columns.index("event_at")] for line in rows.decode().splitlines()] == times

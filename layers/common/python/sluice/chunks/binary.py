@@ -22,7 +22,8 @@ NONE = b"\xff\xff\xff\xff"
 _NULL = NULL.encode()
 _EPOCH, _MICROSECOND = datetime(2000, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 _MINUTE_MICROSECONDS = 60_000_000
-_SEPARATORS, _UTC = b"-T:.+\n", b"+00:00\n"  # of packed times, each with its line feed
+_TIME, _SEPARATORS = b"0000-00-00T00:00:00.000000+00:00\n", b"-T:.+\n"
+_DIGITS_AS_ZEROS = bytes.maketrans(b"123456789", b"0" * 9)
 _UNESCAPES = {b"\\n": b"\n", b"\\t": b"\t", b"\\r": b"\r"}
 _MARK = b"\0"  # in no text
 _SAMPLE, _FEW = 64, 16  # texts, and how many different ones among them are so few that each is made once
@@ -37,10 +38,10 @@ def binary_rows(entry: StreamEntry, table: Table, names: Sequence[str], template
     if they have to go as text. ``templates``: template_key and template_id as COPY text."""
     try:
         strands = [_beginning(entry, len(names)), _templates(templates)]
-        strands += _positions(table.first_position, table.record_count, "h" if "ordinal" in names else "i")
+        strands += _numbered(table.first_position, table.record_count, "h" if "ordinal" in names else "i")
         for name, column in zip(COLUMNS, table.columns, strict=True):
             field = _FIELDS["trace" if name == "trace_id" and "trace" in names else name]
-            strands += [field.one(column)] if isinstance(column, bytes) else field.each(column, table.is_plain)
+            strands += [field.one(column)] if isinstance(column, bytes) else field.each(column)
     except (ValueError, error):
         return None
     return woven(strands, table.record_count)
@@ -63,8 +64,8 @@ def _template(text: bytes) -> bytes:
 
 
 @lru_cache(16)
-def _positions(first: int, count: int, kind: str) -> Sequence[_Strand]:
-    return _sized(_struct(kind * count).pack(*range(first, first + count)), _struct(kind).size, count)
+def _numbered(first: int, count: int, kind: str) -> Sequence[_Strand]:
+    return _sized(_struct(f"{count}{kind}").pack(*range(first, first + count)), _struct(kind).size, count)
 
 
 def _microseconds(moment: datetime) -> int:
@@ -112,13 +113,13 @@ def _text(text: bytes) -> bytes:
     return pack(">i", len(text)) + text
 
 
-def _texts(lines: Sequence[bytes], is_plain: bool) -> Sequence[_Strand]:
+def _texts(lines: Sequence[bytes]) -> Sequence[_Strand]:
     if len(set(lines[:_SAMPLE])) <= _FEW < len(lines):
         return [_made_of_lines(_text, lines)]
     texts = list(map(_without_line_feed, lines))
-    if not is_plain and b"\\" in b"".join(texts):
+    if b"\\" in b"".join(texts):
         return [list(map(_text, texts))]
-    sizes = _struct("i" * len(texts)).pack(*map(len, texts))
+    sizes = _struct(f"{len(texts)}i").pack(*map(len, texts))
     return _struct("4s" * len(texts)).unpack(sizes), texts
 
 
@@ -129,16 +130,15 @@ def _time(text: bytes) -> bytes:
 
 def _times(lines: Sequence[bytes]) -> tuple[bytes, Sequence[bytes]]:
     joined, count = b"".join(lines), len(lines)
-    if joined.count(_UTC) != count:
-        raise ValueError("a time of another zone")
-    # Up to the minute, and from the second on; without the zone.
-    parts = _struct("12s8s4x" * count).unpack(joined.translate(None, _SEPARATORS))
-    minutes, seconds = parts[::2], list(map(int, parts[1::2]))
-    if max(seconds) >= _MINUTE_MICROSECONDS:
-        raise ValueError("a time with a leap second")
+    if joined.translate(_DIGITS_AS_ZEROS) != _TIME * count:
+        raise ValueError("a time of another form")
+    parts = _struct("12s8s4s" * count).unpack(joined.translate(None, _SEPARATORS))  # minute, second and zone
+    minutes, seconds = parts[::3], list(map(int, parts[1::3]))
+    if set(parts[2::3]) != {b"0000"} or max(seconds) >= _MINUTE_MICROSECONDS:
+        raise ValueError("a time of another zone, or with a leap second")
     starts = {minute: _minute_start(minute) for minute in set(minutes)}
     begun = map(starts.__getitem__, minutes) if len(starts) > 1 else repeat(*starts.values())
-    return _sized(_struct("q" * count).pack(*map(add, begun, seconds)), 8, count)
+    return _sized(_struct(f"{count}q").pack(*map(add, begun, seconds)), 8, count)
 
 
 def _minute_start(digits: bytes) -> int:
@@ -150,27 +150,27 @@ def _uuid(digits: bytes) -> bytes:
     return NONE if digits == _NULL else pack(">i16s", 16, bytes.fromhex(digits.decode()))
 
 
-def _uuids(lines: Sequence[bytes], is_plain: bool) -> Sequence[_Strand]:
+def _uuids(lines: Sequence[bytes]) -> Sequence[_Strand]:
     joined = b"".join(lines)
-    if not is_plain and b"\\" in joined:
+    if b"\\" in joined:
         return [[_uuid(line[:-1]) for line in lines]]
     return _sized(bytes.fromhex(joined.decode()), 16, len(lines))
 
 
 class _Field(NamedTuple):
-    """What is made of a text, and of the texts of all records, each with its line feed, where the latter is told
-    whether nothing of the table is escaped or null. Raises ValueError or struct.error."""
+    """What is made of a text, and of the texts of all records, each with its line feed. Raises ValueError or
+    struct.error."""
 
     one: _Make
-    each: Callable[[Sequence[bytes], bool], Sequence[_Strand]]
+    each: Callable[[Sequence[bytes]], Sequence[_Strand]]
 
 
 def _of_few(make: _Make) -> _Field:
-    return _Field(make, lambda lines, _: [_made_of_lines(make, lines)])
+    return _Field(make, lambda lines: [_made_of_lines(make, lines)])
 
 
 _FIELDS: dict[str, _Field] = {
-    "event_at": _Field(_time, lambda lines, _: _times(lines)),
+    "event_at": _Field(_time, _times),
     "severity": _of_few(_severity),
     "flags": _of_few(partial(_integer, kind="h")),
     "original_length": _of_few(partial(_integer, kind="i")),

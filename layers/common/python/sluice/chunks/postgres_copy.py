@@ -40,12 +40,12 @@ def _copy_alike(
 ) -> list[DeadRow]:
     """The same for entries whose rows have one form."""
     target = f"{leaf} ({', '.join(form.columns)})"
-    content = b"".join([content for _, content in entries])
+    contents = [content for _, content in entries]
     try:
         if form.is_binary:
-            _copy(open_cursor, target, b"".join((HEADER, content, TRAILER)), "WITH (FORMAT binary)")
+            _copy(open_cursor, target, b"".join((HEADER, *contents, TRAILER)), "WITH (FORMAT binary)")
         else:
-            _copy(open_cursor, target, content)
+            _copy(open_cursor, target, b"".join(contents))
     except Poison:
         return _copy_what_can_be(open_cursor, target, [row for entry, _ in entries for row in rows.entry_rows(entry)])
     return []

@@ -18,7 +18,7 @@ _MAX_ORDINAL = 2**15 - 1
 # A line whose trace id is neither null nor 16 bytes as the W3C writes them; a uuid would be read from other texts, too.
 _OTHER_TRACE_ID = re.compile(rb"\n" + RECORD_COLUMNS.index("trace_id") * rb"[^\t]*+\t" + rb"(?!\\N\t|[0-9a-f]{32}\t)")
 _TRACE_ID_DIGITS, _TRACE_ID_LENGTH = b"0123456789abcdef", 32
-_NULL = NULL.encode()
+_NULL_LINE = f"{NULL}\n".encode()
 _MAX_DETAIL_CHARACTERS = 500
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
@@ -120,7 +120,9 @@ def _has_other_trace_id(records: Records) -> bool:
         return bool(_OTHER_TRACE_ID.search(b"\n" + records))
     column = records.columns[COLUMNS.index("trace_id")]
     lines = [column + b"\n"] if isinstance(column, bytes) else column
-    text = b"".join(lines if records.is_plain else [line for line in lines if line != _NULL + b"\n"])
+    text = b"".join(lines)
+    if b"\\" in text:
+        text = b"".join([line for line in lines if line != _NULL_LINE])
     ends = text[_TRACE_ID_LENGTH :: _TRACE_ID_LENGTH + 1]
     return text.translate(None, _TRACE_ID_DIGITS) != ends or ends.count(b"\n") * (_TRACE_ID_LENGTH + 1) != len(text)
 

@@ -66,7 +66,7 @@ class TableWriter:
 class Table:
     """A table as it was packed. Raises ValueError if it is none of ``record_count`` records."""
 
-    __slots__ = ("columns", "first_position", "is_plain", "record_count")
+    __slots__ = ("columns", "first_position", "record_count")
 
     def __init__(self, packed: bytes, record_count: int) -> None:
         reader = io.BytesIO(packed)
@@ -81,7 +81,6 @@ class Table:
         if len(texts) != text_count or not packed.endswith(b"\n"):
             raise ValueError("record count and columns differ")
         self.record_count, self.first_position = record_count, int(position)
-        self.is_plain = packed.find(b"\\", len(form)) < 0  # nothing that differs is escaped or null
         parts = (texts[start : start + record_count] for start in range(0, len(texts), record_count))
         # What all have in common, or the texts with their line feeds.
         self.columns: list[bytes | list[bytes]] = [text or next(parts) for text in same]
