@@ -6,6 +6,8 @@ from dataclasses import replace
 
 from sluice.streams.model import StreamEntry
 
+_LEVEL_DIGITS = 2  # more are nobody's, and of thousands int() makes no number
+
 type Classes = Mapping[int, int]  # retention class by level; a level that is missing is in the entry's own
 
 
@@ -36,4 +38,5 @@ def portions(entry: StreamEntry, classes: Classes) -> list[StreamEntry]:
 def _class_of(line: bytes, own: int, classes: Classes) -> int:
     """By the line's level, which is its third field."""
     position, _, level, *_ = *line.split(b"\t", 3), b"", b"", b""
-    return classes.get(int(level), own) if position.isdigit() and level.isdigit() else own
+    is_read = position.isdigit() and level.isdigit() and len(level) <= _LEVEL_DIGITS
+    return classes.get(int(level), own) if is_read else own
