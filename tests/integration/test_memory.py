@@ -30,8 +30,10 @@ from sluice.applications.postgres import PostgresApplications
 from sluice.archive.lines import MAX_BYTES
 from sluice.chunks.postgres import PostgresChunkStore
 from sluice.entries.packing import pack_record
+from sluice.entries.usual import pack_usual
 from sluice.runtime.postgres import Database
 from sluice.streams.model import StreamEntry
+from sluice.streams.parts import compressed_parts
 from sluice.streams.redis import GROUP, RedisQueue
 from sluice.templates.miner import MAX_TEMPLATES
 from sluice.templates.postgres_audit import audit_census
@@ -197,6 +199,14 @@ class Machine:
         records = [record(position, message) for position in range(count)]
         assert self.queue.submit(submission(records, application_id=self.application_id))
 
+    def submit_by_column(self, count: int, message: str) -> None:
+        """The same logs as a body of the usual form."""
+        body = b"\n".join([json.dumps({"message": message, "host": str(number)}).encode() for number in range(count)])
+        packed = pack_usual(body, datetime.now(UTC), max_records=count)
+        assert packed
+        sent = submission(application_id=self.application_id)._replace(parts=compressed_parts(packed))
+        assert self.queue.submit(sent)
+
     def name(self) -> str:
         """The application's."""
         ((name,),) = self.scratch.rows("SELECT name FROM applications WHERE application_id = %s", self.application_id)
@@ -235,9 +245,12 @@ def machine(scratch: Scratch, redis_client: redis.Redis, redis_url: str) -> Mach
     return Machine(scratch, redis_client, redis_url)
 
 
+@pytest.mark.parametrize("submit", [Machine.submit, Machine.submit_by_column])
 @pytest.mark.parametrize(("count", "message"), [(4_900, "m" * 1_600), (15, LARGEST_MESSAGE), (4_900, "\\" * 800)])
-def test_process_chunk_stores_the_largest_chunk(machine: Machine, count: int, message: str) -> None:
-    machine.submit(count, message)
+def test_process_chunk_stores_the_largest_chunk(
+    machine: Machine, count: int, message: str, submit: Callable[[Machine, int, str], None]
+) -> None:
+    submit(machine, count, message)
     ids = machine.claim()
     entries = machine.queue.read(0, ids)
     size = sum(len(entry.lines) for entry in entries if isinstance(entry, StreamEntry))
