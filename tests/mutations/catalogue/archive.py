@@ -171,8 +171,8 @@ ARCHIVE = (
         "a record without position by its level",
         "of two such records one disappears from the dead letters",
         "layers/common/python/sluice/retention/route.py",
-        "if position.isdigit() and level.isdigit() else own",
-        "if level.isdigit() else own",
+        "is_read = position.isdigit() and level.isdigit()",
+        "is_read = level.isdigit()",
         (f"{_RETENTION}::test_what_cannot_be_stored_is_dead_lettered_alone",),
     ),
     Mutation(
