@@ -313,6 +313,13 @@ def only_entry(client: redis.Redis) -> tuple[bytes, dict[Any, Any]]:
     return entry_id, fields
 
 
+def take_out(client: redis.Redis) -> dict[Any, Any]:
+    """Removes the only entry of the queue and returns its fields, to be put back with others."""
+    entry_id, fields = only_entry(client)
+    client.xdel("logs:queue:{0}", entry_id)
+    return fields
+
+
 @pytest.mark.parametrize(
     "damage",
     [
@@ -348,8 +355,7 @@ def test_positions_that_are_none_are_dead_lettered_each(scratch: Scratch, store:
 
 def test_an_entry_whose_records_are_damaged_is_accounted_for(pipeline: Pipeline, redis_client: redis.Redis) -> None:
     pipeline.submit(3)
-    entry_id, fields = only_entry(redis_client)
-    redis_client.xdel("logs:queue:{0}", entry_id)
+    fields = take_out(redis_client)
     redis_client.xadd("logs:queue:{0}", {**fields, b"records": fields[b"records"][:-9]})
     pipeline.submit(2)
     assert pipeline.process(pipeline.claim()).dead_lettered == 3
@@ -361,8 +367,7 @@ def test_an_entry_whose_records_are_damaged_is_accounted_for(pipeline: Pipeline,
 def test_entries_of_the_versions_before_are_read(pipeline: Pipeline, redis_client: redis.Redis, version: bytes) -> None:
     """They wait in the queue while functions are replaced."""
     pipeline.submit(3)
-    entry_id, fields = only_entry(redis_client)
-    redis_client.xdel("logs:queue:{0}", entry_id)
+    fields = take_out(redis_client)
     if version == b"1":
         fields[b"records"] = zlib.compress(zstd.decompress(fields[b"records"]), 1)
     redis_client.xadd("logs:queue:{0}", fields | {b"version": version})
@@ -374,8 +379,7 @@ def test_an_entry_of_a_newer_version_waits_and_holds_up_no_other(
     pipeline: Pipeline, redis_client: redis.Redis, is_beside_a_damaged_one: bool
 ) -> None:
     pipeline.submit(3)
-    entry_id, fields = only_entry(redis_client)
-    redis_client.xdel("logs:queue:{0}", entry_id)
+    fields = take_out(redis_client)
     redis_client.xadd("logs:queue:{0}", fields | {b"version": b"4", b"records": b"of no form that is known"})
     pipeline.submit(2)
     if is_beside_a_damaged_one:
@@ -393,8 +397,7 @@ def test_an_entry_by_column_is_stored_or_accounted_for(
     pipeline: Pipeline, redis_client: redis.Redis, count: int
 ) -> None:
     pipeline.submit(3)
-    entry_id, fields = only_entry(redis_client)
-    redis_client.xdel("logs:queue:{0}", entry_id)
+    fields = take_out(redis_client)
     packed = pack_usual(b'{"message":"m"}\n' * count, NOON, max_records=count)
     assert packed is not None
     (part,) = compressed_parts(packed)
