@@ -28,13 +28,14 @@ _VALUE = re.compile(
 )
 _OPENING, _CLOSING = "([{\"'", ")]}\"',;"  # at the ends of a word, where they are no part of a chunk
 _PART = re.compile(r"[\w-]++(?:\.[\w-]++)*+")  # a word that is one
-_MONTHS = frozenset(("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"))
-_SHORT_TIME_OR_MONTH = re.compile(r"<\d|\A(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\b")
+_MONTHS = "Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec"
+_MONTH_NAMES = frozenset(_MONTHS.split("|"))
+_SHORT_TIME_OR_MONTH = re.compile(rf"<\d|\A(?:{_MONTHS})\b")
 _FUNCTION = re.compile(r"[^\W\d][\w.:$]*\(")
 _SHORT_TIME = re.compile(r"(?<![^\s(])<\d+ ?[a-z]{1,4}\b")
 _CALENDAR_DATE = re.compile(
     r"""(?<![^\s(\[,;="'])(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? (?:\d{1,2} )?"""
-    r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\b(?: {1,2}\d{1,2}\b)?(?: \d{4}\b)?"
+    rf"(?:{_MONTHS})\b" + r"(?: {1,2}\d{1,2}\b)?(?: \d{4}\b)?"
     r"(?: \d{1,2}:\d\d(?::\d\d)?)?(?: [A-Z]{3,4}\b)?(?: \d{4}\b)?(?: [+-]\d{4}\b)?"
 )
 _JOINED = re.compile(r"<\*>(?:[.:/@+#-]?<\*>)+")
@@ -100,7 +101,7 @@ class _Masked(dict[str, str]):
 
 
 def _mask_word(word: str) -> str:
-    if word.isalpha() and word not in _LITERALS and word not in _MONTHS:
+    if word.isalpha() and word not in _LITERALS and word not in _MONTH_NAMES:
         return word
     if _SHORT_TIME_OR_MONTH.search(word) or (word[-1] == "." and "/" in word):
         raise _NeedsContextError
