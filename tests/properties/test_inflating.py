@@ -45,6 +45,8 @@ def whole(wire: bytes, limit: int) -> bytes:
 
 @given(st.lists(members, min_size=1, max_size=3), st.binary(max_size=12) | st.sampled_from([b"\x1f\x8b", b"\0" * 8]))
 @example([ONE, ONE], b"")
+@example([ONE, gzip.compress(b"", mtime=0)], b"")
+@example([ONE[:12] + b"damaged"], bytes(8))
 @example([ONE], b"\x1f\x8b" + ONE[-8:])
 @example([ONE], ONE[-8:])
 @example([ONE[:3] + b"\x02" + ONE[4:10] + b"\0\0" + ONE[10:]], b"")  # a wrong checksum of the header

@@ -67,7 +67,7 @@ def inflate_usual(wire: bytes, limit: int) -> bytes | None:
     """The body where one member is all of ``wire``, in half of zlib's time. None for whatever is damaged, too large,
     longer than its member or has a header with optional parts: ``inflate_members`` says what becomes of it."""
     size = int.from_bytes(wire[-4:], "little")  # as a member says at its end
-    if size > limit or not wire.startswith(_USUAL_GZIP):
+    if not 0 < size <= limit or not wire.startswith(_USUAL_GZIP):  # with no room at all, nothing is read or checked
         return None
     try:
         body = bytes(gzip_decompress(wire, size))
